@@ -1,0 +1,44 @@
+"""The command line. One file a command; torch is imported when one runs."""
+
+from __future__ import annotations
+
+import click
+
+from lucid import __version__
+from lucid.cli.bench import bench
+from lucid.cli.classes import classes
+from lucid.cli.classify import classify
+from lucid.cli.draw import draw
+from lucid.cli.layers import layers
+from lucid.cli.models import models
+from lucid.cli.nightmare import nightmare
+from lucid.cli.weights import weights
+from lucid.errors import LucidError
+
+
+class Lucid(click.Group):
+    """A group that shows lucid's errors in one line, never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except LucidError as error:
+            shown = click.ClickException(str(error))
+            shown.exit_code = error.exit_code
+            raise shown from error
+
+
+@click.group(cls=Lucid, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lucid")
+def main() -> None:
+    """Let a neural net dream.
+
+    \b
+    lucid draw --class goldfish              paint what a class looks like
+    lucid draw photo.jpg --class goldfish    find it in a photograph
+    lucid nightmare NET photo.jpg LAYER      let a layer have its way
+    """
+
+
+for command in (draw, nightmare, models, layers, classes, classify, weights, bench):
+    main.add_command(command)

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lucid.cli.common import FILE, load_net, net_files
+
+
+@click.command()
+@click.argument("net")
+@click.argument("image", type=FILE)
+@net_files
+def classify(net: str, image: Path, weights: Path | None, names: Path | None) -> None:
+    """Say what NET sees in IMAGE: its five likeliest classes."""
+    import torch
+
+    from lucid import images
+
+    picture = images.read(image)
+    judge = load_net(net, weights, names, quiet=True)
+    if not judge.classes:
+        raise click.UsageError(f"{judge.name} has no classes")
+    with torch.no_grad():
+        answer = judge.probabilities(images.fill(picture, judge.input_size)[None])[0]
+    for probability, number in zip(*answer.topk(min(5, len(answer))), strict=True):
+        click.echo(f"{probability:6.1%}  {judge.classes[int(number)]} ({int(number)})")

@@ -1,0 +1,168 @@
+"""What the commands share: options, net loading, progress."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+    from lucid.nets import Net
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path)
+
+
+class OneDashCommand(click.Command):
+    """A command whose long options may be written with one dash, as Darknet's are.
+
+    What starts with one dash and is no option of the command is refused:
+    click alone would read a mistyped ``-octave`` as ``-o ctave``.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = [name for parameter in self.get_params(ctx) for name in parameter.opts]
+        for argument in args:
+            if argument == "--":
+                break
+            name = argument.split("=")[0]
+            if re.match(r"-[a-zA-Z]{2}", name) and name not in known:
+                near = [option for option in known if option.lstrip("-")[:3] == name[1:4]]
+                raise click.NoSuchOption(name, possibilities=near, ctx=ctx)
+        return super().parse_args(ctx, args)
+
+
+def one_dash(name: str, *names: str, **settings: Any) -> Callable[[Function], Function]:
+    """An option that is spelt ``--name`` and ``-name``."""
+    return click.option(f"--{name}", f"-{name}", *names, **settings)
+
+
+class Size(click.ParamType):
+    """WIDTHxHEIGHT in pixels; gives (height, width)."""
+
+    name = "WxH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,7})x(\d{1,7})", value.lower())
+        if not match or "0" in (match[1].strip("0") or "0", match[2].strip("0") or "0"):
+            self.fail(f"{value!r} is not a width and a height in pixels, such as 640x480")
+        return int(match[2]), int(match[1])
+
+
+def net_files(function: Function) -> Function:
+    """--weights and --names: the files that go with a net."""
+    weights = click.option(
+        "--weights",
+        type=FILE,
+        help="The net's weights: .weights for a Darknet cfg, .pth or .safetensors for torchvision. "
+        "Else the file beside the cfg, else the cache.",
+    )
+    names = click.option("--names", type=FILE, help="The net's class names, one a line.")
+    return weights(names(function))
+
+
+def machine(function: Function) -> Function:
+    """--device, --precision and --deterministic."""
+    for option in (
+        click.option(
+            "--deterministic",
+            is_flag=True,
+            help="Only operations that give the same bytes each time (a CPU's always do).",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+            default="auto",
+            show_default=True,
+            help="auto: bf16 where the device multiplies it in hardware, else fp32.",
+        ),
+        click.option(
+            "--device",
+            default="auto",
+            show_default=True,
+            metavar="auto|cpu|cuda[:N]|mps",
+            help="Where the net runs.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def loudness(function: Function) -> Function:
+    """-q and -v."""
+    verbose = click.option("-v", "--verbose", is_flag=True, help="Say what is used and how.")
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+    return verbose(quiet(function))
+
+
+def load_net(name: str, weights: Path | None, names: Path | None, quiet: bool) -> Net:
+    """The net that a command was given."""
+    from lucid import nets
+
+    return nets.load(name, weights, names, progress=not quiet)
+
+
+def progress_bar(label: str, length: int, quiet: bool) -> AbstractContextManager[ProgressBar[int]]:
+    """A bar on standard error with the time left; hidden unless that is a terminal."""
+    stream = click.get_text_stream("stderr")
+    return click.progressbar(
+        length=length,
+        label=label,
+        file=stream,
+        hidden=quiet or not stream.isatty(),
+        fill_char="█",
+        empty_char="·",
+        bar_template="%(label)s  %(bar)s  %(info)s",
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write into, if it is not there yet."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"{folder}: cannot be made a folder ({error.strerror})") from error
+
+
+def tell_machine(net: Net, device: str, precision: str, seed: int) -> None:
+    """What -v says: everything that a run's result depends on beside its options."""
+    import torch
+
+    from lucid.ascent import find_device, find_precision, precision_name
+
+    where = find_device(device)
+    how = precision_name(find_precision(precision, where))
+    click.echo(
+        f"{net.name} on {where} ({torch.get_num_threads()} threads), {how}, seed {seed}, "
+        f"torch {torch.__version__}",
+        err=True,
+    )
+
+
+def tell_written(paths: list[Path]) -> None:
+    """Name the pictures that were made."""
+    if len(paths) > 2:
+        click.echo(f"wrote {len(paths)} pictures, {paths[0]} to {paths[-1].name}")
+    else:
+        for path in paths:
+            click.echo(f"wrote {path}")
+
+
+def stopped(paths: list[Path]) -> NoReturn:
+    """End after Ctrl-C, saying what there is to show for it."""
+    if paths:
+        click.echo(f"stopped: the picture so far is {paths[-1]}", err=True)
+    else:
+        click.echo("stopped before there was a picture", err=True)
+    raise SystemExit(130)

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("net")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def weights(net: str, quiet: bool) -> None:
+    """Fetch the published weights of NET into the cache.
+
+    Darknet's for a bundled cfg, torchvision's for a torchvision name.
+    """
+    from lucid import nets
+
+    path = nets.fetch(net, progress=not quiet)
+    if not quiet:
+        click.echo(f"{net}: its weights are at {path}" if path else f"{net}: torchvision has them")

@@ -1,0 +1,208 @@
+"""Painting what a classifier knows: one class or a mix, from noise or on a photograph."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lucid import images, octaves
+from lucid.ascent import Adam, Ascent, Step
+from lucid.canvas import Canvas, FourierCanvas
+from lucid.errors import UsageError
+from lucid.nets import Net
+from lucid.objectives import Classes
+from lucid.tiles import Tiling
+from lucid.transforms import draw_affine
+
+TILE = 224
+"""The side of a tile on a net that takes any: what ImageNet's nets are trained at."""
+
+BYTES_PER_PIXEL = 200
+"""Of memory at the last octave, about: coefficients, their gradient and Adam's
+two moments, the picture, its gradient, and what autograd keeps between them."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How fast and how broadly to climb.
+
+    Attributes:
+        iterations: at each octave.
+        rate: of ``Adam``.
+        decay: of ``FourierCanvas``.
+    """
+
+    iterations: int
+    rate: float
+    decay: float
+
+
+# Found by eye on SqueezeNet at 224 to 768 pixels. A photograph is half the way
+# there, and at the pace of noise it drowns.
+FROM_NOISE = Manner(iterations=48, rate=0.03, decay=1.2)
+ON_A_BASE = Manner(iterations=24, rate=0.025, decay=1.1)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a drawing has come: pixels climbed through, of how many in all."""
+
+    done: int
+    total: int
+    size: tuple[int, int]
+    canvas: Canvas
+
+    def picture(self) -> Image.Image:
+        """What is painted so far, at the size of the last octave."""
+        with torch.no_grad():
+            return images.to_pil(octaves.resize(self.canvas.image(), self.size))
+
+
+def draw(
+    net: Net,
+    classes: Sequence[str] | Mapping[str, float],
+    base: Image.Image | Tensor | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    order: str = "spiral",
+    tile_size: int | None = None,
+    overlap: float = 0.5,
+    padding: str = "reflect",
+    octave_count: int = 4,
+    octave_scale: float = 1.4,
+    iterations: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    batch: int = 16,
+    deterministic: bool = False,
+    watch: Callable[[Progress], None] | None = None,
+) -> Image.Image:
+    """Paint classes of a net.
+
+    The picture's Fourier coefficients climb the classes' scores (Olah,
+    Mordvintsev and Schubert, "Feature Visualization", 2017) through
+    overlapping tiles (Øygard's deepdraw, 2015), at one size after another
+    (Mordvintsev, Olah and Tyka, "Inceptionism", 2015).
+
+    Args:
+        net: a net with classes.
+        classes: their names or numbers, with weights if not all are equal.
+        base: what to paint on: a Pillow image, or (3, height, width), RGB,
+            0..1. Without it, noise.
+        size: (height, width) of the picture, in pixels. Without it, the
+            base's, else one tile's.
+        order: in which tiles are climbed: ``spiral`` (ring by ring from the
+            centre, each seeing what the last one changed), ``grid``,
+            ``random``, or ``none`` (the whole picture at once).
+        tile_size: the tiles' side, in pixels. Without it, 224, or what the
+            net is built for.
+        overlap: of neighbouring tiles, as a fraction, from 0 to under 1.
+        padding: what stands past the picture's edge: ``reflect``, ``wrap``
+            (makes a seamless texture) or ``mean`` (deepdraw's, to compare with).
+        octave_count: at how many sizes to climb. None is smaller than a tile.
+        octave_scale: how much larger each is than the one before.
+        iterations: passes over the picture at each octave. Without it, 48
+            from noise and 24 on a base.
+        seed: of all that is drawn at random.
+        device: see ``Ascent``.
+        precision: see ``Ascent``.
+        batch: the most tiles the net is shown at once.
+        deterministic: see ``Ascent``.
+        watch: called after each pass.
+
+    Raises:
+        UsageError: a setting makes no sense, or the net lacks a class.
+        LucidError: the picture does not fit into memory.
+    """
+    objective = Classes(class_weights(net, classes))
+    if isinstance(base, Image.Image):
+        base = images.from_pil(base)
+    manner = FROM_NOISE if base is None else ON_A_BASE
+    if iterations is None:
+        iterations = manner.iterations
+    if octave_count < 1 or iterations < 1 or not 1 <= octave_scale <= 10:
+        raise UsageError("octaves and iters must be 1 or more, the octave scale from 1 to 10")
+
+    tiling = Tiling(_tile(net, tile_size), order, overlap, padding)
+    if size is None:
+        size = tiling.tile if base is None else (base.shape[1], base.shape[2])
+    _check_size(size)
+    if order == "none" and not net.any_size and size != net.input_size:
+        raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
+
+    ascent = Ascent(
+        net, device=device, precision=precision, batch=batch, deterministic=deterministic
+    )
+    base = None if base is None else base.to(ascent.device)
+    generator = torch.Generator().manual_seed(seed)
+    ladder = octaves.sizes(size, octave_count, octave_scale, smallest=max(tiling.tile))
+    done, total = 0, iterations * sum(math.prod(octave) for octave in ladder)
+    dream: Tensor | None = None
+    for octave in ladder:
+        start = octaves.start(octave, dream, base)
+        if start is None:
+            canvas = FourierCanvas.noise(
+                octave, decay=manner.decay, generator=generator, device=ascent.device
+            )
+        else:
+            canvas = FourierCanvas.of(start, decay=manner.decay)
+        rule = Adam(canvas, manner.rate)
+        for _ in range(iterations):
+            turn = draw_affine(generator)
+            for view in tiling.cut(octave, generator).views():
+                ascent.step(canvas, Step(view, objective, turn, equalize=True), rule)
+            done += math.prod(octave)
+            if watch:
+                watch(Progress(done, total, size, canvas))
+        dream = canvas.image().detach()
+    assert dream is not None
+    return images.to_pil(dream)
+
+
+def class_weights(net: Net, classes: Sequence[str] | Mapping[str, float]) -> dict[int, float]:
+    """The numbers of named classes, with weights whose magnitudes sum to 1.
+
+    Raises:
+        UsageError: none is named, the net lacks one, or all weights are 0.
+    """
+    named = classes if isinstance(classes, Mapping) else dict.fromkeys(classes, 1.0)
+    if not named:
+        raise UsageError("there is nothing to draw: name a class")
+    weights: dict[int, float] = {}
+    for name, weight in named.items():
+        number = net.find_class(name)
+        weights[number] = weights.get(number, 0.0) + weight
+    sum_of_all = sum(abs(weight) for weight in weights.values())
+    if not 0 < sum_of_all < math.inf:
+        raise UsageError("the classes' weights must be finite and not all 0")
+    return {number: weight / sum_of_all for number, weight in weights.items()}
+
+
+def _tile(net: Net, side: int | None) -> tuple[int, int]:
+    if net.any_size:
+        return (side or TILE,) * 2
+    if side and (side, side) != net.input_size:
+        height, width = net.input_size
+        raise UsageError(f"{net.name} sees only {width}x{height} pixels: leave the tile size out")
+    return net.input_size
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    """Refuse, before any work, a picture that this machine cannot hold."""
+    height, width = size
+    if min(size) < 1:
+        raise UsageError(f"size {width}x{height} has no pixels")
+    needed = BYTES_PER_PIXEL * height * width
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise UsageError(
+            f"size {width}x{height} needs about {needed / 2**30:,.0f} GiB of memory, "
+            f"and this machine has {memory / 2**30:,.0f}"
+        )

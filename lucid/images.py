@@ -1,0 +1,112 @@
+"""Reading and writing pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from lucid.errors import LucidError, UsageError
+
+
+def read(path: str | Path) -> Tensor:
+    """An image file as (3, height, width), RGB, 0..1, turned the way its EXIF says.
+
+    Raises:
+        LucidError: there is no such file, or it is not a whole image.
+    """
+    try:
+        with Image.open(path) as image:
+            return from_pil(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as error:
+        raise LucidError(f"{path}: is not an image that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise LucidError(f"{path}: {error}") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LucidError(f"{path}: cannot be read as an image ({reason})") from error
+
+
+def from_pil(image: Image.Image) -> Tensor:
+    """A Pillow image as (3, height, width), RGB, 0..1."""
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255
+
+
+def to_pil(image: Tensor) -> Image.Image:
+    """A (3, height, width) tensor, 0..1, as a Pillow image; values are rounded."""
+    scaled = image.detach().float().clamp(0, 1).mul(255).round().byte()
+    return Image.fromarray(scaled.permute(1, 2, 0).cpu().numpy())
+
+
+def fill(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle of a (3, height, width) image, scaled to fill (height, width)."""
+    height, width = size
+    return from_pil(ImageOps.fit(to_pil(image), (width, height), Image.Resampling.BICUBIC))
+
+
+def write(image: Image.Image, path: Path) -> None:
+    """Write a picture, whole or not at all: to a temporary name, then renamed.
+
+    Raises:
+        LucidError: it cannot be written there.
+    """
+    check_writable(path)
+    with replacing(path) as part:
+        image.save(part, format=Image.registered_extensions()[path.suffix.lower()])
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its name if all goes well."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(descriptor)
+        part = Path(name)
+        try:
+            yield part
+            # mkstemp makes files that only their owner may read.
+            part.chmod(0o666 & ~_umask())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise LucidError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work, not after it, that a picture cannot be written.
+
+    Raises:
+        UsageError: the name's ending is no image format, or there is no such
+            folder to write into.
+    """
+    Image.init()
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise UsageError(f"{path}: end the name in .png, .jpg, .webp, .tif or .bmp")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{path}: the folder {path.parent} cannot be written to")
+
+
+def numbered(stem: str, folder: Path = Path()) -> Path:
+    """The first free ``stem_0000.png``, ``stem_0001.png``, … in a folder."""
+    number = 0
+    while (path := folder / f"{stem}_{number:04d}.png").exists():
+        number += 1
+    return path

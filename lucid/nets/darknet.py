@@ -1,0 +1,145 @@
+"""A Darknet net: a cfg's layers, run in order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lucid.errors import LucidError, UsageError
+from lucid.nets import cfg, weights
+from lucid.nets.darknet_layers import DETECTION, Activated, Connected, Layer, Shape, Weighted, build
+from lucid.nets.net import SCORES, Net
+
+
+class DarknetNet(Net):
+    """The net of a cfg file. Its layers are named by their numbers, from "0".
+
+    Images go in as Darknet reads them: RGB, 0..1.
+    """
+
+    def __init__(self, path: Path, class_names: list[str] | None = None) -> None:
+        """Build the net without its weights (on the meta device).
+
+        Args:
+            path: the cfg file.
+            class_names: the names of its classes; without them, numbers.
+
+        Raises:
+            LucidError: the cfg cannot be read or built, or has not as many
+                classes as there are names.
+        """
+        super().__init__()
+        header, *sections = cfg.read(path)
+        self.name = path.stem
+        self.input_size = (header.integer("height", 0, 1), header.integer("width", 0, 1))
+        if header.integer("channels", 3) != 3:
+            raise header.fail("channels must be 3: lucid climbs RGB images")
+
+        shape: Shape = (3, *self.input_size)
+        shapes: list[Shape] = []
+        self.stack = nn.ModuleList()
+        for section in sections:
+            layer = build(section, shape, shapes)
+            shape = layer.out
+            shapes.append(shape)
+            self.stack.append(layer)
+        self.layers = [str(number) for number in range(len(shapes))]
+        self._read_later = {source for layer in self._stack() for source in layer.sources}
+        self.any_size = not any(isinstance(layer, Connected) for layer in self.stack)
+        self._find_scores()
+        self._name_classes(class_names)
+
+    def _stack(self) -> list[Layer]:
+        return [layer for layer in self.stack if isinstance(layer, Layer)]
+
+    def _find_scores(self) -> None:
+        """Where the class scores are: behind what follows the last activation."""
+        layers = self._stack()
+        end = len(layers)
+        while end and layers[end - 1].kind in ("softmax", "cost", "dropout"):
+            end -= 1
+        self._score_end = end
+        classifies = (
+            end < len(layers) or layers[-1].kind in ("avgpool", "connected")
+        ) and layers[end - 1].out[1:] == (1, 1)
+        self._class_count = layers[end - 1].out[0] if classifies else 0
+        start = end - 1
+        while start > 0 and layers[start].kind in ("avgpool", "dropout"):
+            start -= 1
+        self._score_start = start
+
+    def _name_classes(self, names: list[str] | None) -> None:
+        if names is None:
+            self.classes = [str(number) for number in range(self._class_count)]
+        elif len(names) == self._class_count:
+            self.classes = names
+        else:
+            raise LucidError(
+                f"{self.name} has {self._class_count} classes, and {len(names)} names are given"
+            )
+
+    def load_weights(self, path: Path) -> None:
+        """Read a ``.weights`` file; see ``lucid.nets.weights.load`` for its errors."""
+        weights.load(path, self._stack())
+
+    def randomize(self, seed: int) -> None:
+        """Weights drawn by He et al.'s rule (2015), for when speed or shapes matter."""
+        generator = torch.Generator().manual_seed(seed)
+        for layer in self._stack():
+            if isinstance(layer, Weighted):
+                fan_in = layer.module.weight[0].numel()
+                weight = torch.randn(layer.module.weight.shape, generator=generator)
+                layer.module.weight = nn.Parameter(weight * (2 / fan_in) ** 0.5, False)
+                layer.module.bias = nn.Parameter(torch.zeros(len(weight)), False)
+            elif layer.stored():
+                layer.take({name: torch.ones(shape).numpy() for name, shape in layer.stored()})
+
+    def find_layer(self, name: str) -> str:
+        if name in self.layers:
+            return name
+        raise UsageError(
+            f"{self.name} has no layer {name}: its layers are 0 to {len(self.layers) - 1}"
+        )
+
+    def _activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        numbers = {int(name) for name in layers if name != SCORES}
+        last = max([*numbers, *([self._score_start] if SCORES in layers else [])])
+        seen: dict[str, Tensor] = {}
+        kept: dict[int, Tensor] = {}
+        x = images
+        for number, layer in enumerate(self._stack()[: last + 1]):
+            sources = [kept[source] for source in layer.sources]
+            if number == self._score_start and SCORES in layers:
+                seen[SCORES] = self._scores_from(layer, x, sources)
+                if number == last and number not in numbers:
+                    break
+            x = layer(x, sources)
+            if number in self._read_later:
+                kept[number] = x
+            if number in numbers:
+                seen[str(number)] = x
+        return seen
+
+    def _scores_from(self, layer: Layer, x: Tensor, sources: list[Tensor]) -> Tensor:
+        if not self._class_count:
+            raise LucidError(f"{self.name} has no classes: it can climb only its layers")
+        x = layer.linear(x, sources) if isinstance(layer, Activated) else layer(x, sources)
+        for later in self._stack()[self._score_start + 1 : self._score_end]:
+            x = later(x)
+        return x.flatten(1)
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        answer = self.activations(images, [self.layers[-1]])[self.layers[-1]].flatten(1)
+        if any(layer.kind == "softmax" for layer in self._stack()[self._score_end :]):
+            return answer
+        return answer.softmax(1)
+
+    def describe(self) -> list[tuple[str, str, Shape]]:
+        """Name, kind and output shape (at the cfg's own size) of every layer."""
+        return [
+            (name, layer.kind + (" (a head: passed on)" if layer.kind in DETECTION else ""), layer.out)
+            for name, layer in zip(self.layers, self._stack(), strict=True)
+        ]

@@ -1,0 +1,300 @@
+"""From the name of a net to the net: where cfgs, weights and class names are found.
+
+NET is a bundled or torchvision name, or a path to a ``.cfg``. Its weights come
+from a file that is named, else from the file of the same stem beside the cfg,
+else from the cache. Class names of a Darknet net come from a file that is
+named, else from ``.names`` of the same stem beside the cfg or the weights.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import urllib.error
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import get_model, get_model_weights
+
+from lucid.errors import LucidError, UsageError
+from lucid.nets import zoo
+from lucid.nets.darknet import DarknetNet
+from lucid.nets.net import Net, nearest
+from lucid.nets.zoo import TorchvisionNet
+
+PUBLISHED = "https://pjreddie.com/media/files/"
+"""Where Darknet's author keeps his weights."""
+
+PUBLISHED_NAMES = ("vgg-conv", "jnet-conv", "vgg-16", "darknet19", "extraction")
+
+
+def bundled() -> dict[str, Path]:
+    """The cfg files that come with lucid, by name."""
+    here = Path(__file__).parent.parent
+    # In a wheel cfg/ lies inside the package, in a checkout beside it.
+    folder = here / "cfg" if (here / "cfg").is_dir() else here.parent / "cfg"
+    return {path.stem: path for path in sorted(folder.glob("*.cfg"))}
+
+
+def cache_folder() -> Path:
+    """Where fetched Darknet weights are kept: ``$LUCID_CACHE``, else the user's cache."""
+    if "LUCID_CACHE" in os.environ:
+        return Path(os.environ["LUCID_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucid"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a name stands for: a cfg file, or, without one, a torchvision model."""
+
+    name: str
+    cfg: Path | None
+
+    def weights(self, given: Path | None) -> Path | None:
+        """The weights file to read, if there is one."""
+        if given or not self.cfg:
+            return given
+        beside = self.cfg.with_suffix(".weights")
+        cached = cache_folder() / f"{self.name}.weights"
+        return next((path for path in (beside, cached) if path.exists()), None)
+
+    def build(self, weights: Path | None, names: Path | None) -> Net:
+        """The net, with memory for its weights only on the meta device."""
+        if self.cfg:
+            if names is None:
+                beside = [path.with_suffix(".names") for path in (self.cfg, weights) if path]
+                names = next((path for path in beside if path.exists()), None)
+            return DarknetNet(self.cfg, _read_names(names) if names else None)
+        class_names = _read_names(names) if names else None
+        with torch.device("meta"):
+            model = _torchvision_model(self.name, class_names)
+        return TorchvisionNet(self.name, model, class_names)
+
+
+def _find(name: str, weights: Path | None) -> _Found:
+    bundled_cfgs = bundled()
+    if name.endswith(".cfg"):
+        path = Path(name)
+        # A Darknet user types cfg/vgg-conv.cfg, whatever folder he stands in.
+        short = name.removeprefix("cfg/").removesuffix(".cfg")
+        if not path.exists() and short in bundled_cfgs:
+            path = bundled_cfgs[short]
+        if not path.exists():
+            raise UsageError(f"{name}: there is no such cfg{nearest(path.stem, [*bundled_cfgs])}")
+        return _Found(path.stem, path)
+    darknet_file = weights is not None and weights.suffix == ".weights"
+    if name in zoo.names() and not (darknet_file and name in bundled_cfgs):
+        return _Found(name, None)
+    if name in bundled_cfgs:
+        return _Found(name, bundled_cfgs[name])
+    known = [*bundled_cfgs, *zoo.names()]
+    raise UsageError(
+        f"there is no net {name!r}: give a path to a .cfg, or a name from `lucid models`"
+        + nearest(name, known)
+    )
+
+
+def outline(name: str, names: Path | None = None) -> Net:
+    """A net without its weights: layers, classes and sizes, but no memory.
+
+    Raises:
+        UsageError: there is no such net.
+        LucidError: a file it is made of cannot be read.
+    """
+    return _find(name, None).build(None, names).to("meta")
+
+
+def untrained(name: str, seed: int = 0) -> Net:
+    """A net with random weights: to measure speed, and to see what training adds."""
+    found = _find(name, None)
+    if found.cfg:
+        net = DarknetNet(found.cfg)
+        net.randomize(seed)
+        return net
+    torch.manual_seed(seed)
+    return TorchvisionNet(name, _torchvision_model(name, None, init_weights=True))
+
+
+def load(
+    name: str,
+    weights: str | Path | None = None,
+    names: str | Path | None = None,
+    *,
+    progress: bool = True,
+) -> Net:
+    """A net with its weights.
+
+    Args:
+        name: a bundled or torchvision name, or a path to a ``.cfg``.
+        weights: a Darknet ``.weights`` file, or a torchvision state dict as
+            ``.pth`` or ``.safetensors``. Without it: the file of the same stem
+            beside the cfg, else the cache; torchvision's are downloaded.
+        names: a file of class names, one a line.
+        progress: whether a download shows its progress.
+
+    Raises:
+        UsageError: there is no such net.
+        LucidError: a file is missing or not what it should be, or there is no
+            network to download it from.
+    """
+    given = Path(weights) if weights else None
+    found = _find(name, given)
+    net = found.build(given, Path(names) if names else None)
+    file = found.weights(given)
+    if file is not None and not file.is_file():
+        raise LucidError(f"{file}: there is no such weights file")
+    if isinstance(net, DarknetNet):
+        if file is None:
+            raise LucidError(_without_weights(found))
+        if file.suffix != ".weights":
+            raise LucidError(f"{file}: {found.name}.cfg takes Darknet's .weights files")
+        net.load_weights(file)
+    elif isinstance(net, TorchvisionNet):
+        if file is not None and file.suffix == ".weights":
+            raise LucidError(
+                f"{file}: torchvision's {found.name} takes a state dict (.pth, .safetensors); "
+                "Darknet weights need a .cfg as the net"
+            )
+        state = _read_state(file) if file else _download_state(found.name, progress)
+        _fill(net.model, state, str(file or found.name))
+    return net
+
+
+def fetch(name: str, *, progress: bool = True) -> Path | None:
+    """Bring a net's published weights into the cache.
+
+    Returns:
+        Where they lie; None for a torchvision net, which torchvision keeps.
+
+    Raises:
+        LucidError: nobody publishes weights of that name, there is no network,
+            or what came is not the cfg's weights.
+    """
+    found = _find(name, None)
+    if not found.cfg:
+        _download_state(found.name, progress)
+        return None
+    if found.name not in PUBLISHED_NAMES:
+        raise LucidError(
+            f"nobody publishes weights for {found.name} that lucid knows of: "
+            "give yours with --weights FILE"
+        )
+    target = cache_folder() / f"{found.name}.weights"
+    part = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(f"{PUBLISHED}{target.name}", str(part), progress=progress)
+        # What came may be a page that says sorry: only the cfg's own length will do.
+        DarknetNet(found.cfg).load_weights(part)
+        part.replace(target)
+    except OSError as error:
+        raise LucidError(
+            f"{PUBLISHED}{target.name}: cannot be fetched ({_reason(error)}). On another machine, "
+            f"download it and put it at {target}, or give it with --weights FILE"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _without_weights(found: _Found) -> str:
+    assert found.cfg is not None
+    ways = [f"--weights FILE, {found.cfg.with_suffix('.weights')}"]
+    if found.name in PUBLISHED_NAMES:
+        ways.append(f"`lucid weights {found.name}` fetches Darknet's")
+    elif found.name in zoo.names():
+        ways.append(f"--net {found.name} is torchvision's, with its own weights")
+    return f"there are no weights for {found.cfg.name}: {', or '.join(ways)}"
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LucidError(f"{path}: cannot be read as class names ({_reason(error)})") from error
+
+
+def _torchvision_model(
+    name: str, class_names: list[str] | None, init_weights: bool = False
+) -> nn.Module:
+    options: dict[str, Any] = {}
+    if name in ("googlenet", "inception_v3"):
+        # Their published weights expect what Google's training fed them.
+        options = {"transform_input": True, "aux_logits": False, "init_weights": init_weights}
+    if class_names is not None:
+        options["num_classes"] = len(class_names)
+    return get_model(name, weights=None, **options)
+
+
+def _download_state(name: str, progress: bool) -> dict[str, Tensor]:
+    """torchvision's weights, from its cache or its server, checked by their hash."""
+    weights = get_model_weights(name).DEFAULT
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    try:
+        return dict(weights.get_state_dict(progress=progress, check_hash=True))
+    except (OSError, RuntimeError) as error:
+        raise LucidError(
+            f"{weights.url}: cannot be fetched ({_reason(error)}). On another machine, download it "
+            f"and put it into {folder}, or give it with --weights FILE"
+        ) from error
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        try:
+            from safetensors import SafetensorError
+            from safetensors.torch import load_file
+        except ImportError as error:
+            raise LucidError(f"{path}: needs the safetensors library: pip install safetensors") from error
+        try:
+            return dict(load_file(path))
+        except (SafetensorError, OSError) as error:
+            raise LucidError(f"{path}: is not a whole .safetensors file ({error})") from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise LucidError(
+            f"{path}: cannot be read as a state dict: truncated, or not one torch saved"
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise LucidError(f"{path}: holds no state dict (a model's names and tensors)")
+    return dict(state)
+
+
+def _fill(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    # The second classifiers of GoogLeNet and Inception serve training alone,
+    # and torchvision's DenseNet files carry the names of its first years.
+    state = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", key): value
+        for key, value in state.items()
+        if not re.match(r"(aux\d|AuxLogits)\.", key)
+    }
+    wanted = model.state_dict()
+    for key, value in wanted.items():
+        if key.endswith("num_batches_tracked"):
+            state.setdefault(key, torch.zeros((), dtype=torch.long))
+        elif key not in state:
+            raise LucidError(f"{source}: the weights of another net: {key} is missing")
+        elif state[key].shape != value.shape:
+            raise LucidError(
+                f"{source}: the weights of another net: {key} should be "
+                f"{tuple(value.shape)} and is {tuple(state[key].shape)}"
+            )
+    extra = sorted(state.keys() - wanted.keys())
+    if extra:
+        raise LucidError(f"{source}: the weights of another net: it has no {extra[0]}")
+    model.load_state_dict(state, assign=True)
+    model.float().eval().requires_grad_(False)
+
+
+def _reason(error: Exception) -> str:
+    """Why, in a few words."""
+    if isinstance(error, urllib.error.URLError):
+        return f"no network: {error.reason}"
+    return str(getattr(error, "strerror", None) or error).splitlines()[0]

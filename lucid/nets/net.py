@@ -1,0 +1,119 @@
+"""The one small interface behind which every net stands."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lucid.errors import LucidError, UsageError
+
+SCORES = "scores"
+"""Stands for the class scores where a layer's name is asked for."""
+
+
+class Net(nn.Module):
+    """A net that can be climbed: what the rest of lucid knows of one.
+
+    Attributes:
+        name: what to call it in messages and file names.
+        layers: the names of its layers, in the order they run.
+        classes: the names of its classes; empty where it has none.
+        input_size: (height, width) it was trained at, in pixels.
+        any_size: whether images of other sizes reach its class scores.
+    """
+
+    name: str
+    layers: list[str]
+    classes: list[str]
+    input_size: tuple[int, int]
+    any_size: bool
+
+    def activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """What the named layers put out, from one pass that stops at the deepest.
+
+        Args:
+            images: (n, 3, height, width), RGB, 0..1.
+            layers: names of layers, as ``find_layer`` gives them. ``SCORES``
+                is the class scores, (n, classes), before any softmax and
+                before a ReLU that would cut their gradient off.
+
+        Raises:
+            LucidError: the images are of a size the net cannot run at.
+        """
+        height, width = images.shape[-2:]
+        try:
+            return self._activations(images, layers)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            # The message of torch is about one convolution's kernel or one
+            # pool's output; the user knows only the picture.
+            if height < self.input_size[0] or width < self.input_size[1]:
+                raise LucidError(
+                    f"{self.name} cannot see an image of {width}x{height}: too small to reach "
+                    f"{', '.join(sorted(layers))} ({str(error).splitlines()[0]})"
+                ) from error
+            raise
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Class scores, (n, classes), as ``activations`` gives them for ``SCORES``."""
+        return self.activations(images, [SCORES])[SCORES]
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """What the net itself answers, (n, classes), summing to 1 in each row."""
+        raise NotImplementedError
+
+    def _activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def find_layer(self, name: str) -> str:
+        """The layer's own name.
+
+        Raises:
+            UsageError: there is no such layer; offers the nearest.
+        """
+        if name in self.layers:
+            return name
+        raise UsageError(f"{self.name} has no layer {name!r}{nearest(name, self.layers)}")
+
+    def find_class(self, name: str) -> int:
+        """A class's number, from its number, its name or an unambiguous part of it.
+
+        Raises:
+            UsageError: no class or several fit; offers the nearest.
+        """
+        if not self.classes:
+            raise UsageError(f"{self.name} has no classes: it can climb only its layers")
+        if name.isdecimal():
+            if int(name) < len(self.classes):
+                return int(name)
+            raise UsageError(
+                f"{self.name} has no class {name}: its classes are 0 to {len(self.classes) - 1}"
+            )
+        wanted = name.strip().casefold()
+        folded = [known.casefold() for known in self.classes]
+        exact = [i for i, known in enumerate(folded) if known == wanted]
+        words = [i for i, known in enumerate(folded) if f" {wanted} " in f" {known} "]
+        part = [i for i, known in enumerate(folded) if wanted and wanted in known]
+        found = exact or (words if len(words) == 1 else part)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            some = ", ".join(f"{self.classes[i]} ({i})" for i in found[:8])
+            more = f" and {len(found) - 8} more" if len(found) > 8 else ""
+            raise UsageError(f"class {name!r} fits several of {self.name}: {some}{more}")
+        raise UsageError(f"{self.name} has no class {name!r}{nearest(name, self.classes)}")
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """``; the nearest are …`` for the end of a message, or how many there are."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.5)
+    if close:
+        return f"; the nearest are {', '.join(folded[candidate] for candidate in close)}"
+    if not known:
+        return ""
+    return f"; it has {len(known)}, from {known[0]!r} to {known[-1]!r}"

@@ -1,0 +1,150 @@
+"""torchvision's classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import torch
+import torchvision.models
+from torch import Tensor, nn
+from torchvision.models import get_model_weights, list_models
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+from lucid.errors import LucidError, UsageError
+from lucid.nets.net import SCORES, Net, nearest
+
+
+def names() -> list[str]:
+    """The classifiers torchvision knows."""
+    return list_models(module=torchvision.models)
+
+
+class TorchvisionNet(Net):
+    """One of torchvision's classifiers. Its layers have torchvision's dotted names.
+
+    A layer is a node of the net's graph (``features.28``, ``layer3.2.add``) or
+    a module, which stands for its last node (``inception4c``, ``layer3``).
+    """
+
+    def __init__(self, name: str, model: nn.Module, class_names: list[str] | None = None) -> None:
+        """Wrap a torchvision model.
+
+        Args:
+            name: torchvision's name for it: says mean, deviation and size.
+            model: the model, with or without its weights.
+            class_names: names in place of ImageNet's.
+        """
+        super().__init__()
+        self.name = name
+        weights = get_model_weights(name).DEFAULT
+        transforms = weights.transforms()
+        self.classes = class_names or list(weights.meta["categories"])
+        self.input_size = (transforms.crop_size[0], transforms.crop_size[0])
+        # These cut the image into a fixed number of patches or windows.
+        self.any_size = not name.startswith(("vit_", "maxvit_"))
+        self.register_buffer("mean", torch.tensor(transforms.mean)[:, None, None], False)
+        self.register_buffer("deviation", torch.tensor(transforms.std)[:, None, None], False)
+        self.model = model.eval().requires_grad_(False)
+        self.layers = get_graph_node_names(model, suppress_diff_warning=True)[1][1:]  # no input
+        # A SqueezeNet's scores pass a ReLU, behind which a class that it does
+        # not see yet has no gradient: climb the convolution before it.
+        self._pool_scores = isinstance(model, torchvision.models.SqueezeNet)
+        self._scores = "classifier.1" if self._pool_scores else self.layers[-1]
+        self._modules_of = {
+            node.rsplit(".", depth)[0]
+            for node in self.layers
+            for depth in range(1, node.count(".") + 1)
+        }
+        self._extractors: dict[frozenset[str], nn.Module] = {}
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> TorchvisionNet:
+        # The extractors share the model's parameters but hold its buffers by
+        # value: when the net moves to another device they are made anew.
+        self._extractors.clear()
+        return super()._apply(fn, recurse)
+
+    def find_layer(self, name: str) -> str:
+        """As ``Net.find_layer``; understands Caffe's names for GoogLeNet's layers too."""
+        if self.name == "googlenet":
+            name = caffe_name(name)
+        if name in self._modules_of:
+            # A module with several nodes stands for the last of them.
+            return [n for n in self.layers if n.startswith(name + ".")][-1]
+        if name in self.layers:
+            return name
+        known = [*self.layers, *sorted(self._modules_of)]
+        raise UsageError(f"{self.name} has no layer {name!r}{nearest(name, known)}")
+
+    def _activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        if not self.any_size and tuple(images.shape[-2:]) != self.input_size:
+            height, width = self.input_size
+            raise LucidError(
+                f"{self.name} sees only {width}x{height} images, not "
+                f"{images.shape[3]}x{images.shape[2]}: use tiles of {height}"
+            )
+        nodes = frozenset(self._scores if name == SCORES else name for name in layers)
+        if nodes not in self._extractors:
+            # Kept out of nn.Module's registry: its weights are the model's own.
+            self._extractors[nodes] = create_feature_extractor(
+                self.model, list(nodes), suppress_diff_warning=True
+            )
+        seen = self._extractors[nodes]((images - self.mean) / self.deviation)
+        if SCORES in layers:
+            scores = seen[self._scores]
+            seen[SCORES] = scores.mean((2, 3)) if self._pool_scores else scores
+        return {name: seen[name] for name in layers}
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        answer = self.activations(images, [self.layers[-1]])[self.layers[-1]]
+        return answer.softmax(1)
+
+    def describe(self) -> list[tuple[str, str, tuple[int, ...]]]:
+        """Name, kind and output shape (at the trained size) of every layer."""
+        images = torch.zeros(1, 3, *self.input_size, device=self.mean.device)
+        with torch.no_grad():
+            seen = self.activations(images, self.layers)
+        modules = dict(self.model.named_modules())
+        return [
+            (
+                name,
+                type(modules[name]).__name__ if name in modules else "operation",
+                tuple(seen[name].shape[1:]) if isinstance(seen[name], Tensor) else (),
+            )
+            for name in self.layers
+        ]
+
+
+# Caffe's names of the parts of an inception block, and torchvision's.
+_INCEPTION = {
+    "output": "",
+    "1x1": ".branch1",
+    "3x3_reduce": ".branch2.0",
+    "3x3": ".branch2.1",
+    "5x5_reduce": ".branch3.0",
+    "5x5": ".branch3.1",
+    "pool": ".branch4.0",
+    "pool_proj": ".branch4.1",
+}
+_OUTSIDE_INCEPTION = {
+    "conv1/7x7_s2": "conv1",
+    "pool1/3x3_s2": "maxpool1",
+    "conv2/3x3_reduce": "conv2",
+    "conv2/3x3": "conv3",
+    "pool2/3x3_s2": "maxpool2",
+    "pool3/3x3_s2": "maxpool3",
+    "pool4/3x3_s2": "maxpool4",
+    "pool5/7x7_s1": "avgpool",
+    "loss3/classifier": "fc",
+}
+
+
+def caffe_name(name: str) -> str:
+    """torchvision's name for a layer of Caffe's GoogLeNet; any other name as it is.
+
+    ``inception_4c/output`` is ``inception4c``, ``inception_3b/5x5_reduce`` is
+    ``inception3b.branch3.0``. torchvision's 5x5 branch has 3x3 kernels.
+    """
+    block, slash, part = name.partition("/")
+    if slash and block.startswith("inception_") and part in _INCEPTION:
+        return block.replace("_", "") + _INCEPTION[part]
+    return _OUTSIDE_INCEPTION.get(name, name)

@@ -1,0 +1,62 @@
+"""At what scales to climb: small first, so that shapes come before details."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lucid.canvas import logit
+
+Size = tuple[int, int]
+
+
+def sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:
+    """The sizes of the octaves, growing by ``scale`` and ending at ``size``.
+
+    No octave's shorter side falls below ``smallest`` (nor is enlarged to it):
+    a net that is shown less than it was trained on sees nothing. Octaves that
+    would, stay at that size, so that their steps are not lost.
+
+    Args:
+        size: height and width of the last octave.
+        count: how many octaves.
+        scale: what one octave is larger than the one before, 1 or more.
+        smallest: pixels.
+    """
+    floor = min(1.0, smallest / min(size))
+    factors = [max(scale ** (index + 1 - count), floor) for index in range(count)]
+    return [(max(1, round(size[0] * f)), max(1, round(size[1] * f))) for f in factors]
+
+
+def resize(image: Tensor, size: Size) -> Tensor:
+    """A (3, height, width) image at another size, bicubic, kept within 0..1."""
+    if tuple(image.shape[1:]) == size:
+        return image
+    return F.interpolate(image[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1)
+
+
+def start(size: Size, dream: Tensor | None, base: Tensor | None) -> Tensor | None:
+    """What an octave begins with, (3, *size), 0..1; None where there is nothing yet.
+
+    From noise that is the last octave's dream, enlarged. On a photograph it is
+    the photograph plus what was dreamt into it so far: only the change is
+    enlarged, so the photograph keeps its own detail (as in Google's deepdream
+    notebook). The change is taken between logits, where adding it cannot leave
+    0..1.
+
+    Args:
+        size: of the octave.
+        dream: what the last octave ended with.
+        base: the photograph, at any size.
+    """
+    if base is None:
+        return None if dream is None else resize(dream, size)
+    photograph = resize(base, size)
+    if dream is None:
+        return photograph
+    last_size = (dream.shape[1], dream.shape[2])
+    change = logit(dream) - logit(resize(base, last_size))
+    if last_size != size:
+        change = F.interpolate(change[None], size, mode="bicubic")[0]
+    return torch.sigmoid(logit(photograph) + change)

@@ -1,0 +1,295 @@
+"""Cutting a picture into overlapping tiles, and blending what they give back.
+
+Pure geometry, plus ``gather`` and ``scatter``. A tile is a window of fixed size
+that may reach past the picture; a pass is a list of batches of tiles that
+together cover every pixel. The lattice of a pass starts at a random offset, so
+that no seam can build up where tiles meet.
+
+The spiral of overlapping windows follows Audun M. Øygard's deepdraw; the
+blending is new here: a Hann window per tile, divided by the sum of all windows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from lucid.errors import UsageError
+
+Size = tuple[int, int]
+"""Height, width in pixels."""
+
+
+class Tile(NamedTuple):
+    """Where a tile's top left corner lies; negative outside the picture."""
+
+    top: int
+    left: int
+
+
+Batch = list[Tile]
+
+
+@dataclass
+class Pass:
+    """One sweep over a picture: every pixel is in at least one tile.
+
+    Attributes:
+        size: the picture's height and width.
+        tile: the tiles' height and width.
+        batches: tiles that are climbed together, in order; a later batch sees
+            what the earlier ones changed.
+        padding: how tiles are filled past the picture's edge.
+    """
+
+    size: Size
+    tile: Size
+    batches: list[Batch]
+    padding: str = "reflect"
+    _weights: Tensor | None = None
+
+    def views(self) -> list[TileView]:
+        """A view for each batch, in order."""
+        return [TileView(self, batch) for batch in self.batches]
+
+    def weights(self, like: Tensor) -> Tensor:
+        """The sum of all tiles' windows at every pixel, (1, *size), above zero."""
+        if self._weights is None:
+            total = torch.zeros(1, *self.size, device=like.device, dtype=like.dtype)
+            window = self.window(like)[None, None]
+            for view in self.views():
+                total += view.accumulate(window.expand(len(view.batch), 1, *self.tile))
+            self._weights = total
+        return self._weights
+
+    def window(self, like: Tensor) -> Tensor:
+        """How a tile's own weight falls off from its middle, *tile."""
+        down, across = (hann(length).to(like) for length in self.tile)
+        return down[:, None] * across
+
+    def fold(self, positions: range, axis: int, device: torch.device) -> Tensor:
+        """For positions along an axis, in or out of the picture, the pixels they show."""
+        inside = wrapped if self.padding == "wrap" else reflected
+        return inside(
+            torch.arange(positions.start, positions.stop, device=device), self.size[axis]
+        )
+
+
+@dataclass(frozen=True)
+class TileView:
+    """A batch of tiles of a pass, as the ascent looks at them."""
+
+    sweep: Pass
+    batch: Batch
+
+    def gather(self, image: Tensor) -> Tensor:
+        """Cut the batch's tiles, (n, channels, *tile), from a (channels, *size) image."""
+        rows, columns = self._span()
+        padded = image[:, self.sweep.fold(rows, 0, image.device)][
+            :, :, self.sweep.fold(columns, 1, image.device)
+        ]
+        tiles = torch.stack([padded[where] for where in self._slices(rows, columns)])
+        return self._fill_with_mean(tiles) if self.sweep.padding == "mean" else tiles
+
+    def scatter(self, values: Tensor) -> Tensor:
+        """Blend (n, channels, *tile) values into a (channels, *size) picture.
+
+        The blending weights of all the pass's batches sum to one at every
+        pixel, so their pictures add up to what the tiles hold where they agree.
+        """
+        blended = self.accumulate(values * self.sweep.window(values))
+        return blended / self.sweep.weights(values)
+
+    def accumulate(self, values: Tensor) -> Tensor:
+        """Add (n, channels, *tile) values up where they lie in the picture."""
+        size = self.sweep.size
+        rows, columns = self._span()
+        total = values.new_zeros(values.shape[1], len(rows), len(columns))
+        for value, where in zip(values, self._slices(rows, columns), strict=True):
+            total[where] += value
+        picture = values.new_zeros(values.shape[1], *size)
+        if self.sweep.padding == "wrap":
+            down = values.new_zeros(values.shape[1], size[0], len(columns))
+            down.index_add_(1, self.sweep.fold(rows, 0, values.device), total)
+            return picture.index_add_(2, self.sweep.fold(columns, 1, values.device), down)
+        # What lies past the edge only mirrors or fills: it has no pixel to change.
+        top, bottom = max(rows.start, 0), min(rows.stop, size[0])
+        left, right = max(columns.start, 0), min(columns.stop, size[1])
+        picture[:, top:bottom, left:right] = total[
+            :, top - rows.start : bottom - rows.start, left - columns.start : right - columns.start
+        ]
+        return picture
+
+    def _span(self) -> tuple[range, range]:
+        """The rows and columns from the first tile's edge to the last's."""
+        tops, lefts = zip(*self.batch, strict=True)
+        height, width = self.sweep.tile
+        return range(min(tops), max(tops) + height), range(min(lefts), max(lefts) + width)
+
+    def _slices(self, rows: range, columns: range) -> Iterator[tuple[slice, slice, slice]]:
+        """Each tile's place in a picture of those rows and columns."""
+        height, width = self.sweep.tile
+        for top, left in self.batch:
+            down, across = top - rows.start, left - columns.start
+            yield slice(None), slice(down, down + height), slice(across, across + width)
+
+    def _fill_with_mean(self, tiles: Tensor) -> Tensor:
+        height, width = self.sweep.size
+        for tile, (top, left) in zip(tiles, self.batch, strict=True):
+            outside = torch.ones(self.sweep.tile, dtype=torch.bool, device=tiles.device)
+            outside[max(-top, 0) : height - top, max(-left, 0) : width - left] = False
+            tile[:, outside] = tile[:, ~outside].mean(1, keepdim=True)
+        return tiles
+
+
+def hann(length: int) -> Tensor:
+    """A Hann window sampled between its zeros: above zero everywhere."""
+    return torch.sin((torch.arange(length) + 0.5) * (math.pi / length)) ** 2
+
+
+def reflected(positions: Tensor, length: int) -> Tensor:
+    """Mirror positions at the first and last pixel, as often as needed."""
+    if length == 1:
+        return torch.zeros_like(positions)
+    folded = positions.remainder(2 * length - 2)
+    return torch.minimum(folded, 2 * length - 2 - folded)
+
+
+def wrapped(positions: Tensor, length: int) -> Tensor:
+    return positions.remainder(length)
+
+
+PADDINGS = ("reflect", "wrap", "mean")
+
+
+def starts(length: int, tile: int, stride: int, offset: int, wrap: bool = False) -> list[int]:
+    """Where tiles start along one axis so that they cover ``length`` pixels.
+
+    A tile that is no shorter than the picture is centred on it, alone.
+    """
+    if wrap:
+        return [k * stride - offset for k in range(math.ceil(length / stride))]
+    if tile >= length:
+        return [-((tile - length) // 2)]
+    count = math.ceil((length - tile + offset) / stride) + 1
+    return [k * stride - offset for k in range(count)]
+
+
+def rings(rows: Sequence[int], columns: Sequence[int]) -> list[Batch]:
+    """A lattice's tiles ring by ring from the middle out, each ring clockwise from its left."""
+
+    def ring(i: int, j: int) -> int:
+        return max(abs(2 * i - len(rows) + 1), abs(2 * j - len(columns) + 1)) // 2
+
+    def angle(i: int, j: int) -> float:
+        return math.atan2(2 * i - len(rows) + 1, 2 * j - len(columns) + 1)
+
+    cells = [(i, j) for i in range(len(rows)) for j in range(len(columns))]
+    cells.sort(key=lambda cell: (ring(*cell), angle(*cell)))
+    batches: list[Batch] = [[] for _ in range(ring(0, 0) + 1)]
+    for i, j in cells:
+        batches[ring(i, j)].append(Tile(rows[i], columns[j]))
+    return [batch for batch in batches if batch]
+
+
+def _lattice(
+    size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator, margin: bool = False
+) -> tuple[list[int], list[int]]:
+    axes = []
+    for length, side in zip(size, tile, strict=True):
+        stride = max(1, round(side * (1 - overlap)))
+        room = (side - stride) // 2 if margin else 0
+        found = starts(length + 2 * room, side, stride, _draw(0, stride, generator), wrap)
+        axes.append([start - room for start in found])
+    return axes[0], axes[1]
+
+
+def _draw(low: int, high: int, generator: Generator) -> int:
+    """A whole number from low up to but not including high."""
+    return int(torch.randint(low, high, (), generator=generator))
+
+
+def spiral(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
+    """Ring by ring from the centre; each ring sees what the one inside it changed."""
+    return rings(*_lattice(size, tile, overlap, wrap, generator))
+
+
+def grid(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
+    """All tiles at once, row by row."""
+    rows, columns = _lattice(size, tile, overlap, wrap, generator)
+    return [[Tile(top, left) for top in rows for left in columns]]
+
+
+def random(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
+    """All tiles at once, each displaced by as much as leaves no gap.
+
+    Two neighbours can part by twice the room, which is what they overlap by.
+    """
+    rows, columns = _lattice(size, tile, overlap, wrap, generator, margin=True)
+    room = [(side - max(1, round(side * (1 - overlap)))) // 2 for side in tile]
+    tiles = [
+        Tile(
+            top + _draw(-room[0], room[0] + 1, generator),
+            left + _draw(-room[1], room[1] + 1, generator),
+        )
+        for top in rows
+        for left in columns
+    ]
+    return [[tiles[k] for k in torch.randperm(len(tiles), generator=generator).tolist()]]
+
+
+ORDERS: dict[str, Callable[[Size, Size, float, bool, Generator], list[Batch]]] = {
+    "spiral": spiral,
+    "random": random,
+    "grid": grid,
+    "none": lambda size, *_: [[Tile(0, 0)]],
+}
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How to cut pictures into tiles.
+
+    Attributes:
+        tile: the tiles' height and width.
+        order: ``spiral``, ``grid``, ``random`` or ``none`` (the picture is its
+            only tile, whatever its size).
+        overlap: how much neighbouring tiles share, as a fraction of a tile,
+            from 0 to under 1.
+        padding: what stands past the picture's edge: its reflection
+            (``reflect``), the other side (``wrap``) or, as in deepdraw, the
+            mean colour of the rest of the tile (``mean``).
+    """
+
+    tile: Size
+    order: str = "spiral"
+    overlap: float = 0.5
+    padding: str = "reflect"
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise UsageError(f"tiles {self.order!r} are not one of {', '.join(ORDERS)}")
+        if self.padding not in PADDINGS:
+            raise UsageError(f"padding {self.padding!r} is not one of {', '.join(PADDINGS)}")
+        if not 0 <= self.overlap < 1:
+            raise UsageError(f"overlap {self.overlap} must be from 0 to under 1: .5 is half a tile")
+        if not 8 <= min(self.tile):
+            raise UsageError(f"tiles of {min(self.tile)} pixels show a net nothing: use 8 or more")
+
+    def cut(self, size: Size, generator: Generator) -> Pass:
+        """Draw one pass over a picture of (height, width); each starts elsewhere.
+
+        A net sees the whole of a picture that is no larger than a tile, in its
+        middle, so there nothing is left to draw.
+        """
+        if self.order == "none":
+            return Pass(size, size, [[Tile(0, 0)]], self.padding)
+        batches = ORDERS[self.order](
+            size, self.tile, self.overlap, self.padding == "wrap", generator
+        )
+        return Pass(size, self.tile, batches, self.padding)
