@@ -104,7 +104,9 @@ class Ascent:
             The gradient, of the images' shape, in fp32.
         """
         try:
-            parts = [self._part(part, objective, transform) for part in images.split(self.batch)]
+            parts = [
+                self._part(part, objective, transform) for part in torch.split(images, self.batch)
+            ]
         except RuntimeError as error:
             if _is_out_of_memory(error):
                 height, width = images.shape[-2:]
@@ -191,7 +193,11 @@ class DarknetRule:
         spread = deviation(gradient[None])[0]
         # torch.where and no `if`: the decision stays on the device.
         strength = pull.std(correction=0)
-        small = strength > spread if self.grey == "auto" else torch.ones_like(strength, dtype=torch.bool)
+        small = (
+            strength > spread
+            if self.grey == "auto"
+            else torch.ones_like(strength, dtype=torch.bool)
+        )
         # Without any gradient there is nothing to paint, and nothing is greyed.
         pull = torch.where(gradient.any(), pull, torch.zeros_like(pull))
         return torch.where(small, gradient / spread, gradient) + pull

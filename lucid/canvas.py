@@ -66,7 +66,9 @@ class FourierCanvas(Canvas):
         """
         self.size = size
         self.decay = decay
-        self.scale = _wave_lengths(size, spectrum.device) ** decay * (math.sqrt(math.prod(size)) / 4)
+        self.scale = _wave_lengths(size, spectrum.device) ** decay * (
+            math.sqrt(math.prod(size)) / 4
+        )
         self.colours = COLOUR_CORRELATION.to(spectrum)
         self.parameter = spectrum.requires_grad_()
 

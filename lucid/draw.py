@@ -45,16 +45,23 @@ class Manner:
 
 # Found by eye on SqueezeNet at 224 to 768 pixels. A photograph is half the way
 # there, and at the pace of noise it drowns.
-FROM_NOISE = Manner(iterations=48, rate=0.03, decay=1.2)
-ON_A_BASE = Manner(iterations=24, rate=0.025, decay=1.1)
+FROM_NOISE = Manner(iterations=48, rate=0.02, decay=1.2)
+ON_A_BASE = Manner(iterations=24, rate=0.02, decay=1.1)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a drawing has come: pixels climbed through, of how many in all."""
+    """How far a drawing has come.
+
+    Attributes:
+        done: pixels climbed through, of ``total`` in all octaves.
+        octave: height and width of the octave at work.
+        size: height and width of the last one.
+    """
 
     done: int
     total: int
+    octave: tuple[int, int]
     size: tuple[int, int]
     canvas: Canvas
 
@@ -160,7 +167,7 @@ def draw(
                 ascent.step(canvas, Step(view, objective, turn, equalize=True), rule)
             done += math.prod(octave)
             if watch:
-                watch(Progress(done, total, size, canvas))
+                watch(Progress(done, total, octave, size, canvas))
         dream = canvas.image().detach()
     assert dream is not None
     return images.to_pil(dream)

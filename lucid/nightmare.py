@@ -183,35 +183,35 @@ def nightmare(
         for _ in range(rounds)
     ]
     picture = image if isinstance(image, Tensor) else images.from_pil(image)
-    return _rounds(ascent, picture, plan, rule, threshold, zoom, rotate, watch)
-
-
-def _rounds(
-    ascent: Ascent,
-    picture: Tensor,
-    plan: list[list[Draw]],
-    rule: DarknetRule,
-    threshold: float,
-    zoom: float,
-    rotate: float,
-    watch: Callable[[Progress], None] | None,
-) -> Iterator[Image.Image]:
     picture = picture.to(ascent.device)
     size = (picture.shape[1], picture.shape[2])
-    done, total = 0, sum(len(draws) for draws in plan)
-    for draws in plan:
-        canvas = PixelCanvas(picture)
-        for draw in draws:
-            step = Step(Glimpse(draw, size), Enhance(draw.layer, threshold))
-            ascent.step(canvas, step, rule)
-            done += 1
-            if watch:
-                watch(Progress(done, total, canvas))
-        picture = canvas.image().detach()
-        yield images.to_pil(picture)
-        if rotate:
-            picture = warps.rotate(picture, rotate)
-        picture = warps.zoom(picture, zoom)
+    _try_smallest(ascent, picture, [draw for draws in plan for draw in draws])
+
+    def paint(picture: Tensor) -> Iterator[Image.Image]:
+        done = 0
+        for draws in plan:
+            canvas = PixelCanvas(picture)
+            for draw in draws:
+                step = Step(Glimpse(draw, size), Enhance(draw.layer, threshold))
+                ascent.step(canvas, step, rule)
+                done += 1
+                if watch:
+                    watch(Progress(done, rounds * iterations, canvas))
+            picture = canvas.image().detach()
+            yield images.to_pil(picture)
+            if rotate:
+                picture = warps.rotate(picture, rotate)
+            picture = warps.zoom(picture, zoom)
+
+    return paint(picture)
+
+
+def _try_smallest(ascent: Ascent, picture: Tensor, draws: list[Draw]) -> None:
+    """Find out before the first step, not rounds later, that a picture is too small."""
+    smallest = min(draws, key=lambda draw: draw.scale)
+    glimpse = Glimpse(smallest, (picture.shape[1], picture.shape[2]))
+    with torch.no_grad():
+        ascent.net.activations(glimpse.gather(picture), {draw.layer for draw in draws})
 
 
 def _check(**counts: int) -> None:

@@ -51,17 +51,18 @@ class Enhance(Objective):
 
 
 BALANCE = 2.0
-"""How hard ``Classes`` holds a mix to its shares: at 1, a class that has taken
-everything no longer grows; above, it shrinks until the others catch up."""
+"""How much a mix's probabilities count beside its scores, found by eye: without
+them the strongest class takes the whole picture, and with them alone a third
+class that resembles both steps in."""
 
 
 @dataclass(frozen=True)
 class Classes(Objective):
-    """One class, or a mix of several that stays one.
+    """One class, or a mix of several.
 
-    The weighted sum of the classes' scores. Alone, that sum lets the strongest
-    class of a mix take all; so the mix's shares, as the softmax over its own
-    classes sees them, are held to the weights by a cross-entropy between the two.
+    One class climbs its score. A mix climbs the weighted sum of its scores and
+    ``BALANCE`` times that of its log-probabilities, whose gradient fades for a
+    class that has become likely and stays for one that has not.
 
     Attributes:
         weights: a weight for each class number; a negative one shrinks its class.
@@ -75,9 +76,6 @@ class Classes(Objective):
         numbers = list(self.weights)
         weights = scores.new_tensor([self.weights[number] for number in numbers])
         total = scores[:, numbers] @ weights
-        wanted = weights > 0
-        if wanted.sum() < 2:
-            return total
-        shares = weights[wanted]
-        within = scores[:, [n for n in numbers if self.weights[n] > 0]].log_softmax(1)
-        return total + BALANCE * (within @ shares)
+        if len(numbers) > 1:
+            total = total + BALANCE * (scores.log_softmax(1)[:, numbers] @ weights)
+        return total

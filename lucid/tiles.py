@@ -75,9 +75,7 @@ class Pass:
     def fold(self, positions: range, axis: int, device: torch.device) -> Tensor:
         """For positions along an axis, in or out of the picture, the pixels they show."""
         inside = wrapped if self.padding == "wrap" else reflected
-        return inside(
-            torch.arange(positions.start, positions.stop, device=device), self.size[axis]
-        )
+        return inside(torch.arange(positions.start, positions.stop, device=device), self.size[axis])
 
 
 @dataclass(frozen=True)
@@ -278,7 +276,7 @@ class Tiling:
             raise UsageError(f"padding {self.padding!r} is not one of {', '.join(PADDINGS)}")
         if not 0 <= self.overlap < 1:
             raise UsageError(f"overlap {self.overlap} must be from 0 to under 1: .5 is half a tile")
-        if not 8 <= min(self.tile):
+        if not min(self.tile) >= 8:
             raise UsageError(f"tiles of {min(self.tile)} pixels show a net nothing: use 8 or more")
 
     def cut(self, size: Size, generator: Generator) -> Pass:

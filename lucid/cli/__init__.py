@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import click
 
 from lucid import __version__
@@ -17,15 +19,20 @@ from lucid.errors import LucidError
 
 
 class Lucid(click.Group):
-    """A group that shows lucid's errors in one line, never as a traceback."""
+    """A group that shows what went wrong in one line, never as a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except LucidError as error:
-            shown = click.ClickException(str(error))
-            shown.exit_code = error.exit_code
-            raise shown from error
+            fail(ctx, str(error), error.exit_code)
+        except click.UsageError as error:
+            fail(ctx, error.format_message(), error.exit_code)
+
+
+def fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
+    click.echo(click.style("Error: ", fg="red") + message, err=True)
+    ctx.exit(exit_code)
 
 
 @click.group(cls=Lucid, context_settings={"help_option_names": ["-h", "--help"]})

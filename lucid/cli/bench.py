@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lucid.cli.common import Size, load_net, machine, net_files
+from lucid.cli.common import Size, machine, net_files
 
 
 @click.command()
@@ -44,7 +44,7 @@ def bench(
     from lucid import nets
     from lucid.bench import bench as measure
 
-    net = load_net(net_name, weights, names, quiet=True) if trained else nets.untrained(net_name)
+    net = nets.load(net_name, weights, names) if trained else nets.untrained(net_name)
     report = measure(
         net,
         size=size,

@@ -18,7 +18,7 @@ def classes(net: str, search: str, names: Path | None) -> None:
     """
     from lucid import nets
 
-    outline = nets.outline(net, names)
+    outline = nets.outline(net, names=names)
     if not outline.classes:
         raise click.UsageError(f"{outline.name} has no classes: it can climb only its layers")
     found = [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lucid.cli.common import FILE, load_net, net_files
+from lucid.cli.common import FILE, net_files
 
 
 @click.command()
@@ -15,10 +15,10 @@ def classify(net: str, image: Path, weights: Path | None, names: Path | None) ->
     """Say what NET sees in IMAGE: its five likeliest classes."""
     import torch
 
-    from lucid import images
+    from lucid import images, nets
 
     picture = images.read(image)
-    judge = load_net(net, weights, names, quiet=True)
+    judge = nets.load(net, weights, names)
     if not judge.classes:
         raise click.UsageError(f"{judge.name} has no classes")
     with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -74,29 +75,26 @@ def net_files(function: Function) -> Function:
 
 def machine(function: Function) -> Function:
     """--device, --precision and --deterministic."""
-    for option in (
-        click.option(
-            "--deterministic",
-            is_flag=True,
-            help="Only operations that give the same bytes each time (a CPU's always do).",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
-            default="auto",
-            show_default=True,
-            help="auto: bf16 where the device multiplies it in hardware, else fp32.",
-        ),
-        click.option(
-            "--device",
-            default="auto",
-            show_default=True,
-            metavar="auto|cpu|cuda[:N]|mps",
-            help="Where the net runs.",
-        ),
-    ):
-        function = option(function)
-    return function
+    device = click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|cuda[:N]|mps",
+        help="Where the net runs.",
+    )
+    precision = click.option(
+        "--precision",
+        type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+        default="auto",
+        show_default=True,
+        help="auto: bf16 where the device multiplies it in hardware, else fp32.",
+    )
+    deterministic = click.option(
+        "--deterministic",
+        is_flag=True,
+        help="Only operations that give the same bytes each time (a CPU's always do).",
+    )
+    return device(precision(deterministic(function)))
 
 
 def loudness(function: Function) -> Function:
@@ -106,24 +104,13 @@ def loudness(function: Function) -> Function:
     return verbose(quiet(function))
 
 
-def load_net(name: str, weights: Path | None, names: Path | None, quiet: bool) -> Net:
-    """The net that a command was given."""
-    from lucid import nets
-
-    return nets.load(name, weights, names, progress=not quiet)
-
-
 def progress_bar(label: str, length: int, quiet: bool) -> AbstractContextManager[ProgressBar[int]]:
     """A bar on standard error with the time left; hidden unless that is a terminal."""
-    stream = click.get_text_stream("stderr")
     return click.progressbar(
         length=length,
         label=label,
-        file=stream,
-        hidden=quiet or not stream.isatty(),
-        fill_char="█",
-        empty_char="·",
-        bar_template="%(label)s  %(bar)s  %(info)s",
+        file=sys.stderr,
+        hidden=quiet or not sys.stderr.isatty(),
     )
 
 

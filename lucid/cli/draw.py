@@ -10,7 +10,6 @@ from lucid.cli.common import (
     FILE,
     OneDashCommand,
     Size,
-    load_net,
     loudness,
     machine,
     net_files,
@@ -155,8 +154,8 @@ def draw(
     lucid draw --class goldfish --class flamingo:0.5 --size 1024x768
     lucid draw photo.jpg --class "tiger cat" --net googlenet -o dream.png
     """
-    from lucid import images
-    from lucid.draw import Progress
+    from lucid import images, nets
+    from lucid.draw import Progress, class_weights
     from lucid.draw import draw as paint
 
     if output and output.exists() and not force:
@@ -168,7 +167,9 @@ def draw(
     target = output or images.numbered(f"{base.stem}_{subject}" if base else subject)
     images.check_writable(target)
     picture = images.read(base) if base else None
-    net = load_net(net_name, weights, names, quiet)
+    # Before any download, a class that is not there.
+    class_weights(nets.outline(net_name, weights, names), wanted)
+    net = nets.load(net_name, weights, names, progress=not quiet)
     if seed is None:
         seed = secrets.randbelow(2**31)
     if verbose:
@@ -178,6 +179,9 @@ def draw(
 
     def watch(progress: Progress) -> None:
         nonlocal latest
+        if verbose and (latest is None or latest.octave != progress.octave):
+            height, width = progress.octave
+            click.echo(f"climbing at {width}x{height}", err=True)
         bar.update(progress.done - (latest.done if latest else 0))
         bar.length = progress.total
         latest = progress

@@ -8,7 +8,6 @@ import click
 from lucid.cli.common import (
     FILE,
     OneDashCommand,
-    load_net,
     loudness,
     machine,
     make_folder,
@@ -133,17 +132,18 @@ def nightmare(
         net_name, image_name, layer = words
     else:
         raise click.UsageError(
-            f"takes CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER, and got {len(words)} words"
+            f"nightmare takes CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER, not {len(words)} words"
         )
 
-    from lucid import images
+    from lucid import images, nets
     from lucid.nightmare import Progress
     from lucid.nightmare import nightmare as dream
 
     image = images.read(image_name)
-    net = load_net(net_name, weights, names, quiet)
+    # Before any download, a layer that is not there.
+    nets.outline(net_name, weights, names).find_layer(layer)
+    net = nets.load(net_name, weights, names, progress=not quiet)
     # As Darknet names its files: its stems end at the first dot.
-    layer = net.find_layer(layer)
     stem = f"{Path(image_name).name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
     make_folder(prefix)
     images.check_writable(prefix / f"{stem}.png")

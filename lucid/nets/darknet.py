@@ -62,9 +62,9 @@ class DarknetNet(Net):
         while end and layers[end - 1].kind in ("softmax", "cost", "dropout"):
             end -= 1
         self._score_end = end
-        classifies = (
-            end < len(layers) or layers[-1].kind in ("avgpool", "connected")
-        ) and layers[end - 1].out[1:] == (1, 1)
+        classifies = (end < len(layers) or layers[-1].kind in ("avgpool", "connected")) and layers[
+            end - 1
+        ].out[1:] == (1, 1)
         self._class_count = layers[end - 1].out[0] if classifies else 0
         start = end - 1
         while start > 0 and layers[start].kind in ("avgpool", "dropout"):
@@ -137,9 +137,12 @@ class DarknetNet(Net):
             return answer
         return answer.softmax(1)
 
-    def describe(self) -> list[tuple[str, str, Shape]]:
-        """Name, kind and output shape (at the cfg's own size) of every layer."""
+    def describe(self) -> list[tuple[str, str, tuple[int, ...]]]:
         return [
-            (name, layer.kind + (" (a head: passed on)" if layer.kind in DETECTION else ""), layer.out)
+            (
+                name,
+                layer.kind + (" (a head: passed on)" if layer.kind in DETECTION else ""),
+                layer.out,
+            )
             for name, layer in zip(self.layers, self._stack(), strict=True)
         ]

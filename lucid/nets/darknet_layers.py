@@ -131,7 +131,8 @@ class Weighted(Activated):
 
 
 def _parameter(array: np.ndarray) -> nn.Parameter:
-    return nn.Parameter(torch.from_numpy(array.astype(np.float32)), requires_grad=False)
+    copied = np.array(array, np.float32, order="C")  # off the mapped file
+    return nn.Parameter(torch.from_numpy(copied), requires_grad=False)
 
 
 class Convolutional(Weighted):
@@ -156,7 +157,9 @@ class Convolutional(Weighted):
             _windows(section, shape[1], size, stride, 2 * padding),
             _windows(section, shape[2], size, stride, 2 * padding),
         )
-        self.module = nn.Conv2d(shape[0], filters, size, stride, padding, groups=groups, device=META)
+        self.module = nn.Conv2d(
+            shape[0], filters, size, stride, padding, groups=groups, device=META
+        )
 
     def linear(self, x: Tensor, sources: Sequence[Tensor] = ()) -> Tensor:
         return self.module(x)

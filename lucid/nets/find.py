@@ -70,7 +70,10 @@ class _Found:
                 names = next((path for path in beside if path.exists()), None)
             return DarknetNet(self.cfg, _read_names(names) if names else None)
         class_names = _read_names(names) if names else None
-        with torch.device("meta"):
+        try:
+            with torch.device("meta"):
+                model = _torchvision_model(self.name, class_names)
+        except NotImplementedError:  # a RegNet computes its widths with tensors
             model = _torchvision_model(self.name, class_names)
         return TorchvisionNet(self.name, model, class_names)
 
@@ -91,21 +94,22 @@ def _find(name: str, weights: Path | None) -> _Found:
         return _Found(name, None)
     if name in bundled_cfgs:
         return _Found(name, bundled_cfgs[name])
-    known = [*bundled_cfgs, *zoo.names()]
+    near = nearest(name, [*bundled_cfgs, *zoo.names()])
     raise UsageError(
-        f"there is no net {name!r}: give a path to a .cfg, or a name from `lucid models`"
-        + nearest(name, known)
+        f"there is no net {name!r}{near}: give a path to a .cfg, or a name from `lucid models`"
     )
 
 
-def outline(name: str, names: Path | None = None) -> Net:
+def outline(name: str, weights: Path | None = None, names: Path | None = None) -> Net:
     """A net without its weights: layers, classes and sizes, but no memory.
+
+    Takes what ``load`` takes; of the weights only the file's name matters.
 
     Raises:
         UsageError: there is no such net.
         LucidError: a file it is made of cannot be read.
     """
-    return _find(name, None).build(None, names).to("meta")
+    return _find(name, weights).build(weights, names).to("meta")
 
 
 def untrained(name: str, seed: int = 0) -> Net:
@@ -225,6 +229,8 @@ def _torchvision_model(
     if name in ("googlenet", "inception_v3"):
         # Their published weights expect what Google's training fed them.
         options = {"transform_input": True, "aux_logits": False, "init_weights": init_weights}
+    if name.startswith("vit_"):
+        options = {"image_size": get_model_weights(name).DEFAULT.meta["min_size"][0]}
     if class_names is not None:
         options["num_classes"] = len(class_names)
     return get_model(name, weights=None, **options)
@@ -249,7 +255,9 @@ def _read_state(path: Path) -> dict[str, Tensor]:
             from safetensors import SafetensorError
             from safetensors.torch import load_file
         except ImportError as error:
-            raise LucidError(f"{path}: needs the safetensors library: pip install safetensors") from error
+            raise LucidError(
+                f"{path}: needs the safetensors library: pip install safetensors"
+            ) from error
         try:
             return dict(load_file(path))
         except (SafetensorError, OSError) as error:

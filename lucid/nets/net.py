@@ -66,6 +66,10 @@ class Net(nn.Module):
         """What the net itself answers, (n, classes), summing to 1 in each row."""
         raise NotImplementedError
 
+    def describe(self) -> list[tuple[str, str, tuple[int, ...]]]:
+        """Name, kind and output shape, at the trained size, of every layer."""
+        raise NotImplementedError
+
     def _activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         raise NotImplementedError
 
@@ -77,7 +81,10 @@ class Net(nn.Module):
         """
         if name in self.layers:
             return name
-        raise UsageError(f"{self.name} has no layer {name!r}{nearest(name, self.layers)}")
+        raise UsageError(
+            f"{self.name} has no layer {name!r}{nearest(name, self.layers)}: "
+            f"see `lucid layers {self.name}`"
+        )
 
     def find_class(self, name: str) -> int:
         """A class's number, from its number, its name or an unambiguous part of it.
@@ -105,15 +112,14 @@ class Net(nn.Module):
             some = ", ".join(f"{self.classes[i]} ({i})" for i in found[:8])
             more = f" and {len(found) - 8} more" if len(found) > 8 else ""
             raise UsageError(f"class {name!r} fits several of {self.name}: {some}{more}")
-        raise UsageError(f"{self.name} has no class {name!r}{nearest(name, self.classes)}")
+        raise UsageError(
+            f"{self.name} has no class {name!r}{nearest(name, self.classes)}: "
+            f"see `lucid classes {self.name}`"
+        )
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """``; the nearest are …`` for the end of a message, or how many there are."""
+    """``; the nearest are …`` for the middle of a message, or nothing."""
     folded = {candidate.casefold(): candidate for candidate in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.5)
-    if close:
-        return f"; the nearest are {', '.join(folded[candidate] for candidate in close)}"
-    if not known:
-        return ""
-    return f"; it has {len(known)}, from {known[0]!r} to {known[-1]!r}"
+    return f"; the nearest are {', '.join(folded[match] for match in close)}" if close else ""

@@ -38,9 +38,7 @@ def load(path: Path, layers: Iterable[Layer]) -> None:
     header = 20 if modern else 16
     transposed = major > 1000 or minor > 1000
 
-    expected = header + 4 * sum(
-        math.prod(shape) for layer in layers for _, shape in layer.stored()
-    )
+    expected = header + 4 * sum(math.prod(shape) for layer in layers for _, shape in layer.stored())
     if len(content) != expected:
         fault = "truncated, or" if len(content) < expected else "too long:"
         raise LucidError(

@@ -26,6 +26,9 @@ class TorchvisionNet(Net):
     a module, which stands for its last node (``inception4c``, ``layer3``).
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, name: str, model: nn.Module, class_names: list[str] | None = None) -> None:
         """Wrap a torchvision model.
 
@@ -72,8 +75,8 @@ class TorchvisionNet(Net):
             return [n for n in self.layers if n.startswith(name + ".")][-1]
         if name in self.layers:
             return name
-        known = [*self.layers, *sorted(self._modules_of)]
-        raise UsageError(f"{self.name} has no layer {name!r}{nearest(name, known)}")
+        near = nearest(name, [*self.layers, *sorted(self._modules_of)])
+        raise UsageError(f"{self.name} has no layer {name!r}{near}: see `lucid layers {self.name}`")
 
     def _activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         if not self.any_size and tuple(images.shape[-2:]) != self.input_size:
@@ -99,7 +102,6 @@ class TorchvisionNet(Net):
         return answer.softmax(1)
 
     def describe(self) -> list[tuple[str, str, tuple[int, ...]]]:
-        """Name, kind and output shape (at the trained size) of every layer."""
         images = torch.zeros(1, 3, *self.input_size, device=self.mean.device)
         with torch.no_grad():
             seen = self.activations(images, self.layers)

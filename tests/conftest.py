@@ -1,0 +1,131 @@
+"""Real files and real nets, small enough for a test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lucid import nets
+from lucid.nets import Net, cfg
+from lucid.nets.darknet_layers import build
+
+HEADER = np.array([0, 2, 0, 0, 0], "<i4").tobytes()
+"""Version 0.2, with a 64-bit count of the images seen."""
+
+CLASSIFIER = """
+[net]
+width=32
+height=32
+channels=3
+
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=1
+pad=1
+activation=leaky
+
+[maxpool]
+size=2
+stride=2
+
+[convolutional]
+filters=12
+size=3
+stride=1
+pad=1
+activation=relu
+
+[convolutional]
+filters=5
+size=1
+stride=1
+pad=1
+activation=relu
+
+[avgpool]
+
+[softmax]
+groups=1
+"""
+CLASS_NAMES = ["goldfish", "tench", "great white shark", "tiger shark", "tiger cat"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """The folder of real nets and recordings; see the README's section on tests."""
+    folder = os.environ.get("LUCID_ASSETS")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("LUCID_ASSETS names no folder of real nets")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def squeezenet(assets: Path) -> Net:
+    """The real ImageNet SqueezeNet, as a Darknet net."""
+    return nets.load(str(assets / "models" / "squeezenet1_1.cfg"))
+
+
+def write_net(folder: Path, text: str, stem: str = "tiny", names: list[str] | None = None) -> Path:
+    """A cfg with weights beside it, drawn at random from a fixed seed; returns the cfg."""
+    path = folder / f"{stem}.cfg"
+    path.write_text(text)
+    path.with_suffix(".weights").write_bytes(HEADER + random_weights(path))
+    if names:
+        path.with_suffix(".names").write_text("\n".join(names) + "\n")
+    return path
+
+
+def random_weights(path: Path) -> bytes:
+    random = np.random.default_rng(0)
+    header, *sections = cfg.read(path)
+    shape = (3, header.integer("height", 0), header.integer("width", 0))
+    shapes = []
+    parts = []
+    for section in sections:
+        layer = build(section, shape, shapes)
+        shape = layer.out
+        shapes.append(shape)
+        for name, stored in layer.stored():
+            values = random.normal(0, 1, stored)
+            if name == "weight":
+                values *= (2 / np.prod(stored[1:])) ** 0.5
+            elif name == "variance":
+                values = np.abs(values) + 0.5
+            parts.append(values.astype("<f4").tobytes())
+    return b"".join(parts)
+
+
+@pytest.fixture
+def make_net(tmp_path: Path) -> Callable[..., Net]:
+    """Builds a Darknet net from cfg text, with random weights read from a real file."""
+
+    def make(text: str, **options: object) -> Net:
+        return nets.load(str(write_net(tmp_path, text, **options)))
+
+    return make
+
+
+@pytest.fixture
+def classifier(make_net: Callable[..., Net]) -> Net:
+    """Two convolutions and five classes."""
+    return make_net(CLASSIFIER, names=CLASS_NAMES)
+
+
+@pytest.fixture
+def photo() -> torch.Tensor:
+    """A smooth picture that is no two rows or columns alike, (3, 40, 56)."""
+    down, across = torch.linspace(0, 3, 40)[:, None], torch.linspace(0, 5, 56)
+    channels = [torch.sin(down * k + across) * torch.cos(across * k) for k in (1, 2, 3)]
+    return torch.stack(channels) * 0.4 + 0.5

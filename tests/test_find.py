@@ -1,0 +1,116 @@
+"""One way to name a net, its weights and its classes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import CLASS_NAMES, CLASSIFIER, write_net
+
+from lucid import nets
+from lucid.errors import LucidError, UsageError
+from lucid.nets import Net
+from lucid.nets.darknet import DarknetNet
+from lucid.nets.zoo import TorchvisionNet
+
+
+def test_weights_and_names_lie_beside_the_cfg(tmp_path: Path) -> None:
+    net = nets.load(str(write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES)))
+    assert net.classes == CLASS_NAMES
+    assert net.name == "tiny"
+    assert net.input_size == (32, 32)
+
+
+def test_weights_come_from_the_cache_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setenv("LUCID_CACHE", str(cache))
+    path = write_net(tmp_path, CLASSIFIER)
+    beside = path.with_suffix(".weights")
+    shutil.move(beside, cache / beside.name)
+    assert nets.load(str(path)).layers
+    (cache / beside.name).unlink()
+    with pytest.raises(LucidError, match=r"no weights for tiny\.cfg: --weights FILE"):
+        nets.load(str(path))
+
+
+def test_a_given_file_is_used_or_refused(tmp_path: Path) -> None:
+    path = write_net(tmp_path, CLASSIFIER)
+    other = tmp_path / "elsewhere" / "other.weights"
+    other.parent.mkdir()
+    shutil.copy(path.with_suffix(".weights"), other)
+    other.with_suffix(".names").write_text("\n".join(CLASS_NAMES))
+    assert nets.load(str(path), other).classes == CLASS_NAMES
+    with pytest.raises(LucidError, match=r"missing\.weights: there is no such weights file"):
+        nets.load(str(path), tmp_path / "missing.weights")
+    with pytest.raises(LucidError, match=r"takes Darknet's \.weights files"):
+        nets.load(str(path), write_net(tmp_path, CLASSIFIER, stem="x"))
+
+
+def test_a_bundled_cfg_is_found_by_name_and_as_darknet_users_type_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("vgg-conv", "vgg-conv.cfg", "cfg/vgg-conv.cfg"):
+        assert isinstance(nets.outline(name), DarknetNet)
+    with pytest.raises(UsageError, match=r"cfg/vgg-comv\.cfg: there is no such cfg; .*vgg-conv"):
+        nets.outline("cfg/vgg-comv.cfg")
+
+
+def test_the_weights_file_decides_between_two_nets_of_a_name() -> None:
+    assert isinstance(nets.outline("squeezenet1_1"), TorchvisionNet)
+    assert isinstance(nets.outline("squeezenet1_1", Path("a.pth")), TorchvisionNet)
+    assert isinstance(nets.outline("squeezenet1_1", Path("a.weights")), DarknetNet)
+    assert isinstance(nets.outline("squeezenet1_1.cfg"), DarknetNet)
+
+
+def test_darknet_weights_are_no_torchvision_weights(tmp_path: Path) -> None:
+    path = write_net(tmp_path, CLASSIFIER).with_suffix(".weights")
+    with pytest.raises(LucidError, match="takes a state dict"):
+        nets.load("resnet18", path)
+
+
+def test_an_unknown_net_offers_the_nearest() -> None:
+    with pytest.raises(UsageError, match="no net 'gogglenet'; the nearest are googlenet"):
+        nets.outline("gogglenet")
+
+
+def test_names_must_be_as_many_as_classes(tmp_path: Path) -> None:
+    with pytest.raises(LucidError, match="tiny has 5 classes, and 2 names are given"):
+        nets.load(str(write_net(tmp_path, CLASSIFIER, names=["cat", "dog"])))
+
+
+def test_classes_are_numbers_where_nobody_names_them(tmp_path: Path) -> None:
+    net = nets.load(str(write_net(tmp_path, CLASSIFIER)))
+    assert net.classes == ["0", "1", "2", "3", "4"]
+    assert net.find_class("3") == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "number"),
+    [("goldfish", 0), ("GOLDFISH", 0), ("gold", 0), ("tench", 1), ("great", 2), ("4", 4)],
+)
+def test_classes_are_found(classifier: Net, asked: str, number: int) -> None:
+    assert classifier.find_class(asked) == number
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("shark", "fits several of tiny: great white shark .2., tiger shark .3.$"),
+        ("tiger", "fits several"),
+        ("golfish", "no class 'golfish'; the nearest are goldfish"),
+        ("5", "its classes are 0 to 4"),
+        ("", "no class ''"),
+    ],
+)
+def test_classes_that_are_not_found(classifier: Net, asked: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        classifier.find_class(asked)
+
+
+def test_a_whole_word_goes_before_a_part(tmp_path: Path) -> None:
+    names = ["sea lion", "dandelion", "cat", "dog", "hen"]
+    net = nets.load(str(write_net(tmp_path, CLASSIFIER, names=names)))
+    assert net.find_class("lion") == 0
