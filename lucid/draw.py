@@ -153,7 +153,7 @@ def draw(
     done, total = 0, iterations * sum(math.prod(octave) for octave in ladder)
     dream: Tensor | None = None
     for octave in ladder:
-        start = octaves.start(octave, dream, base)
+        start = octaves.start(octave, dream, base, wrap=padding == "wrap")
         if start is None:
             canvas = FourierCanvas.noise(
                 octave, decay=manner.decay, generator=generator, device=ascent.device

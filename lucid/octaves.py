@@ -29,14 +29,24 @@ def sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:
     return [(max(1, round(size[0] * f)), max(1, round(size[1] * f))) for f in factors]
 
 
-def resize(image: Tensor, size: Size) -> Tensor:
-    """A (3, height, width) image at another size, bicubic, kept within 0..1."""
+def resize(image: Tensor, size: Size, *, wrap: bool = False) -> Tensor:
+    """A (channels, height, width) image at another size, bicubic.
+
+    With ``wrap`` the image is taken as one of a wall of its like, so that what
+    fits together at its edges still does.
+    """
     if tuple(image.shape[1:]) == size:
         return image
-    return F.interpolate(image[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1)
+    if not wrap:
+        return F.interpolate(image[None], size, mode="bicubic", antialias=True)[0]
+    height, width = size
+    wall = resize(image.repeat(1, 3, 3), (3 * height, 3 * width))
+    return wall[:, height : 2 * height, width : 2 * width]
 
 
-def start(size: Size, dream: Tensor | None, base: Tensor | None) -> Tensor | None:
+def start(
+    size: Size, dream: Tensor | None, base: Tensor | None, *, wrap: bool = False
+) -> Tensor | None:
     """What an octave begins with, (3, *size), 0..1; None where there is nothing yet.
 
     From noise that is the last octave's dream, enlarged. On a photograph it is
@@ -49,14 +59,13 @@ def start(size: Size, dream: Tensor | None, base: Tensor | None) -> Tensor | Non
         size: of the octave.
         dream: what the last octave ended with.
         base: the photograph, at any size.
+        wrap: whether the picture's edges are to fit together.
     """
     if base is None:
-        return None if dream is None else resize(dream, size)
-    photograph = resize(base, size)
+        return None if dream is None else resize(dream, size, wrap=wrap).clamp(0, 1)
+    photograph = resize(base, size, wrap=wrap).clamp(0, 1)
     if dream is None:
         return photograph
     last_size = (dream.shape[1], dream.shape[2])
-    change = logit(dream) - logit(resize(base, last_size))
-    if last_size != size:
-        change = F.interpolate(change[None], size, mode="bicubic")[0]
-    return torch.sigmoid(logit(photograph) + change)
+    change = logit(dream) - logit(resize(base, last_size, wrap=wrap))
+    return torch.sigmoid(logit(photograph) + resize(change, size, wrap=wrap))

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from lucid.ascent import Adam, Ascent, DarknetRule, Step, find_device
+from lucid.canvas import FourierCanvas, PixelCanvas
+from lucid.errors import UsageError
+from lucid.nets import SCORES, Net
+from lucid.objectives import Classes, Enhance, Objective
+from lucid.tiles import Tiling
+
+
+def fp32(net: Net, **options: object) -> Ascent:
+    return Ascent(net, device="cpu", precision="fp32", **options)
+
+
+@pytest.mark.parametrize("objective", [Enhance("2"), Classes({0: 1.0}), Classes({0: 0.5, 3: -0.5})])
+def test_the_gradient_is_the_slope_of_the_objective(classifier: Net, objective: Objective) -> None:
+    images = torch.rand(1, 3, 32, 32)
+    gradient = fp32(classifier).gradient(images, objective)
+
+    def measure(x: Tensor) -> float:
+        return objective.measure(classifier.activations(x, objective.layers)).item()
+
+    direction = gradient / gradient.norm()
+    slope = (measure(images + 0.01 * direction) - measure(images - 0.01 * direction)) / 0.02
+    # Enhance's threshold is not part of its slope, as it is not of Darknet's.
+    assert slope == pytest.approx(gradient.norm().item(), rel=0.2)
+
+
+def test_enhance_is_darknets_loss() -> None:
+    features = torch.tensor([[-1.0, 0.0, 1.0, 6.0]]).requires_grad_()
+    (gradient,) = torch.autograd.grad(
+        Enhance("x", threshold=1.0).measure({"x": features}).sum(), features
+    )
+    # mean 1.5, population deviation 2.69: only 6 lies above both together
+    assert gradient.tolist() == [[0, 0, 0, 6]]
+
+
+def test_a_class_that_the_relu_hides_still_has_a_gradient(classifier: Net) -> None:
+    images = torch.rand(1, 3, 32, 32)
+    hidden = int(classifier.scores(images).argmin())
+    assert classifier.scores(images)[0, hidden] < 0
+    assert fp32(classifier).gradient(images, Classes({hidden: 1.0})).any()
+
+
+def test_a_mix_helps_the_class_that_lags(classifier: Net) -> None:
+    scores = torch.zeros(1, 5)
+    scores[0, 0] = 8.0
+    scores.requires_grad_()
+    (pull,) = torch.autograd.grad(Classes({0: 0.5, 1: 0.5}).measure({SCORES: scores}).sum(), scores)
+    assert pull[0, 1] > 1
+    assert pull[0, 0] < 0.6
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7])
+def test_the_batch_size_changes_nothing_but_rounding(classifier: Net, batch: int) -> None:
+    images = torch.rand(7, 3, 32, 32)
+    whole = fp32(classifier, batch=16).gradient(images, Classes({1: 1.0}))
+    parts = fp32(classifier, batch=batch).gradient(images, Classes({1: 1.0}))
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
+
+
+def test_nothing_is_kept_for_the_weights(classifier: Net) -> None:
+    ascent = fp32(classifier)
+    ascent.gradient(torch.rand(1, 3, 32, 32), Classes({1: 1.0}))
+    assert all(p.grad is None and not p.requires_grad for p in classifier.parameters())
+
+
+def test_adam_climbs(classifier: Net) -> None:
+    generator = torch.Generator().manual_seed(0)
+    canvas = FourierCanvas.noise((40, 40), decay=1, generator=generator, device=torch.device("cpu"))
+    ascent, rule, objective = fp32(classifier), Adam(canvas, 0.05), Classes({2: 1.0})
+    before = classifier.scores(canvas.image()[None])[0, 2].item()
+    for _ in range(20):
+        for view in Tiling((32, 32)).cut((40, 40), generator).views():
+            ascent.step(canvas, Step(view, objective, equalize=True), rule)
+    assert classifier.scores(canvas.image()[None])[0, 2].item() > before + 0.3
+
+
+def step(rule: DarknetRule, image: Tensor, gradient: Tensor) -> Tensor:
+    canvas = PixelCanvas(image)
+    rule(canvas, canvas.image(), gradient)
+    return canvas.image().detach()
+
+
+@pytest.fixture
+def image() -> Tensor:
+    return torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def slope() -> Tensor:
+    return torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(2))
+
+
+def test_darknets_rule_restated(image: Tensor, slope: Tensor) -> None:
+    total = slope + 0.1 * (0.5 - image)
+    normal = (total - total.mean()) / total.std(correction=0)
+    expected = (image + 0.05 * normal).clamp(0, 1)
+    torch.testing.assert_close(step(DarknetRule(0.05, grey="darknet"), image, slope), expected)
+    raw = step(DarknetRule(0.05, normalize=False, grey="darknet"), image, slope)
+    torch.testing.assert_close(raw, (image + 0.05 * total).clamp(0, 1))
+
+
+def test_auto_is_darknets_rule_where_that_leaves_a_picture(image: Tensor, slope: Tensor) -> None:
+    assert torch.equal(
+        step(DarknetRule(0.05), image, slope), step(DarknetRule(0.05, grey="darknet"), image, slope)
+    )
+
+
+def test_auto_does_not_drown_a_small_gradient(image: Tensor, slope: Tensor) -> None:
+    small = slope * 1e-6
+    found = step(DarknetRule(0.05), image, small)
+    torch.testing.assert_close(found, step(DarknetRule(0.05, grey=0.1), image, slope))
+    drowned = step(DarknetRule(0.05, grey="darknet"), image, small)
+    towards_grey = (0.5 - image).flatten()
+    assert torch.corrcoef(torch.stack([(drowned - image).flatten(), towards_grey]))[0, 1] > 0.9
+    assert torch.corrcoef(torch.stack([(found - image).flatten(), towards_grey]))[0, 1] < 0.5
+
+
+def test_auto_leaves_a_picture_alone_where_nothing_is_seen(image: Tensor) -> None:
+    assert torch.equal(step(DarknetRule(0.05), image, torch.zeros_like(image)), image)
+
+
+def test_grey_as_a_number_is_the_pulls_strength(image: Tensor, slope: Tensor) -> None:
+    total = slope / slope.std(correction=0) + 2 * (0.5 - image)
+    expected = (image + 0.05 * (total - total.mean()) / total.std(correction=0)).clamp(0, 1)
+    torch.testing.assert_close(step(DarknetRule(0.05, grey=2), image, slope), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "warp"}, "device 'warp' is not"),
+        ({"device": "cuda:99"}, "there is no device cuda:99 here"),
+        ({"device": "cpu", "precision": "fp16"}, "fp16 needs a GPU"),
+        ({"precision": "int3"}, "precision 'int3' is not"),
+        ({"batch": 0}, "a batch of 0"),
+    ],
+)
+def test_settings_that_make_no_sense(
+    classifier: Net, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        Ascent(classifier, **options)
+
+
+def test_auto_finds_a_device() -> None:
+    assert find_device("auto").type in ("cpu", "cuda", "mps")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_cuda_climbs_the_same_way(classifier: Net, precision: str) -> None:
+    images = torch.rand(4, 3, 32, 32)
+    on_cpu = fp32(classifier).gradient(images, Classes({1: 1.0}))
+    ascent = Ascent(classifier, device="cuda", precision=precision)
+    on_cuda = ascent.gradient(images.cuda(), Classes({1: 1.0})).cpu()
+    pair = torch.stack([on_cpu.flatten(), on_cuda.flatten()])
+    assert torch.corrcoef(pair)[0, 1] > 0.98

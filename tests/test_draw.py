@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import CLASSIFIER
+from PIL import Image
+from torch import Tensor
+
+from lucid import images, nets
+from lucid.draw import class_weights, draw
+from lucid.errors import UsageError
+from lucid.nets import Net
+
+SMALL = {"tile_size": 32, "octave_count": 2, "iterations": 2, "device": "cpu", "precision": "fp32"}
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image).astype(int)
+
+
+@pytest.mark.parametrize("order", ["spiral", "grid", "random", "none"])
+@pytest.mark.parametrize("size", [(48, 70), (32, 32), (20, 45)])
+def test_any_size_in_any_order(classifier: Net, order: str, size: tuple[int, int]) -> None:
+    painted = draw(classifier, ["goldfish"], size=size, order=order, **SMALL)
+    assert painted.size == (size[1], size[0])
+    assert pixels(painted).std() > 1
+
+
+def test_the_same_seed_gives_the_same_bytes(classifier: Net, photo: Tensor) -> None:
+    for base in (None, photo):
+        first = draw(classifier, ["goldfish"], base, seed=3, **SMALL).tobytes()
+        assert draw(classifier, ["goldfish"], base, seed=3, **SMALL).tobytes() == first
+        assert draw(classifier, ["goldfish"], base, seed=4, **SMALL).tobytes() != first
+
+
+@pytest.mark.parametrize("order", ["spiral", "grid"])
+@pytest.mark.parametrize("on_photo", [False, True])
+def test_one_pass_with_other_batches_changes_no_pixel_by_more_than_one(
+    classifier: Net, photo: Tensor, order: str, on_photo: bool
+) -> None:
+    options = {**SMALL, "octave_count": 1, "iterations": 1, "order": order, "size": (90, 110)}
+    base = photo if on_photo else None
+    one, many = (
+        pixels(draw(classifier, ["goldfish"], base, batch=batch, **options)) for batch in (1, 16)
+    )
+    assert abs(one - many).max() <= 1
+
+
+def test_wrap_makes_a_texture_without_seams(classifier: Net) -> None:
+    """Across the edges neighbours differ no more than they do inside."""
+    options = {**SMALL, "iterations": 8, "size": (64, 64)}
+
+    def seam(padding: str) -> float:
+        image = pixels(draw(classifier, ["goldfish"], padding=padding, **options))
+        inside = abs(np.diff(image, axis=1)).mean()
+        return abs(image[:, 0] - image[:, -1]).mean() / inside
+
+    assert seam("wrap") < 1.5
+
+
+def test_a_base_keeps_its_size_and_is_changed(classifier: Net, photo: Tensor) -> None:
+    painted = draw(classifier, ["goldfish"], photo, **SMALL)
+    assert painted.size == (56, 40)
+    change = abs(pixels(painted) - pixels(images.to_pil(photo)))
+    assert 1 < change.mean() < 60
+    assert draw(classifier, ["goldfish"], images.to_pil(photo), size=(30, 50), **SMALL).size == (
+        50,
+        30,
+    )
+
+
+def test_the_default_size_is_a_tile(make_net: Callable[..., Net]) -> None:
+    net = make_net(CLASSIFIER.replace("[avgpool]", "[connected]\noutput=5\n"))
+    options = {"octave_count": 1, "iterations": 1, "device": "cpu"}
+    assert draw(net, ["0"], **options).size == (32, 32)
+    assert draw(net, ["0"], size=(50, 60), **options).size == (60, 50)
+    with pytest.raises(UsageError, match="sees only 32x32 pixels: leave the tile size out"):
+        draw(net, ["0"], tile_size=48, **options)
+    with pytest.raises(UsageError, match="cannot see a whole picture of that size"):
+        draw(net, ["0"], size=(50, 60), order="none", **options)
+
+
+def test_a_class_grows_where_it_is_drawn(classifier: Net) -> None:
+    options = {**SMALL, "iterations": 20, "size": (32, 32)}
+    painted = [images.from_pil(draw(classifier, [str(n)], **options)) for n in range(5)]
+    scores = classifier.scores(torch.stack(painted))
+    assert (scores.diagonal() > scores.mean(0) + 0.1).all()
+
+
+def test_classes_mix_by_weight(classifier: Net) -> None:
+    assert class_weights(classifier, ["goldfish", "tench"]) == {0: 0.5, 1: 0.5}
+    assert class_weights(classifier, {"goldfish": 3, "1": 1}) == {0: 0.75, 1: 0.25}
+    assert class_weights(classifier, {"goldfish": 1, "tench": -1}) == {0: 0.5, 1: -0.5}
+
+
+def test_progress_is_told(classifier: Net) -> None:
+    told = []
+    draw(classifier, ["goldfish"], size=(64, 64), watch=told.append, **SMALL)
+    assert len(told) == 4
+    assert told[-1].done == told[-1].total
+    assert [progress.octave for progress in told] == [(46, 46)] * 2 + [(64, 64)] * 2
+    assert told[0].picture().size == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("classes", "options", "message"),
+    [
+        ([], {}, "name a class"),
+        (["golfish"], {}, "the nearest are goldfish"),
+        ({"goldfish": 0}, {}, "not all 0"),
+        (["goldfish"], {"size": (0, 5)}, "size 5x0 has no pixels"),
+        (["goldfish"], {"size": (10**6, 10**6)}, "needs about .* GiB of memory"),
+        (["goldfish"], {"octave_scale": 0.5}, "octave scale"),
+        (["goldfish"], {"iterations": 0}, "must be 1 or more"),
+    ],
+)
+def test_settings_that_make_no_sense(
+    classifier: Net, classes: list[str], options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        draw(classifier, classes, **{**SMALL, **options})
+
+
+@pytest.mark.parametrize("form", ["darknet", "torchvision"])
+def test_a_goldfish_can_be_seen(assets: Path, squeezenet: Net, form: str) -> None:
+    """Painted with either form of the real net, it is named by the other."""
+    other = nets.load("squeezenet1_1", assets / "models" / "squeezenet1_1.pth")
+    painter, judge = (squeezenet, other) if form == "darknet" else (other, squeezenet)
+    painted = draw(painter, ["goldfish"], octave_count=1, seed=1, device="cpu")
+    answer = judge.probabilities(images.from_pil(painted)[None])[0]
+    assert answer.argmax() == 1
+    assert answer[1] > 0.9
