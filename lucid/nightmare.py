@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,38 +42,40 @@ class Draw:
     scale: float
 
 
-def schedule(
-    net: Net,
-    layer: str,
-    *,
-    iterations: int,
-    layer_range: int,
-    octaves: int,
-    generator: Generator,
-) -> list[Draw]:
-    """Draw the steps of one round, in the order in which Darknet draws.
+def layers_around(net: Net, layer: str, layer_range: int) -> list[str]:
+    """As many layers as ``layer_range`` says, ``layer`` in their middle.
 
     Raises:
-        UsageError: the range reaches past the net's layers.
+        UsageError: there is no such layer, or the range reaches past the net's.
     """
-
-    def below(end: int) -> int:
-        return int(torch.randint(end, (), generator=generator))
-
-    first = net.layers.index(layer) - layer_range // 2
+    first = net.layers.index(net.find_layer(layer)) - layer_range // 2
     last = first + layer_range - 1
     if first < 0 or last >= len(net.layers):
         raise UsageError(
             f"layer {layer} with a range of {layer_range} reaches from layer number {first} to "
             f"{last}: {net.name}'s are 0 to {len(net.layers) - 1}"
         )
-    draws = []
-    for _ in range(iterations):
-        name = net.layers[first + below(layer_range)]
-        scale = OCTAVE ** below(octaves)
-        dx, dy = below(2 * JITTER) - JITTER, below(2 * JITTER) - JITTER
-        draws.append(Draw(name, dx, dy, bool(below(2)), scale))
-    return draws
+    return net.layers[first : last + 1]
+
+
+def schedule(
+    layers: Sequence[str], *, iterations: int, octaves: int, generator: Generator
+) -> list[Draw]:
+    """Draw the steps of one round, each in the order in which Darknet draws."""
+
+    def below(end: int) -> int:
+        return int(torch.randint(end, (), generator=generator))
+
+    return [
+        Draw(
+            layer=layers[below(len(layers))],
+            scale=OCTAVE ** below(octaves),
+            dx=below(2 * JITTER) - JITTER,
+            dy=below(2 * JITTER) - JITTER,
+            flip=bool(below(2)),
+        )
+        for _ in range(iterations)
+    ]
 
 
 @dataclass(frozen=True)
@@ -167,31 +169,26 @@ def nightmare(
     _check(rounds=rounds, iterations=iterations, range=layer_range, octaves=octaves)
     if not 0 < zoom <= 100:
         raise UsageError(f"zoom {zoom} must be above 0: 0.9 goes in, 1.1 goes out")
-    layer = net.find_layer(layer)
+    layers = layers_around(net, layer, layer_range)
     ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
     rule = DarknetRule(rate, normalize=normalize, grey=grey)
     generator = torch.Generator().manual_seed(seed)
-    plan = [
-        schedule(
-            net,
-            layer,
-            iterations=iterations,
-            layer_range=layer_range,
-            octaves=octaves,
-            generator=generator,
-        )
-        for _ in range(rounds)
-    ]
     picture = image if isinstance(image, Tensor) else images.from_pil(image)
     picture = picture.to(ascent.device)
     size = (picture.shape[1], picture.shape[2])
-    _try_smallest(ascent, picture, [draw for draws in plan for draw in draws])
+
+    # Found out now, not rounds later: the smallest octave may show the net too little.
+    smallest = Glimpse(Draw(layer, 0, 0, False, OCTAVE ** (octaves - 1)), size)
+    with torch.no_grad():
+        net.activations(smallest.gather(picture), layers)
 
     def paint(picture: Tensor) -> Iterator[Image.Image]:
         done = 0
-        for draws in plan:
+        for _ in range(rounds):
             canvas = PixelCanvas(picture)
-            for draw in draws:
+            for draw in schedule(
+                layers, iterations=iterations, octaves=octaves, generator=generator
+            ):
                 step = Step(Glimpse(draw, size), Enhance(draw.layer, threshold))
                 ascent.step(canvas, step, rule)
                 done += 1
@@ -204,14 +201,6 @@ def nightmare(
             picture = warps.zoom(picture, zoom)
 
     return paint(picture)
-
-
-def _try_smallest(ascent: Ascent, picture: Tensor, draws: list[Draw]) -> None:
-    """Find out before the first step, not rounds later, that a picture is too small."""
-    smallest = min(draws, key=lambda draw: draw.scale)
-    glimpse = Glimpse(smallest, (picture.shape[1], picture.shape[2]))
-    with torch.no_grad():
-        ascent.net.activations(glimpse.gather(picture), {draw.layer for draw in draws})
 
 
 def _check(**counts: int) -> None:

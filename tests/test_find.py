@@ -77,7 +77,7 @@ def test_an_unknown_net_offers_the_nearest() -> None:
 
 
 def test_names_must_be_as_many_as_classes(tmp_path: Path) -> None:
-    with pytest.raises(LucidError, match="tiny has 5 classes, and 2 names are given"):
+    with pytest.raises(LucidError, match=r"tiny\.names: 2 names, but tiny has 5 classes"):
         nets.load(str(write_net(tmp_path, CLASSIFIER, names=["cat", "dog"])))
 
 

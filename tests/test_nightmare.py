@@ -17,7 +17,7 @@ from lucid.ascent import Ascent, DarknetRule, Step
 from lucid.canvas import PixelCanvas
 from lucid.errors import LucidError, UsageError
 from lucid.nets import Net
-from lucid.nightmare import Draw, Glimpse, nightmare, schedule
+from lucid.nightmare import Draw, Glimpse, layers_around, nightmare, schedule
 from lucid.objectives import Enhance
 
 # How the recordings were made; the rest is Darknet's default.
@@ -81,14 +81,9 @@ def test_rounds_follow_from_each_other_and_from_the_seed(classifier: Net, photo:
 
 
 def test_the_schedule_draws_from_all_of_its_ranges(classifier: Net) -> None:
-    draws = schedule(
-        classifier,
-        "2",
-        iterations=400,
-        layer_range=3,
-        octaves=3,
-        generator=torch.Generator().manual_seed(0),
-    )
+    layers = layers_around(classifier, "2", 3)
+    generator = torch.Generator().manual_seed(0)
+    draws = schedule(layers, iterations=400, octaves=3, generator=generator)
     assert {draw.layer for draw in draws} == {"1", "2", "3"}
     assert {draw.scale for draw in draws} == {1, 0.75, 0.5625}
     assert {draw.dx for draw in draws} == {draw.dy for draw in draws} == set(range(-8, 8))

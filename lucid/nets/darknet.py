@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lucid.errors import LucidError, UsageError
 from lucid.nets import cfg, weights
 from lucid.nets.darknet_layers import DETECTION, Activated, Connected, Layer, Shape, Weighted, build
-from lucid.nets.net import SCORES, Net
+from lucid.nets.net import SCORES, Net, read_names
 
 
 class DarknetNet(Net):
@@ -20,12 +20,12 @@ class DarknetNet(Net):
     Images go in as Darknet reads them: RGB, 0..1.
     """
 
-    def __init__(self, path: Path, class_names: list[str] | None = None) -> None:
+    def __init__(self, path: Path, names: Path | None = None) -> None:
         """Build the net without its weights (on the meta device).
 
         Args:
             path: the cfg file.
-            class_names: the names of its classes; without them, numbers.
+            names: a file of its classes' names, one a line; without it, numbers.
 
         Raises:
             LucidError: the cfg cannot be read or built, or has not as many
@@ -50,7 +50,14 @@ class DarknetNet(Net):
         self._read_later = {source for layer in self._stack() for source in layer.sources}
         self.any_size = not any(isinstance(layer, Connected) for layer in self.stack)
         self._find_scores()
-        self._name_classes(class_names)
+        self.classes = [str(number) for number in range(self._class_count)]
+        if names is not None:
+            self.classes = read_names(names)
+            if len(self.classes) != self._class_count:
+                raise LucidError(
+                    f"{names}: {len(self.classes)} names, but {self.name} has "
+                    f"{self._class_count} classes"
+                )
 
     def _stack(self) -> list[Layer]:
         return [layer for layer in self.stack if isinstance(layer, Layer)]
@@ -70,16 +77,6 @@ class DarknetNet(Net):
         while start > 0 and layers[start].kind in ("avgpool", "dropout"):
             start -= 1
         self._score_start = start
-
-    def _name_classes(self, names: list[str] | None) -> None:
-        if names is None:
-            self.classes = [str(number) for number in range(self._class_count)]
-        elif len(names) == self._class_count:
-            self.classes = names
-        else:
-            raise LucidError(
-                f"{self.name} has {self._class_count} classes, and {len(names)} names are given"
-            )
 
     def load_weights(self, path: Path) -> None:
         """Read a ``.weights`` file; see ``lucid.nets.weights.load`` for its errors."""

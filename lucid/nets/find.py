@@ -23,7 +23,7 @@ from torchvision.models import get_model, get_model_weights
 from lucid.errors import LucidError, UsageError
 from lucid.nets import zoo
 from lucid.nets.darknet import DarknetNet
-from lucid.nets.net import Net, nearest
+from lucid.nets.net import Net, nearest, read_names
 from lucid.nets.zoo import TorchvisionNet
 
 PUBLISHED = "https://pjreddie.com/media/files/"
@@ -68,8 +68,8 @@ class _Found:
             if names is None:
                 beside = [path.with_suffix(".names") for path in (self.cfg, weights) if path]
                 names = next((path for path in beside if path.exists()), None)
-            return DarknetNet(self.cfg, _read_names(names) if names else None)
-        class_names = _read_names(names) if names else None
+            return DarknetNet(self.cfg, names)
+        class_names = read_names(names) if names else None
         try:
             with torch.device("meta"):
                 model = _torchvision_model(self.name, class_names)
@@ -213,13 +213,6 @@ def _without_weights(found: _Found) -> str:
     elif found.name in zoo.names():
         ways.append(f"--net {found.name} is torchvision's, with its own weights")
     return f"there are no weights for {found.cfg.name}: {', or '.join(ways)}"
-
-
-def _read_names(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LucidError(f"{path}: cannot be read as class names ({_reason(error)})") from error
 
 
 def _torchvision_model(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -116,6 +117,20 @@ class Net(nn.Module):
             f"{self.name} has no class {name!r}{nearest(name, self.classes)}: "
             f"see `lucid classes {self.name}`"
         )
+
+
+def read_names(path: Path) -> list[str]:
+    """The lines of a file of class names.
+
+    Raises:
+        LucidError: it cannot be read as text.
+    """
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise LucidError(f"{path}: cannot be read as class names ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise LucidError(f"{path}: is not a text file of class names") from error
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -1,0 +1,267 @@
+"""The commands, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from conftest import CLASS_NAMES, CLASSIFIER, write_net
+from PIL import Image
+
+from lucid.cli import main
+
+Run = Callable[..., Result]
+LUCID = [sys.executable, "-c", "from lucid.cli import main; main()"]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with a net and a photograph in it."""
+    write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES)
+    gradient = Image.linear_gradient("L").resize((60, 44))
+    Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)]).save(
+        tmp_path / "photo.v2.png"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LUCID_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def run() -> Run:
+    def invoke(*words: str) -> Result:
+        return CliRunner().invoke(main, words)
+
+    return invoke
+
+
+DRAW = ("draw", "--net", "tiny.cfg", "--class", "goldfish", "--tile-size", "32", "--octaves", "1")
+QUICK = (*DRAW, "--iters", "1", "--device", "cpu")
+
+
+def test_help_answers_without_torch() -> None:
+    code = "import sys, lucid.cli; assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("command", ["", *main.commands])
+def test_every_command_explains_itself(run: Run, command: str) -> None:
+    result = run(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert "Usage: main" in result.output or "Usage: lucid" in result.output
+
+
+@pytest.mark.parametrize("dash", ["-", "--"])
+def test_darknets_words_work(desk: Path, run: Run, dash: str) -> None:
+    options = (
+        f"{dash}range 3 {dash}iters 2 {dash}rate .01 {dash}rounds 2 {dash}octaves 2 {dash}norm 1"
+    )
+    result = run(*["nightmare", "tiny.cfg", "tiny.weights", "photo.v2.png", "1"], *options.split())
+    assert result.exit_code == 0, result.output
+    # Darknet's stem of a name ends at its first dot.
+    written = ["photo_tiny_1_000000.png", "photo_tiny_1_000001.png"]
+    assert sorted(path.name for path in desk.glob("photo_*")) == written
+    assert Image.open(desk / written[1]).size == (60, 44)
+    assert result.output.splitlines() == [f"wrote {name}" for name in written]
+
+
+def test_a_net_by_name_and_a_prefix(desk: Path, run: Run) -> None:
+    words = "nightmare tiny.cfg photo.v2.png 2 -prefix out/deep -iters 1 -rotate .1 -zoom .9 -q"
+    result = run(*words.split())
+    assert (result.exit_code, result.output) == (0, "")
+    assert (desk / "out/deep/photo_tiny_2_000000.png").exists()
+
+
+def test_draw_numbers_what_it_draws(desk: Path, run: Run) -> None:
+    for number in range(2):
+        result = run(*QUICK, "--class", "great white:.5", "--seed", "7")
+        assert result.output == f"wrote goldfish+great-white_{number:04d}.png (seed 7)\n"
+    images = [(desk / f"goldfish+great-white_{n:04d}.png").read_bytes() for n in range(2)]
+    assert images[0] == images[1]
+
+
+def test_draw_on_a_base(desk: Path, run: Run) -> None:
+    result = run(*QUICK, "photo.v2.png", "--seed", "1")
+    assert result.output == "wrote photo.v2_goldfish_0000.png (seed 1)\n"
+    assert Image.open(desk / "photo.v2_goldfish_0000.png").size == (60, 44)
+
+
+@pytest.mark.parametrize("options", ["--tiles grid --size 70x40", "--tiles random --padding wrap"])
+def test_draw_with_its_options(desk: Path, run: Run, options: str) -> None:
+    result = run(*QUICK, *options.split(), "--overlap", ".25", "-o", "x.jpg")
+    assert result.exit_code == 0, result.output
+    assert (desk / "x.jpg").exists()
+
+
+def test_a_new_seed_each_time_unless_one_is_given(desk: Path, run: Run) -> None:
+    said = {re.search(r"seed (\d+)", run(*QUICK).output)[1] for _ in range(3)}
+    assert len(said) == 3
+
+
+def test_nothing_is_overwritten_without_force(desk: Path, run: Run) -> None:
+    (desk / "mine.png").write_text("precious")
+    result = run(*QUICK, "-o", "mine.png")
+    assert result.exit_code == 2
+    assert "mine.png exists: give --force" in result.output
+    assert (desk / "mine.png").read_text() == "precious"
+    assert run(*QUICK, "-o", "mine.png", "--force").exit_code == 0
+    assert Image.open(desk / "mine.png").size == (32, 32)
+
+
+def test_verbose_says_what_a_result_depends_on(desk: Path) -> None:
+    process = subprocess.run(
+        [*LUCID, *QUICK, "-v", "--seed", "5", "--precision", "fp32"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.search(r"tiny on cpu .*fp32, seed 5, torch", process.stderr)
+    assert "climbing at 32x32" in process.stderr
+
+
+def test_it_is_quiet_where_nobody_watches(desk: Path) -> None:
+    process = subprocess.run([*LUCID, *QUICK], capture_output=True, text=True, check=True)
+    assert process.stderr == ""
+    assert process.stdout.startswith("wrote ")
+
+
+def test_ctrl_c_keeps_the_drawing_so_far(desk: Path) -> None:
+    command = [*LUCID, *DRAW, "--iters", "1000000", "-v", "-o", "x.png", "--device", "cpu"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    while "climbing" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert "stopped: the picture so far is x.png" in errors
+    assert "Traceback" not in errors
+    assert process.returncode == 130
+    assert Image.open(desk / "x.png").size == (32, 32)
+
+
+def test_ctrl_c_keeps_the_nightmare_so_far(desk: Path) -> None:
+    words = "nightmare tiny.cfg photo.v2.png 2 -iters 3 -rounds 1000000"
+    process = subprocess.Popen([*LUCID, *words.split()], stderr=subprocess.PIPE, text=True)
+    while not (desk / "photo_tiny_2_000000.png").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    last = re.fullmatch(r"stopped: the picture so far is (\S+\.png)\n", errors)
+    assert last
+    Image.open(desk / last[1]).load()
+    assert process.returncode == 130
+    assert not list(desk.glob(".photo*")), "no half-written file is left"
+
+
+def test_models_layers_classes_classify(desk: Path, run: Run) -> None:
+    models = run("models").output
+    assert re.search(r"vgg-conv +`lucid weights vgg-conv`", models)
+    assert re.search(r"googlenet +[\d.]+ MB", models)
+    layers = run("layers", "tiny.cfg").output.splitlines()
+    assert layers[2].split() == ["2", "convolutional", "12x16x16"]
+    assert "inception4c.cat" in run("layers", "googlenet").output
+    assert run("classes", "tiny.cfg").output.splitlines()[4].split() == ["4", "tiger", "cat"]
+    assert run("classes", "tiny.cfg", "SHARK").output.count("\n") == 2
+    answers = run("classify", "tiny.cfg", "photo.v2.png").output.splitlines()
+    assert len(answers) == 5
+    assert sum(float(answer.split("%")[0]) for answer in answers) == pytest.approx(100, abs=0.5)
+
+
+def test_the_real_net_names_the_dog(assets: Path, run: Run) -> None:
+    net = assets / "models" / "squeezenet1_1.cfg"
+    result = run("classify", str(net), str(assets / "images" / "dog.jpg"))
+    assert "dogsled" in result.output.splitlines()[0]
+
+
+def test_bench_measures_tiles_beside_the_whole(desk: Path, run: Run) -> None:
+    words = "bench --net tiny.cfg --size 70x50 --tile-size 32 --repeats 1 --json --device cpu"
+    report = json.loads(run(*words.split()).output)
+    assert report["size"] == "70x50"
+    assert report["area_ratio"] == pytest.approx(report["tiles"] * 32 * 32 / 3500)
+    assert report["overhead"] == pytest.approx(
+        report["tiled_pass"] / (report["area_ratio"] * report["whole_step"])
+    )
+    assert report["peak_memory"] > 2**20
+    assert "overhead" in run(*words.replace("--json", "").split()).output
+
+
+BAD = [
+    ("nightmare tiny.cfg photo.v2.png", 2, "takes CFG WEIGHTS IMAGE LAYER"),
+    ("nightmare tiny.cfg missing.weights photo.v2.png 2", 1, "missing.weights: there is no such"),
+    ("nightmare tiny.cfg short.weights photo.v2.png 2", 1, "bytes expected, 100 found"),
+    ("nightmare tiny.cfg photo.v2.png 6", 2, "tiny has no layer 6: its layers are 0 to 5"),
+    ("nightmare tiny.cfg photo.v2.png 2 -range 7", 2, "reaches from layer number -1 to 5"),
+    ("nightmare tiny.cfg missing.png 2", 1, "missing.png: cannot be read as an image"),
+    ("nightmare tiny.cfg tiny.cfg 2", 1, "tiny.cfg: is not an image"),
+    ("nightmare missing.cfg photo.v2.png 2", 2, "missing.cfg: there is no such cfg"),
+    ("nightmare fault.cfg photo.v2.png 2", 1, "fault.cfg, line 5: 'oops' is neither"),
+    ("nightmare odd.cfg photo.v2.png 2", 1, "[wizardry] is not a kind of layer"),
+    ("nightmare rnn.cfg photo.v2.png 2", 1, "[gru] is recurrent"),
+    ("nightmare tiny.cfg photo.v2.png 2 -octave 4", 2, "No such option '-octave'"),
+    ("nightmare tiny.cfg photo.v2.png 2 -rounds 0", 2, "-rounds"),
+    ("nightmare tiny.cfg photo.v2.png 2 -rate fast", 2, "'fast' is not a valid float"),
+    ("nightmare tiny.cfg photo.v2.png 2 --grey black", 2, "'black' is not auto, darknet"),
+    ("nightmare tiny.cfg photo.v2.png 2 -prefix tiny.cfg/x", 2, "cannot be made a folder"),
+    ("draw", 2, "Missing option '--class'"),
+    ("draw --net tiny.cfg --class golfish", 2, "the nearest are goldfish"),
+    ("draw --net tiny.cfg --class shark", 2, "fits several of tiny"),
+    ("draw --net tiny.cfg --class goldfish:much", 2, "'much' in 'goldfish:much' is not a number"),
+    ("draw --net vgg-conv --class goldfish", 2, "vgg-conv has no classes"),
+    ("draw --net nonet --class goldfish", 2, "there is no net 'nonet'"),
+    ("draw --net tiny.cfg --class 1 --size 0x40", 2, "'0x40' is not a width and a height"),
+    ("draw --net tiny.cfg --class 1 --size big", 2, "'big' is not a width and a height"),
+    ("draw --net tiny.cfg --class 1 --size 999999x999999", 2, "GiB of memory"),
+    ("draw --net tiny.cfg --class 1 -octave 4", 2, "No such option '-octave'"),
+    ("draw --net tiny.cfg --class 1 -o missing/x.png", 2, "there is no folder missing"),
+    ("draw --net tiny.cfg --class 1 -o x.txt", 2, "x.txt: end the name in .png"),
+    ("draw --net tiny.cfg --class 1 --overlap 1.5", 2, "--overlap"),
+    ("draw --net tiny.cfg --class 1 --device abacus", 2, "device 'abacus' is not"),
+    ("draw missing.png --net tiny.cfg --class 1", 1, "missing.png: cannot be read"),
+    ("draw --net vgg-16 --class 1", 1, "no weights for vgg-16.cfg: --weights FILE"),
+    ("draw --net squeezenet1_1 --weights tiny.pth --class 1", 1, "tiny.pth: cannot be read"),
+    ("layers nonet", 2, "there is no net 'nonet'"),
+    ("classes vgg-conv", 2, "vgg-conv has no classes"),
+    ("classes tiny.cfg zebra", 2, "no class with 'zebra'"),
+    ("classify vgg-conv photo.v2.png --weights tiny.weights", 1, "tiny.names: 5 names, but vgg"),
+    ("weights tiny.cfg", 1, "nobody publishes weights for tiny"),
+    ("dream", 2, "No such command 'dream'"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "message"), BAD, ids=[words for words, *_ in BAD])
+def test_bad_input_gets_one_clear_line(
+    desk: Path, run: Run, words: str, code: int, message: str
+) -> None:
+    net = "[net]\nwidth=8\nheight=8\nchannels=3\n"
+    (desk / "fault.cfg").write_text(f"{net}oops\n")
+    (desk / "odd.cfg").write_text(f"{net}[wizardry]\n")
+    (desk / "rnn.cfg").write_text(f"{net}[gru]\n")
+    (desk / "short.weights").write_bytes(bytes(100))
+    (desk / "tiny.pth").write_bytes(b"not a zip")
+    before = sorted(os.listdir(desk))
+    result = run(*words.split())
+    assert message in result.output
+    assert result.output.startswith("Error: ")
+    assert result.output.count("\n") == 1, "one line"
+    assert result.exit_code == code
+    assert sorted(os.listdir(desk)) == before, "nothing is left behind"
+
+
+def test_no_network_is_one_clear_line(
+    desk: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(desk))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nobody listens
+    for words in ("draw --net resnet18 --class goldfish -q", "weights vgg-conv -q"):
+        result = run(*words.split())
+        assert result.exit_code == 1
+        assert "cannot be fetched (no network" in result.output
+        assert "--weights FILE" in result.output

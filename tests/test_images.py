@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from lucid import images, warps
+from lucid.errors import LucidError, UsageError
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    picture = torch.rand(3, 9, 13)
+    images.write(images.to_pil(picture), tmp_path / "a.png")
+    torch.testing.assert_close(images.read(tmp_path / "a.png"), picture, atol=0.5 / 255, rtol=0)
+
+
+def test_exif_turns_the_picture_the_right_way(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg", exif=exif)
+    assert images.read(tmp_path / "a.jpg").shape == (3, 20, 10)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])
+def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    name = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    Image.new(mode, (5, 4)).save(name)
+    assert images.read(name).shape == (3, 4, 5)
+
+
+def test_what_is_no_image_says_so(tmp_path: Path) -> None:
+    text = tmp_path / "a.png"
+    text.write_text("no image")
+    with pytest.raises(LucidError, match=r"a\.png: is not an image"):
+        images.read(text)
+    Image.new("RGB", (64, 64)).save(text)
+    text.write_bytes(text.read_bytes()[:60])
+    with pytest.raises(LucidError, match=r"a\.png: cannot be read as an image"):
+        images.read(text)
+    with pytest.raises(LucidError, match=r"b\.png: cannot be read as an image .No such file"):
+        images.read(tmp_path / "b.png")
+    with pytest.raises(LucidError, match="cannot be read as an image"):
+        images.read(tmp_path)
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_text("precious")
+
+    def write_half() -> None:
+        with images.replacing(path) as part:
+            part.write_text("half")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half()
+    assert path.read_text() == "precious"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_a_written_picture_is_as_readable_as_any_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    images.write(Image.new("RGB", (2, 2)), tmp_path / "a.png")
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "a.png")]
+    assert modes[0] == modes[1]
+
+
+@pytest.mark.parametrize("name", ["a", "a.txt", "missing/a.png", "folder.png"])
+def test_where_nothing_can_be_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UsageError):
+        images.check_writable(tmp_path / name)
+
+
+def test_numbers_go_on_where_they_are_free(tmp_path: Path) -> None:
+    assert images.numbered("x", tmp_path).name == "x_0000.png"
+    (tmp_path / "x_0000.png").touch()
+    assert images.numbered("x", tmp_path).name == "x_0001.png"
+
+
+def test_fill_takes_the_middle() -> None:
+    wide = torch.zeros(3, 10, 30)
+    wide[:, :, 10:20] = 1
+    assert (images.fill(wide, (10, 10)) == 1).all()
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(-20, 20), st.integers(-20, 20))
+def test_shift_repeats_edges(height: int, width: int, down: int, across: int) -> None:
+    image = torch.rand(1, height, width)
+    padded = np.pad(image[0].numpy(), 20, mode="edge")
+    expected = padded[20 + down : 20 + down + height, 20 + across : 20 + across + width]
+    np.testing.assert_array_equal(warps.shift(image, down, across)[0].numpy(), expected)
+
+
+def test_zoom_goes_in_and_out() -> None:
+    image = torch.zeros(3, 20, 20)
+    image[:, 8:12, 8:12] = 1
+    assert torch.equal(warps.zoom(image, 1.0), image)
+    assert warps.zoom(image, 0.5).sum() > 3 * image.sum()
+    assert warps.zoom(image, 2.0).sum() < image.sum() / 2
+
+
+def test_rotation_turns_corners_black() -> None:
+    turned = warps.rotate(torch.ones(3, 21, 21), 0.5)
+    assert turned[0, 10, 10] == 1
+    assert turned[0, 0, 0] == 0
+    torch.testing.assert_close(warps.rotate(turned, 0.0), turned, atol=1e-5, rtol=0)
