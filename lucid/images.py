@@ -59,7 +59,8 @@ def write(image: Image.Image, path: Path) -> None:
     """
     check_writable(path)
     with replacing(path) as part:
-        image.save(part, format=Image.registered_extensions()[path.suffix.lower()])
+        # The quality is a lossy format's; the others ignore it.
+        image.save(part, format=Image.registered_extensions()[path.suffix.lower()], quality=95)
 
 
 @contextlib.contextmanager
