@@ -62,6 +62,11 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def assets() -> Path:
     """The folder of real nets and recordings; see the README's section on tests."""
