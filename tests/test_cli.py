@@ -83,8 +83,8 @@ def test_a_net_by_name_and_a_prefix(desk: Path, run: Run) -> None:
 def test_draw_numbers_what_it_draws(desk: Path, run: Run) -> None:
     for number in range(2):
         result = run(*QUICK, "--class", "great white:.5", "--seed", "7")
-        assert result.output == f"wrote goldfish+great-white_{number:04d}.png (seed 7)\n"
-    images = [(desk / f"goldfish+great-white_{n:04d}.png").read_bytes() for n in range(2)]
+        assert result.output == f"wrote goldfish+great-white-shark_{number:04d}.png (seed 7)\n"
+    images = [(desk / f"goldfish+great-white-shark_{n:04d}.png").read_bytes() for n in range(2)]
     assert images[0] == images[1]
 
 

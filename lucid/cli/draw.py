@@ -163,12 +163,13 @@ def draw(
     wanted: dict[str, float] = {}
     for name, weight in classes:
         wanted[name] = wanted.get(name, 0.0) + weight
-    subject = "+".join(re.sub(r"\W+", "-", name).strip("-") for name in wanted)
+    picture = images.read(base) if base else None
+    # The outline knows the classes: a wrong one is found before any download.
+    outline = nets.outline(net_name, weights, names)
+    drawn = [outline.classes[number] for number in class_weights(outline, wanted)]
+    subject = "+".join(re.sub(r"\W+", "-", name).strip("-") for name in drawn)
     target = output or images.numbered(f"{base.stem}_{subject}" if base else subject)
     images.check_writable(target)
-    picture = images.read(base) if base else None
-    # Before any download, a class that is not there.
-    class_weights(nets.outline(net_name, weights, names), wanted)
     net = nets.load(net_name, weights, names, progress=not quiet)
     if seed is None:
         seed = secrets.randbelow(2**31)
@@ -179,12 +180,12 @@ def draw(
 
     def watch(progress: Progress) -> None:
         nonlocal latest
-        if verbose and (latest is None or latest.octave != progress.octave):
+        before, latest = latest, progress
+        if verbose and (before is None or before.octave != progress.octave):
             height, width = progress.octave
             click.echo(f"climbing at {width}x{height}", err=True)
-        bar.update(progress.done - (latest.done if latest else 0))
         bar.length = progress.total
-        latest = progress
+        bar.update(progress.done - (before.done if before else 0))
 
     try:
         with progress_bar(f"{target.name}", 1, quiet) as bar:
