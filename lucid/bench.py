@@ -13,6 +13,7 @@ import torch
 
 from lucid.ascent import Adam, Ascent, Step, precision_name
 from lucid.canvas import FourierCanvas
+from lucid.images import Size
 from lucid.nets import Net
 from lucid.objectives import Classes
 from lucid.tiles import Tiling
@@ -57,7 +58,7 @@ class Report:
 def bench(
     net: Net,
     *,
-    size: tuple[int, int] = (768, 1024),
+    size: Size = (768, 1024),
     order: str = "spiral",
     tile: int = 224,
     batch: int = 16,
@@ -93,7 +94,7 @@ def bench(
         def run() -> None:
             # A new pass each time, as in a drawing: its blending weights are part of the cost.
             turn = draw_affine(generator)
-            for view in replace(sweeps[sweep_name], _weights=None).views():
+            for view in replace(sweeps[sweep_name]).views():
                 ascent.step(canvas, Step(view, objective, turn, equalize=True), rule)
 
         return run

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Generator, Tensor
 
-Size = tuple[int, int]
+from lucid.images import Size
 
 # How the colours of ImageNet's photographs vary together: the square root of
 # their covariance, scaled so that its longest column is 1. The figures are

@@ -15,6 +15,7 @@ from lucid import images, octaves
 from lucid.ascent import Adam, Ascent, Step
 from lucid.canvas import Canvas, FourierCanvas
 from lucid.errors import UsageError
+from lucid.images import Size
 from lucid.nets import Net
 from lucid.objectives import Classes
 from lucid.tiles import Tiling
@@ -23,9 +24,9 @@ from lucid.transforms import draw_affine
 TILE = 224
 """The side of a tile on a net that takes any: what ImageNet's nets are trained at."""
 
-BYTES_PER_PIXEL = 200
-"""Of memory at the last octave, about: coefficients, their gradient and Adam's
-two moments, the picture, its gradient, and what autograd keeps between them."""
+BYTES_PER_PIXEL = 300
+"""Of memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's
+two moments, the picture, its tiles and their gradients."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Progress:
 
     done: int
     total: int
-    octave: tuple[int, int]
-    size: tuple[int, int]
+    octave: Size
+    size: Size
     canvas: Canvas
 
     def picture(self) -> Image.Image:
@@ -76,7 +77,7 @@ def draw(
     classes: Sequence[str] | Mapping[str, float],
     base: Image.Image | Tensor | None = None,
     *,
-    size: tuple[int, int] | None = None,
+    size: Size | None = None,
     order: str = "spiral",
     tile_size: int | None = None,
     overlap: float = 0.5,
@@ -192,7 +193,7 @@ def class_weights(net: Net, classes: Sequence[str] | Mapping[str, float]) -> dic
     return {number: weight / sum_of_all for number, weight in weights.items()}
 
 
-def _tile(net: Net, side: int | None) -> tuple[int, int]:
+def _tile(net: Net, side: int | None) -> Size:
     if net.any_size:
         return (side or TILE,) * 2
     if side and (side, side) != net.input_size:
@@ -201,7 +202,7 @@ def _tile(net: Net, side: int | None) -> tuple[int, int]:
     return net.input_size
 
 
-def _check_size(size: tuple[int, int]) -> None:
+def _check_size(size: Size) -> None:
     """Refuse, before any work, a picture that this machine cannot hold."""
     height, width = size
     if min(size) < 1:

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from lucid.errors import LucidError, UsageError
 
+Size = tuple[int, int]
+"""Height, width in pixels."""
+
 
 def read(path: str | Path) -> Tensor:
     """An image file as (3, height, width), RGB, 0..1, turned the way its EXIF says.
@@ -45,7 +48,7 @@ def to_pil(image: Tensor) -> Image.Image:
     return Image.fromarray(scaled.permute(1, 2, 0).cpu().numpy())
 
 
-def fill(image: Tensor, size: tuple[int, int]) -> Tensor:
+def fill(image: Tensor, size: Size) -> Tensor:
     """The middle of a (3, height, width) image, scaled to fill (height, width)."""
     height, width = size
     return from_pil(ImageOps.fit(to_pil(image), (width, height), Image.Resampling.BICUBIC))

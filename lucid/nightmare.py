@@ -13,6 +13,7 @@ from lucid import images, warps
 from lucid.ascent import Ascent, DarknetRule, Step
 from lucid.canvas import Canvas, PixelCanvas
 from lucid.errors import UsageError
+from lucid.images import Size
 from lucid.nets import Net
 from lucid.objectives import Enhance
 
@@ -87,7 +88,7 @@ class Glimpse:
     """
 
     draw: Draw
-    size: tuple[int, int]
+    size: Size
 
     def gather(self, image: Tensor) -> Tensor:
         height, width = (max(1, int(length * self.draw.scale)) for length in self.size)

@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lucid.canvas import logit
-
-Size = tuple[int, int]
+from lucid.images import Size
 
 
 def sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:

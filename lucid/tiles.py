@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from lucid.errors import UsageError
-
-Size = tuple[int, int]
-"""Height, width in pixels."""
+from lucid.images import Size
 
 
 class Tile(NamedTuple):
@@ -51,7 +49,7 @@ class Pass:
     tile: Size
     batches: list[Batch]
     padding: str = "reflect"
-    _weights: Tensor | None = None
+    _weights: Tensor | None = field(default=None, init=False, repr=False)
 
     def views(self) -> list[TileView]:
         """A view for each batch, in order."""

@@ -204,3 +204,9 @@ def test_too_small_an_image_is_refused(squeezenet11: Net) -> None:
 def test_all_of_torchvisions_classifiers_are_known() -> None:
     assert {"googlenet", "vgg16", "vit_b_16"} <= set(zoo.names())
     assert not any(name.startswith(("fcn", "raft", "quantized")) for name in zoo.names())
+
+
+def test_a_node_that_is_no_picture_is_refused() -> None:
+    net = nets.outline("shufflenet_v2_x0_5")
+    with pytest.raises(UsageError, match="only counts or splits"):
+        net.activations(torch.zeros(1, 3, 224, 224, device="meta"), ["stage2.1.chunk"])

@@ -63,20 +63,19 @@ class DarknetNet(Net):
         return [layer for layer in self.stack if isinstance(layer, Layer)]
 
     def _find_scores(self) -> None:
-        """Where the class scores are: behind what follows the last activation."""
+        """Where the class scores start (the last activation) and end (no softmax)."""
         layers = self._stack()
         end = len(layers)
         while end and layers[end - 1].kind in ("softmax", "cost", "dropout"):
             end -= 1
-        self._score_end = end
-        classifies = (end < len(layers) or layers[-1].kind in ("avgpool", "connected")) and layers[
-            end - 1
-        ].out[1:] == (1, 1)
-        self._class_count = layers[end - 1].out[0] if classifies else 0
         start = end - 1
         while start > 0 and layers[start].kind in ("avgpool", "dropout"):
             start -= 1
-        self._score_start = start
+        self._score_start, self._score_end = start, end
+        # A net that only ends in small features, as vgg-conv might, is no classifier.
+        answers = end < len(layers) or layers[-1].kind in ("avgpool", "connected")
+        classifies = end > 0 and answers and layers[end - 1].out[1:] == (1, 1)
+        self._class_count = layers[end - 1].out[0] if classifies else 0
 
     def load_weights(self, path: Path) -> None:
         """Read a ``.weights`` file; see ``lucid.nets.weights.load`` for its errors."""

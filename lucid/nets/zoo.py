@@ -86,16 +86,22 @@ class TorchvisionNet(Net):
                 f"{images.shape[3]}x{images.shape[2]}: use tiles of {height}"
             )
         nodes = frozenset(self._scores if name == SCORES else name for name in layers)
-        if nodes not in self._extractors:
-            # Kept out of nn.Module's registry: its weights are the model's own.
-            self._extractors[nodes] = create_feature_extractor(
-                self.model, list(nodes), suppress_diff_warning=True
-            )
-        seen = self._extractors[nodes]((images - self.mean) / self.deviation)
+        seen = self._extractor(nodes)((images - self.mean) / self.deviation)
+        for node, value in seen.items():
+            if not isinstance(value, Tensor):
+                raise UsageError(f"{self.name}'s {node} only counts or splits: name another layer")
         if SCORES in layers:
             scores = seen[self._scores]
             seen[SCORES] = scores.mean((2, 3)) if self._pool_scores else scores
         return {name: seen[name] for name in layers}
+
+    def _extractor(self, nodes: frozenset[str]) -> nn.Module:
+        """The part of the model up to the deepest of some nodes, traced once."""
+        if nodes not in self._extractors:
+            self._extractors[nodes] = create_feature_extractor(
+                self.model, list(nodes), suppress_diff_warning=True
+            )
+        return self._extractors[nodes]
 
     def probabilities(self, images: Tensor) -> Tensor:
         answer = self.activations(images, [self.layers[-1]])[self.layers[-1]]
@@ -104,7 +110,7 @@ class TorchvisionNet(Net):
     def describe(self) -> list[tuple[str, str, tuple[int, ...]]]:
         images = torch.zeros(1, 3, *self.input_size, device=self.mean.device)
         with torch.no_grad():
-            seen = self.activations(images, self.layers)
+            seen = self._extractor(frozenset(self.layers))(images)
         modules = dict(self.model.named_modules())
         return [
             (
