@@ -6,6 +6,8 @@ a step (where to look and what to want there) and a rule (how to move).
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from lucid.canvas import Canvas
 from lucid.errors import LucidError, UsageError
-from lucid.nets import Net
+from lucid.nets import Net, is_out_of_memory
 from lucid.objectives import Objective
 from lucid.transforms import Transform
 
@@ -74,8 +76,8 @@ class Ascent:
                 device multiplies it in hardware, else fp32.
             batch: the most images the net is shown at once. The same batch
                 size gives the same bytes.
-            deterministic: only operations that give the same bytes each time;
-                a CPU's always do.
+            deterministic: only operations that give the same bytes each time,
+                from here on in the whole process; a CPU's always do.
 
         Raises:
             UsageError: there is no such device or precision.
@@ -86,6 +88,8 @@ class Ascent:
         self.dtype = find_precision(precision, self.device)
         self.batch = batch
         if deterministic:
+            # cuBLAS must be told before its first use.
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(True)
         self.net = net.eval().requires_grad_(False).to(self.device)
         self.net.to(memory_format=torch.channels_last)
@@ -103,19 +107,8 @@ class Ascent:
         Returns:
             The gradient, of the images' shape, in fp32.
         """
-        try:
-            parts = [
-                self._part(part, objective, transform) for part in torch.split(images, self.batch)
-            ]
-        except RuntimeError as error:
-            if _is_out_of_memory(error):
-                height, width = images.shape[-2:]
-                raise LucidError(
-                    f"not enough memory on {self.device} for {min(len(images), self.batch)} images "
-                    f"of {width}x{height}: try a smaller --batch, size or tile"
-                ) from error
-            raise
-        return torch.cat(parts)
+        parts = torch.split(images, self.batch)
+        return torch.cat([self._part(part, objective, transform) for part in parts])
 
     def _part(self, images: Tensor, objective: Objective, transform: Transform | None) -> Tensor:
         images = images.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
@@ -127,13 +120,24 @@ class Ascent:
         return gradient
 
     def step(self, canvas: Canvas, step: Step, rule: Rule) -> None:
-        """Look at the canvas, find the way up, move it."""
-        image = canvas.image()
-        shown = step.view.gather(image.detach())
-        gradient = self.gradient(shown, step.objective, step.transform)
-        if step.equalize:
-            gradient = gradient / deviation(gradient)
-        rule(canvas, image, step.view.scatter(gradient))
+        """Look at the canvas, find the way up, move it.
+
+        Raises:
+            LucidError: it does not fit into the device's memory.
+        """
+        try:
+            image = canvas.image()
+            shown = step.view.gather(image.detach())
+            gradient = self.gradient(shown, step.objective, step.transform)
+            if step.equalize:
+                gradient = gradient / deviation(gradient)
+            rule(canvas, image, step.view.scatter(gradient))
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise LucidError(
+                    f"not enough memory on {self.device}: try a smaller picture, tile or batch"
+                ) from error
+            raise
 
 
 def deviation(values: Tensor) -> Tensor:
@@ -177,6 +181,8 @@ class DarknetRule:
         """
         if isinstance(grey, str) and grey not in ("auto", "darknet"):
             raise UsageError(f"grey={grey!r} is not auto, darknet or a number")
+        if isinstance(grey, float) and not math.isfinite(grey):
+            raise UsageError(f"grey={grey} must be a finite number")
         self.rate, self.normalize, self.grey = rate, normalize, grey
 
     def __call__(self, canvas: Canvas, image: Tensor, gradient: Tensor) -> None:
@@ -255,7 +261,3 @@ def _multiplies_bf16(device: torch.device) -> bool:
     # torch has no public word for AMX, the CPU unit that makes bf16 pay off.
     has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     return device.type == "cpu" and bool(has_amx())
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

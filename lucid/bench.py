@@ -13,6 +13,7 @@ import torch
 
 from lucid.ascent import Adam, Ascent, Step, precision_name
 from lucid.canvas import FourierCanvas
+from lucid.draw import FROM_NOISE
 from lucid.images import Size
 from lucid.nets import Net
 from lucid.objectives import Classes
@@ -88,8 +89,10 @@ def bench(
     }
 
     def one(sweep_name: str) -> Callable[[], None]:
-        canvas = FourierCanvas.noise(size, decay=1.2, generator=generator, device=ascent.device)
-        rule = Adam(canvas, 0.03)
+        canvas = FourierCanvas.noise(
+            size, decay=FROM_NOISE.decay, generator=generator, device=ascent.device
+        )
+        rule = Adam(canvas, FROM_NOISE.rate)
 
         def run() -> None:
             # A new pass each time, as in a drawing: its blending weights are part of the cost.
@@ -137,6 +140,8 @@ def _time(run: Callable[[], None], device: torch.device) -> float:
     run()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
     return time.perf_counter() - start
 
 

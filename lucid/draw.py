@@ -22,7 +22,7 @@ from lucid.tiles import Tiling
 from lucid.transforms import draw_affine
 
 TILE = 224
-"""The side of a tile on a net that takes any: what ImageNet's nets are trained at."""
+"""The side of a tile on a net that takes any: what most of ImageNet's are trained at."""
 
 BYTES_PER_PIXEL = 300
 """Of memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's
@@ -65,11 +65,12 @@ class Progress:
     octave: Size
     size: Size
     canvas: Canvas
+    wrap: bool
 
     def picture(self) -> Image.Image:
         """What is painted so far, at the size of the last octave."""
         with torch.no_grad():
-            return images.to_pil(octaves.resize(self.canvas.image(), self.size))
+            return images.to_pil(octaves.resize(self.canvas.image(), self.size, wrap=self.wrap))
 
 
 def draw(
@@ -141,7 +142,7 @@ def draw(
     tiling = Tiling(_tile(net, tile_size), order, overlap, padding)
     if size is None:
         size = tiling.tile if base is None else (base.shape[1], base.shape[2])
-    _check_size(size)
+    _check_size(size, tiling.tile)
     if order == "none" and not net.any_size and size != net.input_size:
         raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
 
@@ -150,11 +151,12 @@ def draw(
     )
     base = None if base is None else base.to(ascent.device)
     generator = torch.Generator().manual_seed(seed)
+    wrap = padding == "wrap"
     ladder = octaves.sizes(size, octave_count, octave_scale, smallest=max(tiling.tile))
     done, total = 0, iterations * sum(math.prod(octave) for octave in ladder)
     dream: Tensor | None = None
     for octave in ladder:
-        start = octaves.start(octave, dream, base, wrap=padding == "wrap")
+        start = octaves.start(octave, dream, base, wrap=wrap)
         if start is None:
             canvas = FourierCanvas.noise(
                 octave, decay=manner.decay, generator=generator, device=ascent.device
@@ -168,7 +170,7 @@ def draw(
                 ascent.step(canvas, Step(view, objective, turn, equalize=True), rule)
             done += math.prod(octave)
             if watch:
-                watch(Progress(done, total, octave, size, canvas))
+                watch(Progress(done, total, octave, size, canvas, wrap))
         dream = canvas.image().detach()
     assert dream is not None
     return images.to_pil(dream)
@@ -202,15 +204,16 @@ def _tile(net: Net, side: int | None) -> Size:
     return net.input_size
 
 
-def _check_size(size: Size) -> None:
+def _check_size(size: Size, tile: Size) -> None:
     """Refuse, before any work, a picture that this machine cannot hold."""
     height, width = size
     if min(size) < 1:
         raise UsageError(f"size {width}x{height} has no pixels")
-    needed = BYTES_PER_PIXEL * height * width
+    # A picture smaller than a tile is filled up to one.
+    needed = BYTES_PER_PIXEL * max(height, tile[0]) * max(width, tile[1])
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > memory:
         raise UsageError(
-            f"size {width}x{height} needs about {needed / 2**30:,.0f} GiB of memory, "
-            f"and this machine has {memory / 2**30:,.0f}"
+            f"size {width}x{height} in tiles of {tile[0]} needs about {needed / 2**30:,.0f} GiB of "
+            f"memory, and this machine has {memory / 2**30:,.0f}"
         )

@@ -32,13 +32,16 @@ def read(path: str | Path) -> Tensor:
         raise LucidError(f"{path}: is not an image that can be read") from error
     except Image.DecompressionBombError as error:
         raise LucidError(f"{path}: {error}") from error
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
         raise LucidError(f"{path}: cannot be read as an image ({reason})") from error
 
 
 def from_pil(image: Image.Image) -> Tensor:
     """A Pillow image as (3, height, width), RGB, 0..1."""
+    if image.mode[0] in "IF":  # 16-bit and floating-point grey, which Pillow would only clip
+        grey = np.array(image, np.float32) / (65535 if image.mode[0] == "I" else 1)
+        return torch.from_numpy(grey).clamp(0, 1).expand(3, -1, -1).contiguous()
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255
 
 
@@ -60,10 +63,10 @@ def write(image: Image.Image, path: Path) -> None:
     Raises:
         LucidError: it cannot be written there.
     """
-    check_writable(path)
+    check_writable(path, (image.height, image.width))
     with replacing(path) as part:
         # The quality is a lossy format's; the others ignore it.
-        image.save(part, format=Image.registered_extensions()[path.suffix.lower()], quality=95)
+        image.save(part, format=FORMATS[path.suffix.lower()][0], quality=95)
 
 
 @contextlib.contextmanager
@@ -90,22 +93,38 @@ def _umask() -> int:
     return mask
 
 
-def check_writable(path: Path) -> None:
+FORMATS = {
+    ".png": ("PNG", 2**31 - 1),
+    ".jpg": ("JPEG", 65_500),
+    ".jpeg": ("JPEG", 65_500),
+    ".webp": ("WEBP", 16_383),
+    ".tif": ("TIFF", 2**31 - 1),
+    ".tiff": ("TIFF", 2**31 - 1),
+    ".bmp": ("BMP", 2**31 - 1),
+}
+"""Endings of file names: Pillow's name of the format, and its longest side."""
+
+
+def check_writable(path: Path, size: Size = (1, 1)) -> None:
     """Find out before the work, not after it, that a picture cannot be written.
 
     Raises:
-        UsageError: the name's ending is no image format, or there is no such
-            folder to write into.
+        UsageError: the name's ending is no image format we write, the format
+            cannot hold that size, or there is no such folder to write into.
     """
-    Image.init()
-    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
-        raise UsageError(f"{path}: end the name in .png, .jpg, .webp, .tif or .bmp")
+    name, longest = FORMATS.get(path.suffix.lower(), (None, 0))
+    if name is None:
+        raise UsageError(f"{path}: end the name in {', '.join(FORMATS)}")
+    if max(size) > longest:
+        raise UsageError(f"{path}: {name} holds at most {longest} pixels a side: use .png")
     if path.is_dir():
         raise UsageError(f"{path}: is a folder")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"{path}: the folder {path.parent} cannot be written to")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written there ({error.strerror})") from error
 
 
 def numbered(stem: str, folder: Path = Path()) -> Path:

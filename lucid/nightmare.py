@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from torch import Generator, Tensor
 from lucid import images, warps
 from lucid.ascent import Ascent, DarknetRule, Step
 from lucid.canvas import Canvas, PixelCanvas
-from lucid.errors import UsageError
+from lucid.errors import LucidError, UsageError
 from lucid.images import Size
 from lucid.nets import Net
 from lucid.objectives import Enhance
@@ -168,8 +169,11 @@ def nightmare(
         UsageError: a setting makes no sense; raised before the first step.
     """
     _check(rounds=rounds, iterations=iterations, range=layer_range, octaves=octaves)
-    if not 0 < zoom <= 100:
-        raise UsageError(f"zoom {zoom} must be above 0: 0.9 goes in, 1.1 goes out")
+    for name, number in {"rate": rate, "thresh": threshold, "rotate": rotate}.items():
+        if not math.isfinite(number):
+            raise UsageError(f"{name} {number} must be a finite number")
+    if not 0 < zoom <= 4:
+        raise UsageError(f"zoom {zoom} must be above 0 and at most 4: 0.9 goes in, 1.1 goes out")
     layers = layers_around(net, layer, layer_range)
     ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
     rule = DarknetRule(rate, normalize=normalize, grey=grey)
@@ -180,8 +184,13 @@ def nightmare(
 
     # Found out now, not rounds later: the smallest octave may show the net too little.
     smallest = Glimpse(Draw(layer, 0, 0, False, OCTAVE ** (octaves - 1)), size)
-    with torch.no_grad():
-        net.activations(smallest.gather(picture), layers)
+    try:
+        with torch.no_grad():
+            net.activations(smallest.gather(picture), layers)
+    except LucidError as error:
+        raise LucidError(
+            f"{error}. Use fewer octaves than {octaves}, or a larger picture"
+        ) from error
 
     def paint(picture: Tensor) -> Iterator[Image.Image]:
         done = 0
@@ -206,5 +215,5 @@ def nightmare(
 
 def _check(**counts: int) -> None:
     for name, count in counts.items():
-        if count < 1:
+        if not 1 <= count < 2**31:
             raise UsageError(f"{name} {count} must be 1 or more")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,13 +13,12 @@ from lucid.nets import SCORES
 
 
 class Objective(ABC):
-    """A number for each image of a batch; the ascent makes it grow.
+    """A number for each image of a batch; the ascent makes it grow."""
 
-    Attributes:
-        layers: the layers of the net it reads; ``SCORES`` is the class scores.
-    """
-
-    layers: frozenset[str]
+    @property
+    @abstractmethod
+    def layers(self) -> frozenset[str]:
+        """The layers of the net it reads; ``SCORES`` is the class scores."""
 
     @abstractmethod
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
@@ -38,10 +37,10 @@ class Enhance(Objective):
 
     layer: str
     threshold: float = 1.0
-    layers: frozenset[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", frozenset([self.layer]))
+    @property
+    def layers(self) -> frozenset[str]:
+        return frozenset([self.layer])
 
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
         features = seen[self.layer].flatten(1)
@@ -69,7 +68,10 @@ class Classes(Objective):
     """
 
     weights: Mapping[int, float]
-    layers: frozenset[str] = frozenset([SCORES])
+
+    @property
+    def layers(self) -> frozenset[str]:
+        return frozenset([SCORES])
 
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
         scores = seen[SCORES]

@@ -190,24 +190,28 @@ def rings(rows: Sequence[int], columns: Sequence[int]) -> list[Batch]:
     batches: list[Batch] = [[] for _ in range(ring(0, 0) + 1)]
     for i, j in cells:
         batches[ring(i, j)].append(Tile(rows[i], columns[j]))
-    return [batch for batch in batches if batch]
+    return batches
 
 
-def _lattice(
-    size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator, margin: bool = False
-) -> tuple[list[int], list[int]]:
-    axes = []
-    for length, side in zip(size, tile, strict=True):
-        stride = max(1, round(side * (1 - overlap)))
-        room = (side - stride) // 2 if margin else 0
-        found = starts(length + 2 * room, side, stride, _draw(0, stride, generator), wrap)
-        axes.append([start - room for start in found])
-    return axes[0], axes[1]
+def _stride(side: int, overlap: float) -> int:
+    return max(1, round(side * (1 - overlap)))
 
 
 def _draw(low: int, high: int, generator: Generator) -> int:
-    """A whole number from low up to but not including high."""
-    return int(torch.randint(low, high, (), generator=generator))
+    """A whole number from low up to and including high."""
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
+def _lattice(
+    size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator
+) -> tuple[list[int], list[int]]:
+    """Rows and columns of a lattice that starts at a random offset."""
+    strides = [_stride(side, overlap) for side in tile]
+    rows, columns = (
+        starts(length, side, stride, _draw(0, stride - 1, generator), wrap)
+        for length, side, stride in zip(size, tile, strides, strict=True)
+    )
+    return rows, columns
 
 
 def spiral(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
@@ -222,16 +226,18 @@ def grid(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generato
 
 
 def random(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
-    """All tiles at once, each displaced by as much as leaves no gap.
+    """All tiles at once, in random order, each displaced by as much as leaves no gap.
 
-    Two neighbours can part by twice the room, which is what they overlap by.
+    Two neighbours can part by twice the room, which is what they overlap by; at
+    the picture's edges the lattice reaches out by the room.
     """
-    rows, columns = _lattice(size, tile, overlap, wrap, generator, margin=True)
-    room = [(side - max(1, round(side * (1 - overlap)))) // 2 for side in tile]
+    down, across = ((side - _stride(side, overlap)) // 2 for side in tile)
+    reach = (size[0] + 2 * down, size[1] + 2 * across)
+    rows, columns = _lattice(reach, tile, overlap, wrap, generator)
     tiles = [
         Tile(
-            top + _draw(-room[0], room[0] + 1, generator),
-            left + _draw(-room[1], room[1] + 1, generator),
+            top - down + _draw(-down, down, generator),
+            left - across + _draw(-across, across, generator),
         )
         for top in rows
         for left in columns
@@ -243,7 +249,6 @@ ORDERS: dict[str, Callable[[Size, Size, float, bool, Generator], list[Batch]]] =
     "spiral": spiral,
     "random": random,
     "grid": grid,
-    "none": lambda size, *_: [[Tile(0, 0)]],
 }
 
 
@@ -268,8 +273,8 @@ class Tiling:
     padding: str = "reflect"
 
     def __post_init__(self) -> None:
-        if self.order not in ORDERS:
-            raise UsageError(f"tiles {self.order!r} are not one of {', '.join(ORDERS)}")
+        if self.order not in (*ORDERS, "none"):
+            raise UsageError(f"tiles {self.order!r} are not one of {', '.join(ORDERS)}, none")
         if self.padding not in PADDINGS:
             raise UsageError(f"padding {self.padding!r} is not one of {', '.join(PADDINGS)}")
         if not 0 <= self.overlap < 1:
@@ -278,11 +283,7 @@ class Tiling:
             raise UsageError(f"tiles of {min(self.tile)} pixels show a net nothing: use 8 or more")
 
     def cut(self, size: Size, generator: Generator) -> Pass:
-        """Draw one pass over a picture of (height, width); each starts elsewhere.
-
-        A net sees the whole of a picture that is no larger than a tile, in its
-        middle, so there nothing is left to draw.
-        """
+        """Draw one pass over a picture of (height, width); each starts elsewhere."""
         if self.order == "none":
             return Pass(size, size, [[Tile(0, 0)]], self.padding)
         batches = ORDERS[self.order](

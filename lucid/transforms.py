@@ -44,7 +44,14 @@ class Affine:
         grid = F.affine_grid(
             matrix.expand(len(images), 2, 3), list(images.shape), align_corners=False
         )
-        return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+        if images.is_cuda and torch.are_deterministic_algorithms_enabled():
+            # CUDA adds up this gradient in any order it likes; the CPU does not.
+            return _sample(images.cpu(), grid.cpu()).to(images.device)
+        return _sample(images, grid)
+
+
+def _sample(images: Tensor, grid: Tensor) -> Tensor:
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
 def draw_affine(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lucid.ascent import Adam, Ascent, DarknetRule, Step, find_device
+from lucid.ascent import Adam, Ascent, DarknetRule, Step
 from lucid.canvas import FourierCanvas, PixelCanvas
 from lucid.errors import UsageError
 from lucid.nets import SCORES, Net
@@ -147,10 +147,6 @@ def test_settings_that_make_no_sense(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         Ascent(classifier, **options)
-
-
-def test_auto_finds_a_device() -> None:
-    assert find_device("auto").type in ("cpu", "cuda", "mps")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

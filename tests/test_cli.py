@@ -133,6 +133,15 @@ def test_it_is_quiet_where_nobody_watches(desk: Path) -> None:
     assert process.stdout.startswith("wrote ")
 
 
+def test_a_reader_that_stops_listening_is_no_error(desk: Path) -> None:
+    process = subprocess.Popen([*LUCID, "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.wait()
+
+
 def test_ctrl_c_keeps_the_drawing_so_far(desk: Path) -> None:
     command = [*LUCID, *DRAW, "--iters", "1000000", "-v", "-o", "x.png", "--device", "cpu"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -205,11 +214,22 @@ BAD = [
     ("nightmare fault.cfg photo.v2.png 2", 1, "fault.cfg, line 5: 'oops' is neither"),
     ("nightmare odd.cfg photo.v2.png 2", 1, "[wizardry] is not a kind of layer"),
     ("nightmare rnn.cfg photo.v2.png 2", 1, "[gru] is recurrent"),
+    ("nightmare tiny.cfg tiny.weights photo.v2.png", 2, "photo.v2.png LAYER is missing"),
     ("nightmare tiny.cfg photo.v2.png 2 -octave 4", 2, "No such option '-octave'"),
     ("nightmare tiny.cfg photo.v2.png 2 -rounds 0", 2, "-rounds"),
     ("nightmare tiny.cfg photo.v2.png 2 -rate fast", 2, "'fast' is not a valid float"),
     ("nightmare tiny.cfg photo.v2.png 2 --grey black", 2, "'black' is not auto, darknet"),
     ("nightmare tiny.cfg photo.v2.png 2 -prefix tiny.cfg/x", 2, "cannot be made a folder"),
+    ("nightmare tiny.cfg photo.v2.png 2 -rate nan", 2, "rate nan must be a finite number"),
+    ("nightmare tiny.cfg photo.v2.png 2 --grey inf", 2, "grey=inf must be a finite"),
+    ("nightmare tiny.cfg photo.v2.png 2 -zoom 95", 2, "at most 4"),
+    ("nightmare tiny.cfg photo.v2.png 2 -range 9 -prefix new", 2, "reaches from layer"),
+    ("nightmare tiny.cfg tiny.weights photo.v2.png 2 --weights x", 2, "weights are given twice"),
+    (f"draw --net tiny.cfg --class 1 --seed {10**30}", 2, "--seed"),
+    (f"draw --net tiny.cfg --class {'9' * 5000}", 2, "tiny has no class 999"),
+    (f"draw --net tiny.cfg --class 1 -o {'x' * 300}.png", 1, "File name too long"),
+    ("draw --net tiny.cfg --class 1 --tile-size 400000", 2, "in tiles of 400000 needs about"),
+    ("draw --net tiny.cfg --class 1 --size 70000x9 -o x.jpg", 2, "JPEG holds at most 65500"),
     ("draw", 2, "Missing option '--class'"),
     ("draw --net tiny.cfg --class golfish", 2, "the nearest are goldfish"),
     ("draw --net tiny.cfg --class shark", 2, "fits several of tiny"),
@@ -230,7 +250,9 @@ BAD = [
     ("layers nonet", 2, "there is no net 'nonet'"),
     ("classes vgg-conv", 2, "vgg-conv has no classes"),
     ("classes tiny.cfg zebra", 2, "no class with 'zebra'"),
-    ("classify vgg-conv photo.v2.png --weights tiny.weights", 1, "tiny.names: 5 names, but vgg"),
+    ("classify vgg-conv photo.v2.png --weights tiny.weights", 1, "bytes expected"),
+    ("classify tiny.cfg photo.v2.png --names two.names", 1, "two.names: 2 names, but tiny has 5"),
+    ("classes darknet19 shark", 2, "classes have only numbers here"),
     ("weights tiny.cfg", 1, "nobody publishes weights for tiny"),
     ("dream", 2, "No such command 'dream'"),
 ]
@@ -246,6 +268,7 @@ def test_bad_input_gets_one_clear_line(
     (desk / "rnn.cfg").write_text(f"{net}[gru]\n")
     (desk / "short.weights").write_bytes(bytes(100))
     (desk / "tiny.pth").write_bytes(b"not a zip")
+    (desk / "two.names").write_text("cat\ndog\n")
     before = sorted(os.listdir(desk))
     result = run(*words.split())
     assert message in result.output

@@ -56,12 +56,13 @@ def test_maxpool_pads_as_darknet_does(length: int, size: int, stride: int, paddi
     )
     x = torch.rand(1, 1, length, length)
     out = (length + padding - size) // stride + 1
-    for i in range(out):
-        first = i * stride - padding // 2
-        rows = [r for r in range(first, first + size) if 0 <= r < length]
-        if rows:
-            assert pool(x)[0, 0, i, i] == x[0, 0][rows][:, rows].max()
+    starts = [i * stride - padding // 2 for i in range(out)]
+    seen = [[p for p in range(first, first + size) if 0 <= p < length] for first in starts]
     assert pool(x).shape[2:] == (out, out)
+    for i, rows in enumerate(seen):
+        for j, columns in enumerate(seen):
+            if rows and columns:
+                assert pool(x)[0, 0, i, j] == x[0, 0][rows][:, columns].max()
 
 
 def test_every_activation_is_darknets() -> None:
@@ -204,6 +205,47 @@ def test_any_input_size_until_a_connected_layer(make_net: MakeNet, classifier: N
         fixed.scores(torch.rand(1, 3, 50, 41))
 
 
+def test_branches_that_differ_by_a_row_still_meet(make_net: MakeNet) -> None:
+    net = make_net(
+        NET + "[convolutional]\nfilters=4\n[maxpool]\nsize=2\nstride=2\n[upsample]\nstride=2\n"
+        "[route]\nlayers=-1,0\n[reorg]\nstride=2\n"
+    )
+    assert net.activations(torch.rand(1, 3, 8, 12), ["4"])["4"].shape == (1, 32, 4, 6)
+    odd = net.activations(torch.rand(1, 3, 9, 13), ["3", "4"])
+    assert odd["3"].shape == (1, 8, 9, 13)
+    assert odd["4"].shape == (1, 32, 4, 6)
+
+
+def test_normalization_is_fp32_whatever_the_rest_is(assets: Path) -> None:
+    net = nets.load(str(assets / "golden" / "forward" / "classifier.cfg"))
+    images = torch.rand(1, 3, 32, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = net.scores(images)
+    torch.testing.assert_close(net.scores(images), rough.float(), atol=0.1, rtol=0.1)
+
+
+def test_of_two_options_of_a_name_darknet_takes_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "twice.cfg"
+    path.write_text(NET + "[convolutional]\nfilters=4\nfilters=9\n")
+    assert nets.outline(str(path)).describe()[0][2] == (4, 8, 12)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[convolutional]\nfilters=1000000\nsize=1000000\npad=1\n",
+        "[upsample]\nstride=64\n" * 9 + "[connected]\noutput=9\n",
+        "[connected]\noutput=1000000\n" * 2,
+        "[convolutional]\nfilters=5000\n[normalization]\n",
+    ],
+)
+def test_absurd_nets_are_refused_at_once(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "absurd.cfg"
+    path.write_text(NET + text)
+    with pytest.raises(LucidError, match=r"absurd\.cfg, line"):
+        nets.outline(str(path))
+
+
 def test_scores_come_before_the_last_relu(classifier: Net) -> None:
     images = torch.rand(3, 3, 32, 32)
     before = classifier.activations(images, ["2"])["2"]
@@ -253,7 +295,7 @@ def test_what_cannot_be_built_names_its_line(tmp_path: Path, text: str, message:
 def test_a_huge_net_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
     path = write_net(tmp_path, NET + "[convolutional]\nfilters=1\n")
     path.write_text(NET + "[convolutional]\nfilters=900000\nsize=999\npadding=999\n" * 2)
-    with pytest.raises(LucidError, match="bytes expected"):
+    with pytest.raises(LucidError, match=r"asks for [\d,]+ weights"):
         nets.load(str(path))
 
 

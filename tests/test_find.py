@@ -28,7 +28,10 @@ def test_weights_come_from_the_cache_last(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("LUCID_CACHE", str(cache))
     path = write_net(tmp_path, CLASSIFIER)
     beside = path.with_suffix(".weights")
-    shutil.move(beside, cache / beside.name)
+    shutil.copy(beside, cache / beside.name)
+    assert nets.weights_at_hand(str(path)) == beside
+    beside.unlink()
+    assert nets.weights_at_hand(str(path)) == cache / beside.name
     assert nets.load(str(path)).layers
     (cache / beside.name).unlink()
     with pytest.raises(LucidError, match=r"no weights for tiny\.cfg: --weights FILE"):
@@ -45,7 +48,7 @@ def test_a_given_file_is_used_or_refused(tmp_path: Path) -> None:
     with pytest.raises(LucidError, match=r"missing\.weights: there is no such weights file"):
         nets.load(str(path), tmp_path / "missing.weights")
     with pytest.raises(LucidError, match=r"takes Darknet's \.weights files"):
-        nets.load(str(path), write_net(tmp_path, CLASSIFIER, stem="x"))
+        nets.load(str(path), shutil.copy(other, tmp_path / "x.pth"))
 
 
 def test_a_bundled_cfg_is_found_by_name_and_as_darknet_users_type_it(
@@ -85,11 +88,13 @@ def test_classes_are_numbers_where_nobody_names_them(tmp_path: Path) -> None:
     net = nets.load(str(write_net(tmp_path, CLASSIFIER)))
     assert net.classes == ["0", "1", "2", "3", "4"]
     assert net.find_class("3") == 3
+    with pytest.raises(UsageError, match="classes have only numbers here: give --names FILE"):
+        net.find_class("goldfish")
 
 
 @pytest.mark.parametrize(
     ("asked", "number"),
-    [("goldfish", 0), ("GOLDFISH", 0), ("gold", 0), ("tench", 1), ("great", 2), ("4", 4)],
+    [("goldfish", 0), ("GOLDFISH", 0), ("gold", 0), ("tiger-cat", 4), ("great", 2), ("4", 4)],
 )
 def test_classes_are_found(classifier: Net, asked: str, number: int) -> None:
     assert classifier.find_class(asked) == number
@@ -110,7 +115,17 @@ def test_classes_that_are_not_found(classifier: Net, asked: str, message: str) -
         classifier.find_class(asked)
 
 
-def test_a_whole_word_goes_before_a_part(tmp_path: Path) -> None:
-    names = ["sea lion", "dandelion", "cat", "dog", "hen"]
-    net = nets.load(str(write_net(tmp_path, CLASSIFIER, names=names)))
-    assert net.find_class("lion") == 0
+def test_names_without_classes_to_name_are_left_alone(tmp_path: Path) -> None:
+    text = CLASSIFIER[: CLASSIFIER.index("[avgpool]")]
+    net = nets.load(str(write_net(tmp_path, text, names=CLASS_NAMES)))
+    assert net.classes == []
+
+
+def test_names_files_may_end_in_blank_lines_and_begin_with_a_mark(tmp_path: Path) -> None:
+    path = write_net(tmp_path, CLASSIFIER)
+    names = path.with_suffix(".names")
+    names.write_text("\ufeff" + "\n".join(CLASS_NAMES) + "\n\n")
+    assert nets.load(str(path)).classes == CLASS_NAMES
+    names.write_text("\n")
+    with pytest.raises(LucidError, match=r"tiny\.names: holds no class names"):
+        nets.load(str(path))

@@ -28,11 +28,22 @@ def test_exif_turns_the_picture_the_right_way(tmp_path: Path) -> None:
     assert images.read(tmp_path / "a.jpg").shape == (3, 20, 10)
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])
-def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str) -> None:
-    name = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
-    Image.new(mode, (5, 4)).save(name)
-    assert images.read(name).shape == (3, 4, 5)
+@pytest.mark.parametrize(
+    ("mode", "colour"),
+    [
+        ("L", 128),
+        ("RGBA", (128, 128, 128, 255)),
+        ("CMYK", (0, 0, 0, 127)),
+        ("I;16", 128 * 257),
+        ("F", 128 / 255),
+    ],
+)
+def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str, colour: float) -> None:
+    name = tmp_path / ("a.png" if mode in ("L", "RGBA", "I;16") else "a.tif")
+    Image.new(mode, (5, 4), colour).save(name)
+    torch.testing.assert_close(
+        images.read(name), torch.full((3, 4, 5), 128 / 255), atol=1.1 / 255, rtol=0
+    )
 
 
 def test_what_is_no_image_says_so(tmp_path: Path) -> None:
@@ -77,6 +88,11 @@ def test_where_nothing_can_be_written(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(UsageError):
         images.check_writable(tmp_path / name)
+
+
+def test_a_format_that_cannot_hold_the_size_is_refused_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"WEBP holds at most 16383 pixels a side: use \.png"):
+        images.check_writable(tmp_path / "a.webp", (100, 20_000))
 
 
 def test_numbers_go_on_where_they_are_free(tmp_path: Path) -> None:

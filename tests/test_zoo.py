@@ -60,8 +60,12 @@ def test_a_pass_stops_at_the_deepest_layer(squeezenet11: Net) -> None:
 
 def test_scores_come_before_the_last_relu(squeezenet11: Net) -> None:
     images = torch.rand(2, 3, 64, 64)
-    scores = squeezenet11.scores(images)
-    assert (scores < 0).any()
+    seen = squeezenet11.activations(images, [SCORES, "classifier.1", squeezenet11.layers[-1]])
+    assert (seen[SCORES] < 0).any()
+    # Asked for beside what comes later, they are not what a ReLU in place made of them.
+    assert (seen["classifier.1"] < 0).any()
+    torch.testing.assert_close(seen[SCORES], seen["classifier.1"].mean((2, 3)))
+    assert torch.equal(seen[SCORES], squeezenet11.scores(images))
     answer = squeezenet11.model(images)
     assert (answer >= 0).all()
     torch.testing.assert_close(
@@ -198,7 +202,9 @@ def test_fixed_nets_refuse_other_sizes() -> None:
 
 
 def test_too_small_an_image_is_refused(squeezenet11: Net) -> None:
-    with pytest.raises(LucidError, match="squeezenet1_1 cannot see an image of 9x8: too small"):
+    with pytest.raises(
+        LucidError, match="squeezenet1_1 cannot see an image of 9x8: it is too small"
+    ):
         squeezenet11.scores(torch.rand(1, 3, 8, 9))
 
 
@@ -207,7 +213,35 @@ def test_all_of_torchvisions_classifiers_are_known() -> None:
     assert not any(name.startswith(("fcn", "raft", "quantized")) for name in zoo.names())
 
 
-def test_a_node_that_is_no_picture_is_refused() -> None:
-    net = nets.outline("shufflenet_v2_x0_5")
-    with pytest.raises(UsageError, match="only counts or splits"):
-        net.activations(torch.zeros(1, 3, 224, 224, device="meta"), ["stage2.1.chunk"])
+@pytest.mark.parametrize(
+    ("name", "node"),
+    [
+        ("shufflenet_v2_x0_5", "stage2.1.chunk"),
+        ("vit_b_32", "class_token"),
+        ("swin_t", "features.1.0.attn.features_1_0_attn_relative_position_bias_table"),
+    ],
+)
+def test_what_shows_nothing_of_an_image_is_no_layer(name: str, node: str) -> None:
+    with pytest.raises(UsageError, match="has no layer"):
+        nets.outline(name).find_layer(node)
+
+
+def test_a_residual_sum_leaves_what_it_sums_alone() -> None:
+    net = nets.untrained("resnet18")
+    images = torch.rand(1, 3, 64, 64)
+    alone = net.activations(images, ["layer1.0.bn2"])["layer1.0.bn2"]
+    beside = net.activations(images, ["layer1.0.bn2", "layer2.0.add"])["layer1.0.bn2"]
+    assert torch.equal(alone, beside)
+
+
+def test_a_damaged_file_in_the_cache_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cached = tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
+    cached.parent.mkdir(parents=True)
+    for content in (b"", b"<html>", b"PK\x03\x04 half a zip"):
+        cached.write_bytes(content)
+        with pytest.raises(LucidError, match=r"squeezenet1_1-b8a52dc0\.pth: is damaged .*delete"):
+            nets.load("squeezenet1_1")
+    assert nets.weights_at_hand("squeezenet1_1") == cached

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import NoReturn
 
 import click
@@ -28,6 +29,10 @@ class Lucid(click.Group):
             fail(ctx, str(error), error.exit_code)
         except click.UsageError as error:
             fail(ctx, error.format_message(), error.exit_code)
+        except OSError as error:  # a name too long, a folder that may not be read, a full disk
+            if error.errno == errno.EPIPE:  # `lucid models | head` is no mistake
+                raise
+            fail(ctx, f"{error.filename or 'file'}: {error.strerror or error}", 1)
 
 
 def fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lucid.cli.common import Size, machine, net_files
+from lucid.cli.common import DEVICE, FILE, PRECISION, Size
 
 
 @click.command()
@@ -21,10 +21,10 @@ from lucid.cli.common import Size, machine, net_files
 @click.option("--tile-size", type=click.IntRange(min=8), default=224, show_default=True)
 @click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True)
 @click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True)
-@click.option("--trained", is_flag=True, help="Load the net's weights; random ones are as fast.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@net_files
-@machine
+@click.option("--weights", type=FILE, help="The net's weights, in place of random ones.")
+@DEVICE
+@PRECISION
 def bench(
     net_name: str,
     size: tuple[int, int],
@@ -32,19 +32,17 @@ def bench(
     tile_size: int,
     batch: int,
     repeats: int,
-    trained: bool,
     as_json: bool,
     weights: Path | None,
-    names: Path | None,
     device: str,
     precision: str,
-    deterministic: bool,
 ) -> None:
     """Measure what a step of drawing costs here, untiled and tiled."""
     from lucid import nets
     from lucid.bench import bench as measure
 
-    net = nets.load(net_name, weights, names) if trained else nets.untrained(net_name)
+    # Random weights are as fast as any.
+    net = nets.load(net_name, weights) if weights else nets.untrained(net_name)
     report = measure(
         net,
         size=size,

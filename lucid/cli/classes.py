@@ -26,6 +26,8 @@ def classes(net: str, search: str, names: Path | None) -> None:
         for number, name in enumerate(outline.classes)
         if search.casefold() in name.casefold()
     ]
+    if not found and outline.classes[0] == "0":
+        raise click.UsageError(f"{outline.name}'s classes have only numbers here: --names FILE?")
     if not found:
         near = nets.nearest(search, outline.classes)
         raise click.UsageError(f"{outline.name} has no class with {search!r} in its name{near}")

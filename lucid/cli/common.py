@@ -45,6 +45,9 @@ def one_dash(name: str, *names: str, **settings: Any) -> Callable[[Function], Fu
     return click.option(f"--{name}", f"-{name}", *names, **settings)
 
 
+SEED = click.IntRange(0, 2**63 - 1)
+
+
 class Size(click.ParamType):
     """WIDTHxHEIGHT in pixels; gives (height, width)."""
 
@@ -55,9 +58,10 @@ class Size(click.ParamType):
     ) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
-        match = re.fullmatch(r"(\d{1,7})x(\d{1,7})", value.lower())
-        if not match or "0" in (match[1].strip("0") or "0", match[2].strip("0") or "0"):
-            self.fail(f"{value!r} is not a width and a height in pixels, such as 640x480")
+        match = re.fullmatch(r"0*([1-9]\d{0,6})x0*([1-9]\d{0,6})", value.lower())
+        if not match:
+            problem = f"{value!r} is not a width and a height in pixels, such as 640x480"
+            self.fail(problem, param, ctx)
         return int(match[2]), int(match[1])
 
 
@@ -73,28 +77,30 @@ def net_files(function: Function) -> Function:
     return weights(names(function))
 
 
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]|mps",
+    help="Where the net runs.",
+)
+PRECISION = click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+    default="auto",
+    show_default=True,
+    help="auto: bf16 where the device multiplies it in hardware, else fp32.",
+)
+
+
 def machine(function: Function) -> Function:
     """--device, --precision and --deterministic."""
-    device = click.option(
-        "--device",
-        default="auto",
-        show_default=True,
-        metavar="auto|cpu|cuda[:N]|mps",
-        help="Where the net runs.",
-    )
-    precision = click.option(
-        "--precision",
-        type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
-        default="auto",
-        show_default=True,
-        help="auto: bf16 where the device multiplies it in hardware, else fp32.",
-    )
     deterministic = click.option(
         "--deterministic",
         is_flag=True,
         help="Only operations that give the same bytes each time (a CPU's always do).",
     )
-    return device(precision(deterministic(function)))
+    return DEVICE(PRECISION(deterministic(function)))
 
 
 def loudness(function: Function) -> Function:

@@ -8,6 +8,7 @@ import click
 
 from lucid.cli.common import (
     FILE,
+    SEED,
     OneDashCommand,
     Size,
     loudness,
@@ -57,7 +58,9 @@ class WeighedClass(click.ParamType):
     help="Which net draws: a name from `lucid models`, or a path to a .cfg.",
 )
 @click.option(
-    "--size", type=Size(), help="Of the picture, as 640x480. Else the base's own, or 224x224."
+    "--size",
+    type=Size(),
+    help="Of the picture, as 640x480; a base is stretched to it. Else the base's, or 224x224.",
 )
 @click.option(
     "--tiles",
@@ -105,7 +108,7 @@ class WeighedClass(click.ParamType):
     type=click.IntRange(min=1),
     help="Passes over the picture at each octave. Else 48 from noise, 24 on a base.",
 )
-@click.option("--seed", type=int, help="Of all that is drawn at random. Else a new one.")
+@click.option("--seed", type=SEED, help="Of all that is drawn at random. Else a new one.")
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
@@ -158,8 +161,10 @@ def draw(
     from lucid.draw import Progress, class_weights
     from lucid.draw import draw as paint
 
-    if output and output.exists() and not force:
-        raise click.UsageError(f"{output} exists: give --force to overwrite it")
+    if output:
+        images.check_writable(output)
+        if output.exists() and not force:
+            raise click.UsageError(f"{output} exists: give --force to overwrite it")
     wanted: dict[str, float] = {}
     for name, weight in classes:
         wanted[name] = wanted.get(name, 0.0) + weight
@@ -167,9 +172,10 @@ def draw(
     # The outline knows the classes: a wrong one is found before any download.
     outline = nets.outline(net_name, weights, names)
     drawn = [outline.classes[number] for number in class_weights(outline, wanted)]
-    subject = "+".join(re.sub(r"\W+", "-", name).strip("-") for name in drawn)
+    subject = "+".join(re.sub(r"\W+", "-", name).strip("-") for name in drawn)[:100]
     target = output or images.numbered(f"{base.stem}_{subject}" if base else subject)
-    images.check_writable(target)
+    final_size = size or (picture.shape[1:] if picture is not None else outline.input_size)
+    images.check_writable(target, (final_size[0], final_size[1]))
     net = nets.load(net_name, weights, names, progress=not quiet)
     if seed is None:
         seed = secrets.randbelow(2**31)

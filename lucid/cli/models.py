@@ -6,25 +6,14 @@ import click
 @click.command()
 def models() -> None:
     """List the nets that can be named, and whether their weights are at hand."""
-    from pathlib import Path
-
-    import torch
-    from torchvision.models import get_model_weights
-
     from lucid import nets
-    from lucid.nets import zoo
 
-    click.echo("Darknet, bundled as cfg files (give NAME.cfg where torchvision has the name too):")
-    for name, cfg in nets.bundled().items():
-        shown = f"{name}.cfg" if name in zoo.names() else name
-        places = (cfg.with_suffix(".weights"), nets.cache_folder() / f"{name}.weights")
-        here = next((str(place) for place in places if place.exists()), "")
+    click.echo("Darknet, bundled as cfg files (say NAME.cfg where torchvision has the name too):")
+    for name in nets.bundled():
+        shown = f"{name}.cfg" if name in nets.zoo.names() else name
         hint = f"`lucid weights {name}`" if name in nets.PUBLISHED_NAMES else "--weights FILE"
-        click.echo(f"  {shown:<20} {here or hint}")
+        click.echo(f"  {shown:<20} {nets.weights_at_hand(f'{name}.cfg') or hint}")
     click.echo("\ntorchvision:")
-    checkpoints = Path(torch.hub.get_dir()) / "checkpoints"
-    for name in zoo.names():
-        weights = get_model_weights(name).DEFAULT
-        here = "in the cache" if (checkpoints / Path(weights.url).name).exists() else "downloaded"
-        size = weights.meta["_file_size"]
-        click.echo(f"  {name:<20} {size:>7.1f} MB, {here}{'' if here[0] == 'i' else ' when used'}")
+    for name in nets.zoo.names():
+        hint = f"{nets.zoo.megabytes(name):.1f} MB, downloaded when used"
+        click.echo(f"  {name:<20} {nets.weights_at_hand(name) or hint}")

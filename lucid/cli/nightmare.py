@@ -7,6 +7,7 @@ import click
 
 from lucid.cli.common import (
     FILE,
+    SEED,
     OneDashCommand,
     loudness,
     machine,
@@ -19,7 +20,7 @@ from lucid.cli.common import (
     tell_written,
 )
 
-COUNT = click.IntRange(min=1)
+COUNT = click.IntRange(1, 2**31 - 1)
 
 
 class Grey(click.ParamType):
@@ -90,7 +91,7 @@ class Grey(click.ParamType):
     help="The pull towards grey. darknet: 0.1 x (0.5 - image) beside the raw gradient; X: beside "
     "one divided by its deviation; auto: Darknet's unless it would drown the gradient, else 0.1.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of all that is drawn.")
 @net_files
 @machine
 @loudness
@@ -123,11 +124,16 @@ def nightmare(
     lucid nightmare NET IMAGE LAYER            a net by name
 
     LAYER is a Darknet layer's number, or a layer's name (see `lucid layers NET`).
-    Options take one dash or two. Each round is written as
-    IMAGE_NET_LAYER_000000.png, counting up.
+    Darknet's own options take one dash or two. Each round is written as
+    IMAGE_NET_LAYER_000000.png, counting up from 0 in every run, as Darknet
+    does: use -prefix to keep an earlier run's.
     """
+    if len(words) == 4 and weights:
+        raise click.UsageError(f"weights are given twice: {words[1]} and --weights {weights}")
     if len(words) == 4:
         net_name, weights, image_name, layer = words[0], Path(words[1]), words[2], words[3]
+    elif len(words) == 3 and words[1].endswith(".weights"):
+        raise click.UsageError(f"behind {words[2]} LAYER is missing: CFG WEIGHTS IMAGE LAYER")
     elif len(words) == 3:
         net_name, image_name, layer = words
     else:
@@ -136,12 +142,12 @@ def nightmare(
         )
 
     from lucid import images, nets
-    from lucid.nightmare import Progress
+    from lucid.nightmare import Progress, layers_around
     from lucid.nightmare import nightmare as dream
 
     image = images.read(image_name)
     # Before any download, a layer that is not there.
-    nets.outline(net_name, weights, names).find_layer(layer)
+    layers_around(nets.outline(net_name, weights, names), layer, layer_range)
     net = nets.load(net_name, weights, names, progress=not quiet)
     # As Darknet names its files: its stems end at the first dot.
     stem = f"{Path(image_name).name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"

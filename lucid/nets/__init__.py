@@ -1,7 +1,17 @@
 """Nets that can be climbed, Darknet's and torchvision's, behind one interface."""
 
-from lucid.nets.find import PUBLISHED_NAMES, bundled, cache_folder, fetch, load, outline, untrained
-from lucid.nets.net import SCORES, Net, nearest
+from lucid.nets import zoo
+from lucid.nets.find import (
+    PUBLISHED_NAMES,
+    bundled,
+    cache_folder,
+    fetch,
+    load,
+    outline,
+    untrained,
+    weights_at_hand,
+)
+from lucid.nets.net import SCORES, Net, is_out_of_memory, nearest
 
 __all__ = [
     "PUBLISHED_NAMES",
@@ -10,8 +20,11 @@ __all__ = [
     "bundled",
     "cache_folder",
     "fetch",
+    "is_out_of_memory",
     "load",
     "nearest",
     "outline",
     "untrained",
+    "weights_at_hand",
+    "zoo",
 ]

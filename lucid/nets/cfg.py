@@ -105,7 +105,7 @@ def parse(text: str, source: str = "cfg") -> list[Section]:
             )
         if not sections:
             raise LucidError(f"{source}, line {number}: {line!r} stands before any [section]")
-        sections[-1].options[key] = (value, number)
+        sections[-1].options.setdefault(key, (value, number))  # Darknet finds the first
     if not sections or sections[0].kind not in ("net", "network"):
         where = f", line {sections[0].line}" if sections else ""
         raise LucidError(f"{source}{where}: a Darknet cfg begins with a [net] section")
@@ -118,12 +118,11 @@ def read(path: Path) -> list[Section]:
     """Read and parse a cfg file.
 
     Raises:
-        LucidError: the file cannot be read, is not text, or does not parse.
+        LucidError: the file cannot be read or does not parse.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        # What is not UTF-8 can only matter in a comment.
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise LucidError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise LucidError(f"{path}: is not a text file, so not a Darknet cfg") from error
     return parse(text, str(path))

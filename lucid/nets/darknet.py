@@ -33,7 +33,7 @@ class DarknetNet(Net):
         """
         super().__init__()
         header, *sections = cfg.read(path)
-        self.name = path.stem
+        self.name = path.name.split(".")[0]  # as Darknet names its files
         self.input_size = (header.integer("height", 0, 1), header.integer("width", 0, 1))
         if header.integer("channels", 3) != 3:
             raise header.fail("channels must be 3: lucid climbs RGB images")

@@ -7,6 +7,7 @@ the file's order, and ``take`` makes parameters of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,6 +22,9 @@ Shape = tuple[int, int, int]
 """Channels, height, width."""
 
 META = torch.device("meta")
+
+MOST_NUMBERS = 2**31
+"""That a layer may hold or put out: far above any net's, far below what overflows."""
 
 
 def _stair(x: Tensor) -> Tensor:
@@ -150,6 +154,7 @@ class Convolutional(Weighted):
             raise section.fail(
                 f"groups={groups} does not divide {shape[0]} channels and {filters} filters"
             )
+        _check_weights(section, filters * (shape[0] // groups) * size * size)
         self.batch_normalize = bool(section.integer("batch_normalize", 0))
         self.set_activation(section, "logistic")
         self.out = (
@@ -173,7 +178,8 @@ class Connected(Weighted):
         self.set_activation(section, "logistic")
         outputs = section.integer("output", 1, least=1)
         self.out = (outputs, 1, 1)
-        self.module = nn.Linear(shape[0] * shape[1] * shape[2], outputs, device=META)
+        _check_weights(section, outputs * math.prod(shape))
+        self.module = nn.Linear(math.prod(shape), outputs, device=META)
 
     def stored(self) -> list[tuple[str, tuple[int, ...]]]:
         bias, *normalization, weight = super().stored()
@@ -298,7 +304,12 @@ class Route(Layer):
         self.out = (sum(channels), heights[0], widths[0])
 
     def forward(self, x: Tensor, sources: Sequence[Tensor] = ()) -> Tensor:
-        return torch.cat(list(sources), 1) if len(sources) > 1 else sources[0]
+        if len(sources) == 1:
+            return sources[0]
+        # At sizes that strides do not divide, layers that were of one size in
+        # the cfg differ by a row or a column; Darknet would give up.
+        height, width = (min(source.shape[axis] for source in sources) for axis in (2, 3))
+        return torch.cat([source[:, :, :height, :width] for source in sources], 1)
 
 
 class Shortcut(Activated):
@@ -358,13 +369,10 @@ class Reorg(Layer):
         self.out = (shape[0] * square, shape[1] // self.stride, shape[2] // self.stride)
 
     def forward(self, x: Tensor, sources: Sequence[Tensor] = ()) -> Tensor:
-        count, channels, height, width = x.shape
         s = self.stride
-        if height % s or width % s:
-            raise LucidError(
-                f"a reorg layer of stride {s} cannot take {width}x{height} features: "
-                "use an image whose size the net's strides divide"
-            )
+        # At other sizes than the cfg's a row or a column may be left over.
+        x = x[:, :, : x.shape[2] // s * s, : x.shape[3] // s * s]
+        count, channels, height, width = x.shape
         spread = x.contiguous().view(count, channels // (s * s), height, s, width, s)
         return spread.permute(0, 3, 5, 1, 2, 4).reshape(
             count, channels * s * s, height // s, width // s
@@ -413,30 +421,30 @@ class Normalization(Layer):
         self.kappa = section.number("kappa", 1)
         size = section.integer("size", 5, least=1)
         self.out = shape
-        channels = shape[0]
-        if channels > 65_536:
-            raise section.fail(f"cannot normalise over {channels} channels")
-        self.size = size
-
-    def _window(self, x: Tensor) -> Tensor:
-        channels = self.out[0]
-        rows = torch.zeros(channels, channels)
-        rows[0, : self.size // 2] = 1
-        for channel in range(1, channels):
-            rows[channel] = rows[channel - 1]
-            leaving = channel - (self.size - 1) // 2 - 1
-            entering = channel + self.size // 2
-            if leaving >= 0:
-                rows[channel, leaving] -= 1
-            if entering < channels:
-                rows[channel, entering] += 1
-        return rows.to(x)[:, :, None, None]
+        if shape[0] > 4096:
+            raise section.fail(f"cannot normalise over {shape[0]} channels")
+        self.register_buffer("window", _sliding_sums(shape[0], size)[:, :, None, None], False)
 
     def forward(self, x: Tensor, sources: Sequence[Tensor] = ()) -> Tensor:
-        if "window" not in self._buffers:
-            self.register_buffer("window", self._window(x), persistent=False)
-        norms = self.kappa + self.alpha * F.conv2d(x * x, self.window)
-        return x * norms.pow(-self.beta)
+        with torch.autocast(x.device.type, enabled=False):  # squares are too large for 16 bits
+            x = x.float()
+            norms = self.kappa + self.alpha * F.conv2d(x * x, self.window)
+            return x * norms.pow(-self.beta)
+
+
+def _sliding_sums(channels: int, size: int) -> Tensor:
+    """Which channels Darknet sums for which, (channels, channels)."""
+    rows = torch.zeros(channels, channels)
+    rows[0, : size // 2] = 1
+    for channel in range(1, channels):
+        rows[channel] = rows[channel - 1]
+        leaving = channel - (size - 1) // 2 - 1
+        entering = channel + size // 2
+        if leaving >= 0:
+            rows[channel, leaving] -= 1
+        if entering < channels:
+            rows[channel, entering] += 1
+    return rows
 
 
 class Crop(Layer):
@@ -455,11 +463,16 @@ class Crop(Layer):
 
     def forward(self, x: Tensor, sources: Sequence[Tensor] = ()) -> Tensor:
         height, width = (
-            round(length * share) for length, share in zip(x.shape[2:], self.share, strict=True)
+            int(length * share) for length, share in zip(x.shape[2:], self.share, strict=True)
         )
         top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
         x = x[:, :, top : top + height, left : left + width]
         return 2 * x - 1 if self.stretch else x
+
+
+def _check_weights(section: Section, count: int) -> None:
+    if count > MOST_NUMBERS:
+        raise section.fail(f"asks for {count:,} weights, more than any net has")
 
 
 def _windows(section: Section, length: int, size: int, stride: int, padding: int) -> int:
@@ -527,5 +540,7 @@ def build(section: Section, shape: Shape, shapes: Sequence[Shape]) -> Layer:
     if kind not in KINDS:
         raise section.fail(f"is not a kind of layer lucid knows: {', '.join(sorted(KINDS))}")
     layer = KINDS[kind](section, shape, shapes)
+    if math.prod(layer.out) > MOST_NUMBERS:
+        raise section.fail(f"puts out {layer.out[2]}x{layer.out[1]} of {layer.out[0]} channels")
     layer.kind = kind
     return layer

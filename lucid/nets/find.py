@@ -9,7 +9,6 @@ named, else from ``.names`` of the same stem beside the cfg or the weights.
 from __future__ import annotations
 
 import os
-import pickle
 import re
 import urllib.error
 from dataclasses import dataclass
@@ -54,20 +53,22 @@ class _Found:
     name: str
     cfg: Path | None
 
-    def weights(self, given: Path | None) -> Path | None:
-        """The weights file to read, if there is one."""
-        if given or not self.cfg:
-            return given
-        beside = self.cfg.with_suffix(".weights")
-        cached = cache_folder() / f"{self.name}.weights"
-        return next((path for path in (beside, cached) if path.exists()), None)
+    def weights(self) -> Path | None:
+        """The weights file on this machine, if there is one."""
+        if self.cfg:
+            places = [self.cfg.with_suffix(".weights"), cache_folder() / f"{self.name}.weights"]
+        else:
+            places = [_torchvision_cache(self.name)]
+        return next((path for path in places if path.exists()), None)
 
     def build(self, weights: Path | None, names: Path | None) -> Net:
         """The net, with memory for its weights only on the meta device."""
         if self.cfg:
             if names is None:
                 beside = [path.with_suffix(".names") for path in (self.cfg, weights) if path]
-                names = next((path for path in beside if path.exists()), None)
+                found = next((path for path in beside if path.exists()), None)
+                # A net of layers alone may share its weights' folder with anyone's names.
+                return DarknetNet(self.cfg, found if DarknetNet(self.cfg).classes else None)
             return DarknetNet(self.cfg, names)
         class_names = read_names(names) if names else None
         try:
@@ -100,6 +101,16 @@ def _find(name: str, weights: Path | None) -> _Found:
     )
 
 
+def weights_at_hand(name: str) -> Path | None:
+    """Where a net's weights lie on this machine, if they do."""
+    return _find(name, None).weights()
+
+
+def _torchvision_cache(name: str) -> Path:
+    url = get_model_weights(name).DEFAULT.url
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
+
+
 def outline(name: str, weights: Path | None = None, names: Path | None = None) -> Net:
     """A net without its weights: layers, classes and sizes, but no memory.
 
@@ -119,8 +130,9 @@ def untrained(name: str, seed: int = 0) -> Net:
         net = DarknetNet(found.cfg)
         net.randomize(seed)
         return net
-    torch.manual_seed(seed)
-    return TorchvisionNet(name, _torchvision_model(name, None, init_weights=True))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return TorchvisionNet(name, _torchvision_model(name, None, init_weights=True))
 
 
 def load(
@@ -148,13 +160,13 @@ def load(
     given = Path(weights) if weights else None
     found = _find(name, given)
     net = found.build(given, Path(names) if names else None)
-    file = found.weights(given)
+    file = given or (found.weights() if found.cfg else None)
     if file is not None and not file.is_file():
         raise LucidError(f"{file}: there is no such weights file")
     if isinstance(net, DarknetNet):
         if file is None:
             raise LucidError(_without_weights(found))
-        if file.suffix != ".weights":
+        if file.suffix in (".pth", ".pt", ".safetensors"):
             raise LucidError(f"{file}: {found.name}.cfg takes Darknet's .weights files")
         net.load_weights(file)
     elif isinstance(net, TorchvisionNet):
@@ -193,7 +205,12 @@ def fetch(name: str, *, progress: bool = True) -> Path | None:
         target.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(f"{PUBLISHED}{target.name}", str(part), progress=progress)
         # What came may be a page that says sorry: only the cfg's own length will do.
-        DarknetNet(found.cfg).load_weights(part)
+        try:
+            DarknetNet(found.cfg).load_weights(part)
+        except LucidError as error:
+            raise LucidError(
+                f"{PUBLISHED}{target.name}: is not what it should be: {error}"
+            ) from error
         part.replace(target)
     except OSError as error:
         raise LucidError(
@@ -211,7 +228,7 @@ def _without_weights(found: _Found) -> str:
     if found.name in PUBLISHED_NAMES:
         ways.append(f"`lucid weights {found.name}` fetches Darknet's")
     elif found.name in zoo.names():
-        ways.append(f"--net {found.name} is torchvision's, with its own weights")
+        ways.append(f"the net {found.name} (without .cfg) is torchvision's, with its own")
     return f"there are no weights for {found.cfg.name}: {', or '.join(ways)}"
 
 
@@ -232,13 +249,15 @@ def _torchvision_model(
 def _download_state(name: str, progress: bool) -> dict[str, Tensor]:
     """torchvision's weights, from its cache or its server, checked by their hash."""
     weights = get_model_weights(name).DEFAULT
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    cached = _torchvision_cache(name)
     try:
         return dict(weights.get_state_dict(progress=progress, check_hash=True))
-    except (OSError, RuntimeError) as error:
+    except Exception as error:
+        if cached.exists():
+            raise LucidError(f"{cached}: is damaged ({_reason(error)}): delete it") from error
         raise LucidError(
             f"{weights.url}: cannot be fetched ({_reason(error)}). On another machine, download it "
-            f"and put it into {folder}, or give it with --weights FILE"
+            f"and put it into {cached.parent}, or give it with --weights FILE"
         ) from error
 
 
@@ -257,13 +276,15 @@ def _read_state(path: Path) -> dict[str, Tensor]:
             raise LucidError(f"{path}: is not a whole .safetensors file ({error})") from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # what a broken pickle raises is anybody's guess
         raise LucidError(
             f"{path}: cannot be read as a state dict: truncated, or not one torch saved"
         ) from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
         raise LucidError(f"{path}: holds no state dict (a model's names and tensors)")
     return dict(state)
 
@@ -298,4 +319,4 @@ def _reason(error: Exception) -> str:
     """Why, in a few words."""
     if isinstance(error, urllib.error.URLError):
         return f"no network: {error.reason}"
-    return str(getattr(error, "strerror", None) or error).splitlines()[0]
+    return (str(getattr(error, "strerror", None) or error) or type(error).__name__).splitlines()[0]

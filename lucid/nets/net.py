@@ -47,15 +47,14 @@ class Net(nn.Module):
         height, width = images.shape[-2:]
         try:
             return self._activations(images, layers)
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
             # The message of torch is about one convolution's kernel or one
             # pool's output; the user knows only the picture.
-            if height < self.input_size[0] or width < self.input_size[1]:
+            small = height < self.input_size[0] or width < self.input_size[1]
+            if small and not is_out_of_memory(error):
                 raise LucidError(
-                    f"{self.name} cannot see an image of {width}x{height}: too small to reach "
-                    f"{', '.join(sorted(layers))} ({str(error).splitlines()[0]})"
+                    f"{self.name} cannot see an image of {width}x{height}: it is too small to "
+                    f"reach {', '.join(sorted(layers))}"
                 ) from error
             raise
 
@@ -96,41 +95,54 @@ class Net(nn.Module):
         if not self.classes:
             raise UsageError(f"{self.name} has no classes: it can climb only its layers")
         if name.isdecimal():
-            if int(name) < len(self.classes):
+            if len(name) < 10 and int(name) < len(self.classes):
                 return int(name)
             raise UsageError(
                 f"{self.name} has no class {name}: its classes are 0 to {len(self.classes) - 1}"
             )
-        wanted = name.strip().casefold()
-        folded = [known.casefold() for known in self.classes]
-        exact = [i for i, known in enumerate(folded) if known == wanted]
-        words = [i for i, known in enumerate(folded) if f" {wanted} " in f" {known} "]
-        part = [i for i, known in enumerate(folded) if wanted and wanted in known]
-        found = exact or (words if len(words) == 1 else part)
+        wanted = _plain(name)
+        plain = [_plain(known) for known in self.classes]
+        exact = [i for i, known in enumerate(plain) if known == wanted]
+        found = exact or [i for i, known in enumerate(plain) if wanted and wanted in known]
         if len(found) == 1:
             return found[0]
         if found:
             some = ", ".join(f"{self.classes[i]} ({i})" for i in found[:8])
             more = f" and {len(found) - 8} more" if len(found) > 8 else ""
             raise UsageError(f"class {name!r} fits several of {self.name}: {some}{more}")
+        if self.classes[0] == "0":
+            raise UsageError(f"{self.name}'s classes have only numbers here: give --names FILE")
         raise UsageError(
             f"{self.name} has no class {name!r}{nearest(name, self.classes)}: "
             f"see `lucid classes {self.name}`"
         )
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory: a GPU's, or the CPU's, which has no error of its own."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def read_names(path: Path) -> list[str]:
     """The lines of a file of class names.
 
     Raises:
-        LucidError: it cannot be read as text.
+        LucidError: it cannot be read as text, or is empty.
     """
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        names = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except OSError as error:
         raise LucidError(f"{path}: cannot be read as class names ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise LucidError(f"{path}: is not a text file of class names") from error
+    if not names:
+        raise LucidError(f"{path}: holds no class names")
+    return names
+
+
+def _plain(name: str) -> str:
+    """A name as people may type it: in any case, with blanks, hyphens or underscores."""
+    return name.strip().casefold().replace("-", " ").replace("_", " ")
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

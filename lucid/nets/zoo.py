@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import operator
 from collections.abc import Callable, Collection
 
 import torch
@@ -17,6 +19,11 @@ from lucid.nets.net import SCORES, Net, nearest
 def names() -> list[str]:
     """The classifiers torchvision knows."""
     return list_models(module=torchvision.models)
+
+
+def megabytes(name: str) -> float:
+    """How large a net's published weights are."""
+    return float(get_model_weights(name).DEFAULT.meta["_file_size"])
 
 
 class TorchvisionNet(Net):
@@ -48,7 +55,9 @@ class TorchvisionNet(Net):
         self.register_buffer("mean", torch.tensor(transforms.mean)[:, None, None], False)
         self.register_buffer("deviation", torch.tensor(transforms.std)[:, None, None], False)
         self.model = model.eval().requires_grad_(False)
-        self.layers = get_graph_node_names(model, suppress_diff_warning=True)[1][1:]  # no input
+        self._extractors: dict[frozenset[str], nn.Module] = {}
+        self._shapes = self._find_shapes()
+        self.layers = list(self._shapes)
         # A SqueezeNet's scores pass a ReLU, behind which a class that it does
         # not see yet has no gradient: climb the convolution before it.
         self._pool_scores = isinstance(model, torchvision.models.SqueezeNet)
@@ -58,7 +67,25 @@ class TorchvisionNet(Net):
             for node in self.layers
             for depth in range(1, node.count(".") + 1)
         }
-        self._extractors: dict[frozenset[str], nn.Module] = {}
+
+    def _find_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes, at the trained size, of the nodes that show something of each image.
+
+        The others count, split, or hold parameters.
+        """
+        nodes = get_graph_node_names(self.model, suppress_diff_warning=True)[1][1:]  # no input
+        model = copy.deepcopy(self.model).to("meta")
+        with torch.no_grad():
+            batch = torch.zeros(3, 3, *self.input_size, device="meta")
+            seen = _extractor(model, nodes)(batch)
+        return {
+            node: tuple(seen[node].shape[1:])
+            for node in nodes
+            if isinstance(seen[node], Tensor)
+            and seen[node].is_floating_point()
+            and seen[node].ndim > 1
+            and seen[node].shape[0] == len(batch)
+        }
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> TorchvisionNet:
         # The extractors share the model's parameters but hold its buffers by
@@ -86,40 +113,43 @@ class TorchvisionNet(Net):
                 f"{images.shape[3]}x{images.shape[2]}: use tiles of {height}"
             )
         nodes = frozenset(self._scores if name == SCORES else name for name in layers)
-        seen = self._extractor(nodes)((images - self.mean) / self.deviation)
-        for node, value in seen.items():
-            if not isinstance(value, Tensor):
-                raise UsageError(f"{self.name}'s {node} only counts or splits: name another layer")
+        if nodes not in self._extractors:
+            self._extractors[nodes] = _extractor(self.model, list(nodes))
+        seen = self._extractors[nodes]((images - self.mean) / self.deviation)
         if SCORES in layers:
             scores = seen[self._scores]
             seen[SCORES] = scores.mean((2, 3)) if self._pool_scores else scores
         return {name: seen[name] for name in layers}
-
-    def _extractor(self, nodes: frozenset[str]) -> nn.Module:
-        """The part of the model up to the deepest of some nodes, traced once."""
-        if nodes not in self._extractors:
-            self._extractors[nodes] = create_feature_extractor(
-                self.model, list(nodes), suppress_diff_warning=True
-            )
-        return self._extractors[nodes]
 
     def probabilities(self, images: Tensor) -> Tensor:
         answer = self.activations(images, [self.layers[-1]])[self.layers[-1]]
         return answer.softmax(1)
 
     def describe(self) -> list[tuple[str, str, tuple[int, ...]]]:
-        images = torch.zeros(1, 3, *self.input_size, device=self.mean.device)
-        with torch.no_grad():
-            seen = self._extractor(frozenset(self.layers))(images)
         modules = dict(self.model.named_modules())
         return [
-            (
-                name,
-                type(modules[name]).__name__ if name in modules else "operation",
-                tuple(seen[name].shape[1:]) if isinstance(seen[name], Tensor) else (),
-            )
-            for name in self.layers
+            (name, type(modules[name]).__name__ if name in modules else "operation", shape)
+            for name, shape in self._shapes.items()
         ]
+
+
+def _extractor(model: nn.Module, nodes: list[str]) -> nn.Module:
+    """The part of a model up to the deepest of some nodes, and what they put out.
+
+    What the model does in place is done beside it instead: else a node would
+    show what a later one made of it.
+    """
+    for module in model.modules():
+        if getattr(module, "inplace", False):
+            setattr(module, "inplace", False)  # noqa: B010, for mypy knows no such attribute
+    extractor = create_feature_extractor(model, nodes, suppress_diff_warning=True)
+    for node in extractor.graph.nodes:
+        if node.kwargs.get("inplace"):
+            node.update_kwarg("inplace", False)
+        if node.target is operator.iadd:
+            node.target = operator.add
+    extractor.recompile()
+    return extractor
 
 
 # Caffe's names of the parts of an inception block, and torchvision's.
