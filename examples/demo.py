@@ -14,24 +14,21 @@ from lucid import nets
 from lucid.draw import Progress, draw
 from lucid.errors import LucidError
 
-OUTPUT = Path("goldfish.png")
 
-
-def net_on_hand() -> tuple[nets.Net, str]:
-    """A net, and where it is from."""
-    assets = os.environ.get("LUCID_ASSETS")
-    if assets and (Path(assets) / "models" / "squeezenet1_1.pth").exists():
-        return nets.load("squeezenet1_1", Path(assets) / "models" / "squeezenet1_1.pth"), assets
+def net_on_hand() -> tuple[nets.Net, Path]:
+    """A net, and what to call its picture."""
+    weights = Path(os.environ.get("LUCID_ASSETS", "")) / "models" / "squeezenet1_1.pth"
     try:
-        return nets.load("squeezenet1_1"), "torchvision"
+        net = nets.load("squeezenet1_1", weights if weights.exists() else None)
     except LucidError as error:
-        click.echo(error, err=True)
-        return nets.untrained("squeezenet1_1"), "nowhere: untrained, so expect only texture"
+        click.echo(f"{error}\nSo an untrained net paints: expect texture, and no goldfish.")
+        return nets.untrained("squeezenet1_1"), Path("untrained.png")
+    click.echo(f"painting a goldfish with {net.name}")
+    return net, Path("goldfish.png")
 
 
 def main() -> None:
-    net, source = net_on_hand()
-    click.echo(f"painting a goldfish with {net.name} (weights from {source})")
+    net, output = net_on_hand()
     # The bar hides itself where nobody watches.
     with click.progressbar(length=100, label="goldfish") as bar:
 
@@ -39,8 +36,8 @@ def main() -> None:
             bar.update(100 * progress.done // progress.total - bar.pos)
 
         picture = draw(net, ["goldfish"], size=(384, 512), seed=4, watch=watch)
-    picture.save(OUTPUT)
-    click.echo(f"done: open {OUTPUT.resolve()}")
+    picture.save(output)
+    click.echo(f"done: open {output.resolve()}")
 
 
 if __name__ == "__main__":

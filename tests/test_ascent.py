@@ -81,6 +81,23 @@ def test_adam_climbs(classifier: Net) -> None:
     assert classifier.scores(canvas.image()[None])[0, 2].item() > before + 0.3
 
 
+def test_each_ring_of_a_spiral_is_shown_what_the_last_one_changed(classifier: Net) -> None:
+    image = torch.rand(3, 80, 80)
+    shown: list[Tensor] = []
+    classifier.stack[0].register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    for order, changed in (("spiral", True), ("grid", False)):
+        shown.clear()
+        canvas, ascent = PixelCanvas(image), fp32(classifier, batch=3)
+        views = Tiling((32, 32), order).cut((80, 80), torch.Generator().manual_seed(0)).views()
+        for view in views:
+            ascent.step(canvas, Step(view, Classes({1: 1.0}), equalize=True), DarknetRule(0.05))
+        at_first = torch.cat([view.gather(image) for view in views])
+        moved = (torch.cat(shown) != at_first).flatten(1).any(1)
+        inner = len(views[0].batch)
+        assert not moved[:inner].any()
+        assert moved[inner:].tolist() == [changed] * (len(moved) - inner)
+
+
 def step(rule: DarknetRule, image: Tensor, gradient: Tensor) -> Tensor:
     canvas = PixelCanvas(image)
     rule(canvas, canvas.image(), gradient)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import CLASS_NAMES, CLASSIFIER, write_net
+from conftest import CLASS_NAMES, CLASSIFIER, HEADER, write_net
 
 from lucid import nets
 from lucid.errors import LucidError, UsageError
-from lucid.nets import Net
+from lucid.nets import Net, find
 from lucid.nets.darknet import DarknetNet
 from lucid.nets.zoo import TorchvisionNet
 
@@ -119,6 +124,37 @@ def test_names_without_classes_to_name_are_left_alone(tmp_path: Path) -> None:
     text = CLASSIFIER[: CLASSIFIER.index("[avgpool]")]
     net = nets.load(str(write_net(tmp_path, text, names=CLASS_NAMES)))
     assert net.classes == []
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder served as if it were Darknet's, and a cache to fetch into."""
+    folder = tmp_path / "published"
+    folder.mkdir()
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(find, "PUBLISHED", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setenv("LUCID_CACHE", str(tmp_path / "cache"))
+        yield folder
+        server.shutdown()
+
+
+def test_published_weights_are_fetched_and_found(published: Path) -> None:
+    outline = nets.outline("vgg-conv")
+    count = sum(math.prod(shape) for layer in outline.stack for _, shape in layer.stored())
+    (published / "vgg-conv.weights").write_bytes(HEADER + bytes(4 * count))
+    assert nets.fetch("vgg-conv", progress=False) == nets.cache_folder() / "vgg-conv.weights"
+    assert len(nets.load("vgg-conv").layers) == 18
+
+
+def test_what_is_not_the_published_file_is_not_kept(published: Path) -> None:
+    (published / "vgg-conv.weights").write_text("<html>gone</html>")
+    with pytest.raises(LucidError, match=r"/vgg-conv\.weights: truncated, .* 17 found"):
+        nets.fetch("vgg-conv", progress=False)
+    with pytest.raises(LucidError, match=r"jnet-conv\.weights: cannot be fetched"):
+        nets.fetch("jnet-conv", progress=False)
+    assert list(nets.cache_folder().iterdir()) == []
 
 
 def test_names_files_may_end_in_blank_lines_and_begin_with_a_mark(tmp_path: Path) -> None:

@@ -208,9 +208,8 @@ def fetch(name: str, *, progress: bool = True) -> Path | None:
         try:
             DarknetNet(found.cfg).load_weights(part)
         except LucidError as error:
-            raise LucidError(
-                f"{PUBLISHED}{target.name}: is not what it should be: {error}"
-            ) from error
+            fault = str(error).removeprefix(f"{part}: ")
+            raise LucidError(f"{PUBLISHED}{target.name}: {fault}") from error
         part.replace(target)
     except OSError as error:
         raise LucidError(
