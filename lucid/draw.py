@@ -211,9 +211,17 @@ def _check_size(size: Size, tile: Size) -> None:
         raise UsageError(f"size {width}x{height} has no pixels")
     # A picture smaller than a tile is filled up to one.
     needed = BYTES_PER_PIXEL * max(height, tile[0]) * max(width, tile[1])
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = _memory()
     if needed > memory:
         raise UsageError(
             f"size {width}x{height} in tiles of {tile[0]} needs about {needed / 2**30:,.0f} GiB of "
             f"memory, and this machine has {memory / 2**30:,.0f}"
         )
+
+
+def _memory() -> float:
+    """This machine's, in bytes, where it can be asked."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return math.inf

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,22 @@ def test_state_dicts_are_read(tmp_path: Path, squeezenet11: Net, kind: str) -> N
     read = nets.load("squeezenet1_1", path)
     torch.testing.assert_close(read.scores(images), squeezenet11.scores(images))
     assert not any(parameter.requires_grad for parameter in read.parameters())
+
+
+@pytest.mark.parametrize("name", ["mnasnet0_5", "densenet121", "swin_t", "inception_v3"])
+def test_families_with_their_own_ways_are_read(tmp_path: Path, name: str) -> None:
+    """Versions in the file, names of old, buffers that no parameter follows, aux heads."""
+    net = nets.untrained(name)
+    state = net.model.state_dict()
+    for key in [key for key in state if "denselayer" in key]:
+        state[re.sub(r"(norm|conv)(\d)", r"\1.\2", key)] = state.pop(key)
+    if name == "inception_v3":
+        state["AuxLogits.fc.bias"] = torch.zeros(1000)
+    torch.save(state, tmp_path / "w.pth")
+    images = torch.rand(1, 3, 224, 224)
+    torch.testing.assert_close(
+        nets.load(name, tmp_path / "w.pth").scores(images), net.scores(images)
+    )
 
 
 def test_names_say_how_many_classes(tmp_path: Path) -> None:

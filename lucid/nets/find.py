@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import urllib.error
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -245,12 +246,12 @@ def _torchvision_model(
     return get_model(name, weights=None, **options)
 
 
-def _download_state(name: str, progress: bool) -> dict[str, Tensor]:
+def _download_state(name: str, progress: bool) -> Mapping[str, Tensor]:
     """torchvision's weights, from its cache or its server, checked by their hash."""
     weights = get_model_weights(name).DEFAULT
     cached = _torchvision_cache(name)
     try:
-        return dict(weights.get_state_dict(progress=progress, check_hash=True))
+        return weights.get_state_dict(progress=progress, check_hash=True)
     except Exception as error:
         if cached.exists():
             raise LucidError(f"{cached}: is damaged ({_reason(error)}): delete it") from error
@@ -260,7 +261,7 @@ def _download_state(name: str, progress: bool) -> dict[str, Tensor]:
         ) from error
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
+def _read_state(path: Path) -> Mapping[str, Tensor]:
     if path.suffix == ".safetensors":
         try:
             from safetensors import SafetensorError
@@ -270,7 +271,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
                 f"{path}: needs the safetensors library: pip install safetensors"
             ) from error
         try:
-            return dict(load_file(path))
+            return load_file(path)
         except (SafetensorError, OSError) as error:
             raise LucidError(f"{path}: is not a whole .safetensors file ({error})") from error
     try:
@@ -285,37 +286,42 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     ):
         raise LucidError(f"{path}: holds no state dict (a model's names and tensors)")
-    return dict(state)
+    return state
 
 
-def _fill(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+def _fill(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     # The second classifiers of GoogLeNet and Inception serve training alone,
     # and torchvision's DenseNet files carry the names of its first years.
-    state = {
+    given = {
         re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", key): value
         for key, value in state.items()
         if not re.match(r"(aux\d|AuxLogits)\.", key)
     }
-    wanted = model.state_dict()
-    for key, value in wanted.items():
+    filled: Any = model.state_dict()
+    # What version of each module the file is from; MNASNet insists on knowing.
+    filled._metadata = getattr(state, "_metadata", filled._metadata)
+    for key, value in filled.items():
         if key.endswith("num_batches_tracked"):
-            state.setdefault(key, torch.zeros((), dtype=torch.long))
-        elif key not in state:
+            filled[key] = given.pop(key, torch.zeros((), dtype=torch.long))
+        elif key not in given:
             raise LucidError(f"{source}: the weights of another net: {key} is missing")
-        elif state[key].shape != value.shape:
+        elif given[key].shape != value.shape:
             raise LucidError(
                 f"{source}: the weights of another net: {key} should be "
-                f"{tuple(value.shape)} and is {tuple(state[key].shape)}"
+                f"{tuple(value.shape)} and is {tuple(given[key].shape)}"
             )
-    extra = sorted(state.keys() - wanted.keys())
-    if extra:
-        raise LucidError(f"{source}: the weights of another net: it has no {extra[0]}")
-    model.load_state_dict(state, assign=True)
+        else:
+            filled[key] = given.pop(key)
+    if given:
+        raise LucidError(f"{source}: the weights of another net: it has no {min(given)}")
+    model.load_state_dict(filled, assign=True)
     model.float().eval().requires_grad_(False)
 
 
 def _reason(error: Exception) -> str:
     """Why, in a few words."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server says {error.code}, {error.reason}"
     if isinstance(error, urllib.error.URLError):
         return f"no network: {error.reason}"
     return (str(getattr(error, "strerror", None) or error) or type(error).__name__).splitlines()[0]
