@@ -134,3 +134,13 @@ def test_a_goldfish_can_be_seen(assets: Path, squeezenet: Net, form: str) -> Non
     answer = judge.probabilities(images.from_pil(painted)[None])[0]
     assert answer.argmax() == 1
     assert answer[1] > 0.9
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_deterministic_cuda_gives_the_same_bytes(classifier: Net) -> None:
+    options = {**SMALL, "device": "cuda", "size": (70, 90), "deterministic": True}
+    try:
+        first, again = (draw(classifier, ["goldfish"], **options).tobytes() for _ in range(2))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert first == again
