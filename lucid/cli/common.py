@@ -1,4 +1,4 @@
-"""What the commands share: options, net loading, progress."""
+"""What the commands share: options, a progress bar, and what is said at the end."""
 
 from __future__ import annotations
 
