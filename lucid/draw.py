@@ -115,7 +115,8 @@ def draw(
         overlap: of neighbouring tiles, as a fraction, from 0 to under 1.
         padding: what stands past the picture's edge: ``reflect``, ``wrap``
             (makes a seamless texture) or ``mean`` (deepdraw's, to compare with).
-        octave_count: at how many sizes to climb. None is smaller than a tile.
+        octave_count: at how many sizes to climb. None is smaller than a tile, or
+            than two thirds of a picture that is hardly larger.
         octave_scale: how much larger each is than the one before.
         iterations: passes over the picture at each octave. Without it, 48
             from noise and 24 on a base.
@@ -152,7 +153,10 @@ def draw(
     base = None if base is None else base.to(ascent.device)
     generator = torch.Generator().manual_seed(seed)
     wrap = padding == "wrap"
-    ladder = octaves.sizes(size, octave_count, octave_scale, smallest=max(tiling.tile))
+    # Found by eye: a picture of a tile's size that starts at two thirds of it
+    # shows one thing whole; a larger picture that starts below a tile, many cut off.
+    smallest = min(max(tiling.tile), 2 * min(size) // 3)
+    ladder = octaves.sizes(size, octave_count, octave_scale, smallest)
     done, total = 0, iterations * sum(math.prod(octave) for octave in ladder)
     dream: Tensor | None = None
     for octave in ladder:

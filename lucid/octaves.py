@@ -13,9 +13,8 @@ from lucid.images import Size
 def sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:
     """The sizes of the octaves, growing by ``scale`` and ending at ``size``.
 
-    No octave's shorter side falls below ``smallest`` (nor is enlarged to it):
-    a net that is shown less than it was trained on sees nothing. Octaves that
-    would, stay at that size, so that their steps are not lost.
+    No octave's shorter side falls below ``smallest`` (nor is enlarged to it).
+    Octaves that would, stay at that size, so that their steps are not lost.
 
     Args:
         size: height and width of the last octave.

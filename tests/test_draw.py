@@ -104,6 +104,10 @@ def test_progress_is_told(classifier: Net) -> None:
     assert told[-1].done == told[-1].total
     assert [progress.octave for progress in told] == [(46, 46)] * 2 + [(64, 64)] * 2
     assert told[0].picture().size == (64, 64)
+    told.clear()
+    options = {**SMALL, "octave_count": 4, "iterations": 1}
+    draw(classifier, ["goldfish"], size=(36, 60), watch=told.append, **options)
+    assert [min(progress.octave) for progress in told] == [24, 24, 26, 36]
 
 
 @pytest.mark.parametrize(

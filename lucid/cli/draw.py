@@ -94,7 +94,8 @@ class WeighedClass(click.ParamType):
     type=click.IntRange(min=1),
     default=4,
     show_default=True,
-    help="At how many sizes to climb; the last is --size, none is smaller than a tile.",
+    help="At how many sizes to climb; the last is --size, none is smaller than a tile "
+    "(or 2/3 of a small picture).",
 )
 @click.option(
     "--octave-scale",
