@@ -6,7 +6,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -50,9 +50,6 @@ class Report:
     area_ratio: float
     overhead: float
     peak_memory: int
-
-    def as_dict(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def bench(
@@ -103,14 +100,14 @@ def bench(
 
     runs = {name: one(name) for name in sweeps}
     times: dict[str, list[float]] = {name: [] for name in sweeps}
-    for turn in range(repeats + 1):
+    for repeat in range(repeats + 1):
         for name, run in runs.items():
             seconds = _time(run, ascent.device)
-            if turn:  # the first of each warms up
+            if repeat:  # the first of each warms up
                 times[name].append(seconds)
 
     whole, tiled = (statistics.median(times[name]) for name in ("whole", "tiled"))
-    count = sum(len(batch) for batch in sweeps["tiled"].batches)
+    count = sum(map(len, sweeps["tiled"].batches))
     ratio = count * tile * tile / (size[0] * size[1])
     return Report(
         net=net.name,

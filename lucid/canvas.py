@@ -62,10 +62,9 @@ class FourierCanvas(Canvas):
             spectrum: the coefficients, before they are scaled.
             size: the picture's height and width.
             decay: amplitudes fall with frequency to this power; photographs
-                lie near 1, more makes broader shapes and flatter colours.
+                lie near 1, more makes broader shapes and stronger colours.
         """
         self.size = size
-        self.decay = decay
         self.scale = _wave_lengths(size, spectrum.device) ** decay * (
             math.sqrt(math.prod(size)) / 4
         )

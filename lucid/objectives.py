@@ -50,9 +50,9 @@ class Enhance(Objective):
 
 
 BALANCE = 2.0
-"""How much a mix's probabilities count beside its scores, found by eye: without
-them the strongest class takes the whole picture, and with them alone a third
-class that resembles both steps in."""
+"""How much a mix's probabilities count beside its scores. Found by eye: they are
+probabilities among all classes, for those within the mix alone let a third class
+step in."""
 
 
 @dataclass(frozen=True)

@@ -241,6 +241,7 @@ BAD = [
     ("draw --net tiny.cfg --class 1 --size 999999x999999", 2, "GiB of memory"),
     ("draw --net tiny.cfg --class 1 -octave 4", 2, "No such option"),
     ("draw --net tiny.cfg --class 1 -o missing/x.png", 2, "there is no folder missing"),
+    ("draw --net tiny.cfg --class 1 -o /proc/x.png", 2, "/proc/x.png: "),
     ("draw --net tiny.cfg --class 1 -o x.txt", 2, "x.txt: end the name in .png"),
     ("draw --net tiny.cfg --class 1 --overlap 1.5", 2, "--overlap"),
     ("draw --net tiny.cfg --class 1 --device abacus", 2, "device 'abacus' is not"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -54,7 +55,7 @@ def bench(
         repeats=repeats,
     )
     if as_json:
-        click.echo(json.dumps(report.as_dict()))
+        click.echo(json.dumps(asdict(report)))
         return
     click.echo(f"{report.net}, {report.size}, {report.precision} on {report.device}")
     click.echo(f"  torch {report.torch}, {report.threads} threads, {report.machine}")

@@ -19,16 +19,14 @@ def classes(net: str, search: str, names: Path | None) -> None:
     from lucid import nets
 
     outline = nets.outline(net, names=names)
-    if not outline.classes:
-        raise click.UsageError(f"{outline.name} has no classes: it can climb only its layers")
+    outline.need_classes()
     found = [
         (number, name)
         for number, name in enumerate(outline.classes)
         if search.casefold() in name.casefold()
     ]
-    if not found and outline.classes[0] == "0":
-        raise click.UsageError(f"{outline.name}'s classes have only numbers here: --names FILE?")
     if not found:
+        outline.need_names()
         near = nets.nearest(search, outline.classes)
         raise click.UsageError(f"{outline.name} has no class with {search!r} in its name{near}")
     for number, name in found:

@@ -19,8 +19,7 @@ def classify(net: str, image: Path, weights: Path | None, names: Path | None) ->
 
     picture = images.read(image)
     judge = nets.load(net, weights, names)
-    if not judge.classes:
-        raise click.UsageError(f"{judge.name} has no classes")
+    judge.need_classes()
     with torch.no_grad():
         answer = judge.probabilities(images.fill(picture, judge.input_size)[None])[0]
     for probability, number in zip(*answer.topk(min(5, len(answer))), strict=True):

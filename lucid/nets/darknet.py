@@ -20,16 +20,11 @@ class DarknetNet(Net):
     Images go in as Darknet reads them: RGB, 0..1.
     """
 
-    def __init__(self, path: Path, names: Path | None = None) -> None:
-        """Build the net without its weights (on the meta device).
-
-        Args:
-            path: the cfg file.
-            names: a file of its classes' names, one a line; without it, numbers.
+    def __init__(self, path: Path) -> None:
+        """Build the net of a cfg file without its weights (on the meta device).
 
         Raises:
-            LucidError: the cfg cannot be read or built, or has not as many
-                classes as there are names.
+            LucidError: the cfg cannot be read or built.
         """
         super().__init__()
         header, *sections = cfg.read(path)
@@ -49,21 +44,30 @@ class DarknetNet(Net):
         self.layers = [str(number) for number in range(len(shapes))]
         self._read_later = {source for layer in self._stack() for source in layer.sources}
         self.any_size = not any(isinstance(layer, Connected) for layer in self.stack)
-        self._find_scores()
-        self.classes = [str(number) for number in range(self._class_count)]
-        if names is not None:
-            self.classes = read_names(names)
-            if len(self.classes) != self._class_count:
-                raise LucidError(
-                    f"{names}: {len(self.classes)} names, but {self.name} has "
-                    f"{self._class_count} classes"
-                )
+        self.classes = [str(number) for number in range(self._find_scores())]
+
+    def name_classes(self, path: Path) -> None:
+        """Name the classes after the lines of a file; until then they have numbers.
+
+        Raises:
+            LucidError: the file cannot be read, or has not as many lines.
+        """
+        names = read_names(path)
+        if len(names) != len(self.classes):
+            raise LucidError(
+                f"{path}: {len(names)} names, but {self.name} has {len(self.classes)} classes"
+            )
+        self.classes = names
 
     def _stack(self) -> list[Layer]:
         return [layer for layer in self.stack if isinstance(layer, Layer)]
 
-    def _find_scores(self) -> None:
-        """Where the class scores start (the last activation) and end (no softmax)."""
+    def _find_scores(self) -> int:
+        """Find where the class scores start (the last activation) and end (no softmax).
+
+        Returns:
+            How many classes there are; none, if the net is no classifier.
+        """
         layers = self._stack()
         end = len(layers)
         while end and layers[end - 1].kind in ("softmax", "cost", "dropout"):
@@ -75,7 +79,7 @@ class DarknetNet(Net):
         # A net that only ends in small features, as vgg-conv might, is no classifier.
         answers = end < len(layers) or layers[-1].kind in ("avgpool", "connected")
         classifies = end > 0 and answers and layers[end - 1].out[1:] == (1, 1)
-        self._class_count = layers[end - 1].out[0] if classifies else 0
+        return layers[end - 1].out[0] if classifies else 0
 
     def load_weights(self, path: Path) -> None:
         """Read a ``.weights`` file; see ``lucid.nets.weights.load`` for its errors."""
@@ -120,8 +124,7 @@ class DarknetNet(Net):
         return seen
 
     def _scores_from(self, layer: Layer, x: Tensor, sources: list[Tensor]) -> Tensor:
-        if not self._class_count:
-            raise LucidError(f"{self.name} has no classes: it can climb only its layers")
+        self.need_classes()
         x = layer.linear(x, sources) if isinstance(layer, Activated) else layer(x, sources)
         for later in self._stack()[self._score_start + 1 : self._score_end]:
             x = later(x)

@@ -332,19 +332,15 @@ class Shortcut(Activated):
 
     def linear(self, x: Tensor, sources: Sequence[Tensor] = ()) -> Tensor:
         (added,) = sources
-        if added.shape == x.shape:
-            return self.alpha * x + self.beta * added if self.alpha != 1 else x + self.beta * added
         skip = max(1, added.shape[3] // x.shape[3])
         spread = max(1, x.shape[3] // added.shape[3])
-        channels, height, width = (
-            min(a, b) for a, b in zip(x.shape[1:], added.shape[1:], strict=True)
-        )
-        added = added[:, :channels, ::skip, ::skip][:, :, :height, :width]
-        touched = x[:, :channels, ::spread, ::spread][:, :, : added.shape[2], : added.shape[3]]
-        added = added[:, :, : touched.shape[2], : touched.shape[3]]
         total = x.clone()
-        region = total[:, :channels, ::spread, ::spread][:, :, : added.shape[2], : added.shape[3]]
-        region.copy_(self.alpha * touched + self.beta * added)
+        ours, theirs = total[:, :, ::spread, ::spread], added[:, :, ::skip, ::skip]
+        channels, height, width = (
+            min(a, b) for a, b in zip(ours.shape[1:], theirs.shape[1:], strict=True)
+        )
+        common = ours[:, :channels, :height, :width]
+        common.mul_(self.alpha).add_(theirs[:, :channels, :height, :width], alpha=self.beta)
         return total
 
 

@@ -65,12 +65,14 @@ class _Found:
     def build(self, weights: Path | None, names: Path | None) -> Net:
         """The net, with memory for its weights only on the meta device."""
         if self.cfg:
-            if names is None:
+            net = DarknetNet(self.cfg)
+            # A net of layers alone may share its weights' folder with anyone's names.
+            if names is None and net.classes:
                 beside = [path.with_suffix(".names") for path in (self.cfg, weights) if path]
-                found = next((path for path in beside if path.exists()), None)
-                # A net of layers alone may share its weights' folder with anyone's names.
-                return DarknetNet(self.cfg, found if DarknetNet(self.cfg).classes else None)
-            return DarknetNet(self.cfg, names)
+                names = next((path for path in beside if path.exists()), None)
+            if names:
+                net.name_classes(names)
+            return net
         class_names = read_names(names) if names else None
         try:
             with torch.device("meta"):

@@ -86,14 +86,23 @@ class Net(nn.Module):
             f"see `lucid layers {self.name}`"
         )
 
+    def need_classes(self) -> None:
+        """Raise a UsageError if the net has no classes."""
+        if not self.classes:
+            raise UsageError(f"{self.name} has no classes: it can climb only its layers")
+
+    def need_names(self) -> None:
+        """Raise a UsageError if its classes have only their numbers for names."""
+        if self.classes == [str(number) for number in range(len(self.classes))]:
+            raise UsageError(f"{self.name}'s classes have only numbers here: give --names FILE")
+
     def find_class(self, name: str) -> int:
         """A class's number, from its number, its name or an unambiguous part of it.
 
         Raises:
             UsageError: no class or several fit; offers the nearest.
         """
-        if not self.classes:
-            raise UsageError(f"{self.name} has no classes: it can climb only its layers")
+        self.need_classes()
         if name.isdecimal():
             if len(name) < 10 and int(name) < len(self.classes):
                 return int(name)
@@ -110,8 +119,7 @@ class Net(nn.Module):
             some = ", ".join(f"{self.classes[i]} ({i})" for i in found[:8])
             more = f" and {len(found) - 8} more" if len(found) > 8 else ""
             raise UsageError(f"class {name!r} fits several of {self.name}: {some}{more}")
-        if self.classes[0] == "0":
-            raise UsageError(f"{self.name}'s classes have only numbers here: give --names FILE")
+        self.need_names()
         raise UsageError(
             f"{self.name} has no class {name!r}{nearest(name, self.classes)}: "
             f"see `lucid classes {self.name}`"
