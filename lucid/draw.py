@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from lucid import images, octaves
+from lucid import images, nets, octaves
 from lucid.ascent import Adam, Ascent, Step
 from lucid.canvas import Canvas, FourierCanvas
 from lucid.errors import UsageError
 from lucid.images import Size
-from lucid.nets import Net
+from lucid.nets import Net, UnknownClassError
 from lucid.objectives import Classes
 from lucid.tiles import Tiling
 from lucid.transforms import draw_affine
@@ -31,23 +31,49 @@ two moments, the picture, its tiles and their gradients."""
 
 @dataclass(frozen=True)
 class Manner:
-    """How fast and how broadly to climb.
+    """How fast, how broadly and from how near to climb.
 
     Attributes:
+        octaves: at how many sizes to climb; None for as many as lead up from the
+            size that the net was trained at.
         iterations: at each octave.
+        opening: how many times as many at the first, where shapes are found.
         rate: of ``Adam``.
         decay: of ``FourierCanvas``.
+        turn: of ``draw_affine``.
+        scale: of ``draw_affine``; the lower end goes down to where the net sees
+            a whole tile at the size it was trained at.
     """
 
+    octaves: int | None
     iterations: int
+    opening: int
     rate: float
     decay: float
+    turn: float
+    scale: tuple[float, float]
 
 
 # Found by eye on SqueezeNet at 224 to 768 pixels. A photograph is half the way
 # there, and at the pace of noise it drowns.
-FROM_NOISE = Manner(iterations=48, rate=0.02, decay=1.2)
-ON_A_BASE = Manner(iterations=24, rate=0.02, decay=1.1)
+FROM_NOISE = Manner(
+    octaves=4, iterations=48, opening=1, rate=0.02, decay=1.2, turn=0.3, scale=(0.7, 1.25)
+)
+ON_A_BASE = replace(FROM_NOISE, iterations=24, decay=1.1)
+
+# Found by eye on lucid64, whose things are whole at 64 pixels: it paints them
+# there, then finishes them without losing sight of the whole.
+SMALL_FROM_NOISE = Manner(
+    octaves=None, iterations=32, opening=3, rate=0.02, decay=1.2, turn=0.15, scale=(0.85, 1.1)
+)
+SMALL_ON_A_BASE = replace(SMALL_FROM_NOISE, octaves=4, iterations=24, opening=1, decay=1.1)
+
+
+def manner(net: Net, *, on_a_base: bool) -> Manner:
+    """The one that suits a net; a net trained at less than ``TILE`` pixels is a small one."""
+    if max(net.input_size) < TILE:
+        return SMALL_ON_A_BASE if on_a_base else SMALL_FROM_NOISE
+    return ON_A_BASE if on_a_base else FROM_NOISE
 
 
 @dataclass(frozen=True)
@@ -83,7 +109,7 @@ def draw(
     tile_size: int | None = None,
     overlap: float = 0.5,
     padding: str = "reflect",
-    octave_count: int = 4,
+    octave_count: int | None = None,
     octave_scale: float = 1.4,
     iterations: int | None = None,
     seed: int = 0,
@@ -115,11 +141,13 @@ def draw(
         overlap: of neighbouring tiles, as a fraction, from 0 to under 1.
         padding: what stands past the picture's edge: ``reflect``, ``wrap``
             (makes a seamless texture) or ``mean`` (deepdraw's, to compare with).
-        octave_count: at how many sizes to climb. None is smaller than a tile, or
-            than two thirds of a picture that is hardly larger.
+        octave_count: at how many sizes to climb. None is smaller than the net was
+            trained at, or than two thirds of a picture that is hardly larger.
+            Without it, 4; from noise on a net trained at less than 224 pixels,
+            as many as lead up from there.
         octave_scale: how much larger each is than the one before.
-        iterations: passes over the picture at each octave. Without it, 48
-            from noise and 24 on a base.
+        iterations: passes over the picture at each octave. Without it, what suits
+            the net and the base: see ``manner``.
         seed: of all that is drawn at random.
         device: see ``Ascent``.
         precision: see ``Ascent``.
@@ -128,18 +156,13 @@ def draw(
         watch: called after each pass.
 
     Raises:
-        UsageError: a setting makes no sense, or the net lacks a class.
+        UsageError: a setting makes no sense, or the net lacks a class; says which
+            nets have it.
         LucidError: the picture does not fit into memory.
     """
     objective = Classes(class_weights(net, classes))
     if isinstance(base, Image.Image):
         base = images.from_pil(base)
-    manner = FROM_NOISE if base is None else ON_A_BASE
-    if iterations is None:
-        iterations = manner.iterations
-    if octave_count < 1 or iterations < 1 or not 1 <= octave_scale <= 10:
-        raise UsageError("octaves and iters must be 1 or more, the octave scale from 1 to 10")
-
     tiling = Tiling(_tile(net, tile_size), order, overlap, padding)
     if size is None:
         size = tiling.tile if base is None else (base.shape[1], base.shape[2])
@@ -147,30 +170,32 @@ def draw(
     if order == "none" and not net.any_size and size != net.input_size:
         raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
 
+    style = manner(net, on_a_base=base is not None)
+    plan = _plan(net, style, size, tiling.tile, octave_count, octave_scale, iterations)
     ascent = Ascent(
         net, device=device, precision=precision, batch=batch, deterministic=deterministic
     )
     base = None if base is None else base.to(ascent.device)
     generator = torch.Generator().manual_seed(seed)
     wrap = padding == "wrap"
-    # Found by eye: a picture of a tile's size that starts at two thirds of it
-    # shows one thing whole; a larger picture that starts below a tile, many cut off.
-    smallest = min(max(tiling.tile), 2 * min(size) // 3)
-    ladder = octaves.sizes(size, octave_count, octave_scale, smallest)
-    done, total = 0, iterations * sum(math.prod(octave) for octave in ladder)
+    done, total = 0, sum(passes * math.prod(octave) for octave, passes in plan)
     dream: Tensor | None = None
-    for octave in ladder:
+    for octave, passes in plan:
         start = octaves.start(octave, dream, base, wrap=wrap)
         if start is None:
             canvas = FourierCanvas.noise(
-                octave, decay=manner.decay, generator=generator, device=ascent.device
+                octave, decay=style.decay, generator=generator, device=ascent.device
             )
         else:
-            canvas = FourierCanvas.of(start, decay=manner.decay)
-        rule = Adam(canvas, manner.rate)
-        for _ in range(iterations):
-            turn = draw_affine(generator)
-            for view in tiling.cut(octave, generator).views():
+            canvas = FourierCanvas.of(start, decay=style.decay)
+        rule = Adam(canvas, style.rate)
+        cutting = _fit(tiling, net, octave)
+        # From nearby to so far away that the net sees all of a tile at its own size.
+        seen = octave if order == "none" else cutting.tile
+        farthest = min(min(net.input_size) / max(seen), style.scale[0])
+        for _ in range(passes):
+            turn = draw_affine(generator, turn=style.turn, scale=(farthest, style.scale[1]))
+            for view in cutting.cut(octave, generator).views():
                 ascent.step(canvas, Step(view, objective, turn, equalize=True), rule)
             done += math.prod(octave)
             if watch:
@@ -191,12 +216,55 @@ def class_weights(net: Net, classes: Sequence[str] | Mapping[str, float]) -> dic
         raise UsageError("there is nothing to draw: name a class")
     weights: dict[int, float] = {}
     for name, weight in named.items():
-        number = net.find_class(name)
+        try:
+            number = net.find_class(name)
+        except UnknownClassError as error:
+            others = nets.knowing(name)
+            if not others:
+                raise
+            some = " or ".join(f"--net {other}" for other in others[:3])
+            raise UsageError(f"{error}. Try {some}, which know it") from error
         weights[number] = weights.get(number, 0.0) + weight
     sum_of_all = sum(abs(weight) for weight in weights.values())
     if not 0 < sum_of_all < math.inf:
         raise UsageError("the classes' weights must be finite and not all 0")
     return {number: weight / sum_of_all for number, weight in weights.items()}
+
+
+def _plan(
+    net: Net,
+    style: Manner,
+    size: Size,
+    tile: Size,
+    count: int | None,
+    scale: float,
+    iterations: int | None,
+) -> list[tuple[Size, int]]:
+    """The octaves, and how many passes to make over each."""
+    # Found by eye: a picture of a tile's size that starts at two thirds of it
+    # shows one thing whole; a larger picture that starts below a tile, many cut off.
+    smallest = min(max(tile), max(net.input_size), 2 * min(size) // 3)
+    for given in (count, iterations):
+        if given is not None and given < 1:
+            raise UsageError("octaves and iters must be 1 or more")
+    if not 1 <= scale <= 10:
+        raise UsageError("the octave scale must be from 1 to 10")
+    if count is None:
+        count = style.octaves or octaves.count(size, scale, smallest)
+    if iterations is None:
+        passes = [style.iterations * style.opening, *[style.iterations] * (count - 1)]
+    else:
+        passes = [iterations] * count
+    return list(zip(octaves.sizes(size, count, scale, smallest), passes, strict=True))
+
+
+def _fit(tiling: Tiling, net: Net, octave: Size) -> Tiling:
+    """Tiles no larger than the octave, if the net then still sees its own size."""
+    if not net.any_size or tiling.order == "none":
+        return tiling
+    sides = zip(tiling.tile, net.input_size, octave, strict=True)
+    height, width = (min(tile, max(native, side)) for tile, native, side in sides)
+    return replace(tiling, tile=(height, width))
 
 
 def _tile(net: Net, side: int | None) -> Size:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,6 +27,13 @@ def sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:
     floor = min(1.0, smallest / min(size))
     factors = [max(scale ** (index + 1 - count), floor) for index in range(count)]
     return [(max(1, round(size[0] * f)), max(1, round(size[1] * f))) for f in factors]
+
+
+def count(size: Size, scale: float, smallest: int) -> int:
+    """How many octaves lead from ``smallest`` pixels up to ``size``."""
+    if scale == 1:
+        return 1
+    return 1 + math.ceil(math.log(max(1.0, min(size) / smallest)) / math.log(scale))
 
 
 def resize(image: Tensor, size: Size, *, wrap: bool = False) -> Tensor:

@@ -92,10 +92,8 @@ class WeighedClass(click.ParamType):
 @click.option(
     "--octaves",
     type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="At how many sizes to climb; the last is --size, none is smaller than a tile "
-    "(or 2/3 of a small picture).",
+    help="At how many sizes to climb; the last is --size, none is smaller than the net was "
+    "trained at (or 2/3 of a small picture). Else 4; lucid64 climbs from 64 pixels.",
 )
 @click.option(
     "--octave-scale",

@@ -6,21 +6,24 @@ from lucid.nets.find import (
     bundled,
     cache_folder,
     fetch,
+    knowing,
     load,
     outline,
     untrained,
     weights_at_hand,
 )
-from lucid.nets.net import SCORES, Net, is_out_of_memory, nearest
+from lucid.nets.net import SCORES, Net, UnknownClassError, is_out_of_memory, nearest
 
 __all__ = [
     "PUBLISHED_NAMES",
     "SCORES",
     "Net",
+    "UnknownClassError",
     "bundled",
     "cache_folder",
     "fetch",
     "is_out_of_memory",
+    "knowing",
     "load",
     "nearest",
     "outline",

@@ -23,7 +23,7 @@ from torchvision.models import get_model, get_model_weights
 from lucid.errors import LucidError, UsageError
 from lucid.nets import zoo
 from lucid.nets.darknet import DarknetNet
-from lucid.nets.net import Net, nearest, read_names
+from lucid.nets.net import Net, matches, nearest, read_names
 from lucid.nets.zoo import TorchvisionNet
 
 PUBLISHED = "https://pjreddie.com/media/files/"
@@ -124,6 +124,12 @@ def outline(name: str, weights: Path | None = None, names: Path | None = None) -
         LucidError: a file it is made of cannot be read.
     """
     return _find(name, weights).build(weights, names).to("meta")
+
+
+def knowing(word: str) -> list[str]:
+    """The nets of torchvision's with a class that a word fits, smallest first."""
+    known = [name for name in zoo.names() if matches(word, zoo.categories(name))]
+    return sorted(known, key=zoo.megabytes)
 
 
 def untrained(name: str, seed: int = 0) -> Net:

@@ -15,6 +15,10 @@ SCORES = "scores"
 """Stands for the class scores where a layer's name is asked for."""
 
 
+class UnknownClassError(UsageError):
+    """None of a net's classes is called that."""
+
+
 class Net(nn.Module):
     """A net that can be climbed: what the rest of lucid knows of one.
 
@@ -100,7 +104,8 @@ class Net(nn.Module):
         """A class's number, from its number, its name or an unambiguous part of it.
 
         Raises:
-            UsageError: no class or several fit; offers the nearest.
+            UnknownClassError: no class fits; offers the nearest.
+            UsageError: several fit, or the net has no classes.
         """
         self.need_classes()
         if name.isdecimal():
@@ -109,10 +114,7 @@ class Net(nn.Module):
             raise UsageError(
                 f"{self.name} has no class {name}: its classes are 0 to {len(self.classes) - 1}"
             )
-        wanted = _plain(name)
-        plain = [_plain(known) for known in self.classes]
-        exact = [i for i, known in enumerate(plain) if known == wanted]
-        found = exact or [i for i, known in enumerate(plain) if wanted and wanted in known]
+        found = matches(name, self.classes)
         if len(found) == 1:
             return found[0]
         if found:
@@ -120,7 +122,7 @@ class Net(nn.Module):
             more = f" and {len(found) - 8} more" if len(found) > 8 else ""
             raise UsageError(f"class {name!r} fits several of {self.name}: {some}{more}")
         self.need_names()
-        raise UsageError(
+        raise UnknownClassError(
             f"{self.name} has no class {name!r}{nearest(name, self.classes)}: "
             f"see `lucid classes {self.name}`"
         )
@@ -146,6 +148,16 @@ def read_names(path: Path) -> list[str]:
     if not names:
         raise LucidError(f"{path}: holds no class names")
     return names
+
+
+def matches(name: str, known: Sequence[str]) -> list[int]:
+    """The numbers of the names that are this one, or else of those that contain it."""
+    wanted = _plain(name)
+    plain = [_plain(candidate) for candidate in known]
+    exact = [number for number, candidate in enumerate(plain) if candidate == wanted]
+    return exact or [
+        number for number, candidate in enumerate(plain) if wanted and wanted in candidate
+    ]
 
 
 def _plain(name: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lucid import images
 from lucid.errors import LucidError
 from lucid.nets.darknet_layers import Connected, Layer
 
@@ -58,3 +59,16 @@ def load(path: Path, layers: Iterable[Layer]) -> None:
             else:
                 arrays[name] = array.reshape(shape)
         layer.take(arrays)
+
+
+def write(path: Path, arrays: Iterable[np.ndarray]) -> None:
+    """Write arrays end to end as version 0.2, the one that every Darknet reads.
+
+    Args:
+        arrays: of each layer in turn, in Darknet's order: biases, then weights.
+    """
+    with images.replacing(path) as temporary, temporary.open("wb") as file:
+        np.array([0, 2, 0], "<i4").tofile(file)
+        np.array([0], "<i8").tofile(file)
+        for array in arrays:
+            np.ascontiguousarray(array, "<f4").tofile(file)

@@ -26,6 +26,11 @@ def megabytes(name: str) -> float:
     return float(get_model_weights(name).DEFAULT.meta["_file_size"])
 
 
+def categories(name: str) -> list[str]:
+    """What a net's published weights tell apart."""
+    return list(get_model_weights(name).DEFAULT.meta["categories"])
+
+
 class TorchvisionNet(Net):
     """One of torchvision's classifiers. Its layers have torchvision's dotted names.
 
@@ -48,7 +53,7 @@ class TorchvisionNet(Net):
         self.name = name
         weights = get_model_weights(name).DEFAULT
         transforms = weights.transforms()
-        self.classes = class_names or list(weights.meta["categories"])
+        self.classes = class_names or categories(name)
         self.input_size = (transforms.crop_size[0], transforms.crop_size[0])
         # These cut the image into a fixed number of patches or windows.
         self.any_size = not name.startswith(("vit_", "maxvit_"))
