@@ -71,6 +71,9 @@ SLOPE = 0.1  # of the leaky ReLU, as in Darknet
 RADII = (0.5, 1.0)
 PEAK_RATE = 0.15
 SMOOTHING = 0.1
+CALM = (0.85, 0.4)
+"""From this share of the training on, photographs are varied only so much, so that what
+the net sees last is what it will be shown (Touvron et al. 2019)."""
 AVERAGING = 0.998
 
 
@@ -157,29 +160,32 @@ def _stack(files: Iterator[Path] | Iterator[io.BytesIO], count: int, label: str)
     return pictures
 
 
-def vary(pictures: Tensor, random: torch.Generator) -> Tensor:
+def vary(pictures: Tensor, strength: float, random: torch.Generator) -> Tensor:
     """Random crops, turns, mirrors and colours, so that no photograph is seen twice."""
 
-    def between(low: float, high: float) -> Tensor:
-        drawn = torch.rand(len(pictures), 1, 1, 1, generator=random)
-        return low + (high - low) * drawn.to(pictures.device)
+    def drawn(low: float, high: float) -> Tensor:
+        share = torch.rand(len(pictures), 1, 1, 1, generator=random).to(pictures.device)
+        return low + (high - low) * share
 
-    scale, turn = between(0.65, 1.05), between(-0.15, 0.15)
-    mirror = between(-1, 1).sign()
+    def around(middle: float, below: float, above: float) -> Tensor:
+        return middle + strength * drawn(below, above)
+
+    scale, turn = around(1, -0.35, 0.05), around(0, -0.15, 0.15)
+    mirror = drawn(-1, 1).sign()
     cos, sin = scale * turn.cos(), scale * turn.sin()
     rows = [
-        torch.cat([cos * mirror, -sin, between(-0.2, 0.2)], 3),
-        torch.cat([sin * mirror, cos, between(-0.2, 0.2)], 3),
+        torch.cat([cos * mirror, -sin, around(0, -0.2, 0.2)], 3),
+        torch.cat([sin * mirror, cos, around(0, -0.2, 0.2)], 3),
     ]
     grid = F.affine_grid(torch.cat(rows, 2)[:, 0], list(pictures.shape), align_corners=False)
     pictures = F.grid_sample(
         pictures, grid, "bicubic", padding_mode="reflection", align_corners=False
     )
     grey = pictures.mean(1, keepdim=True)
-    pictures = grey + between(0.5, 1.4) * (pictures - grey)
+    pictures = grey + around(1, -0.5, 0.4) * (pictures - grey)
     mean = grey.mean((2, 3), keepdim=True)
-    pictures = mean + between(0.7, 1.3) * (pictures - mean)
-    return (pictures * between(0.75, 1.25)).clamp(0, 1)
+    pictures = mean + around(1, -0.3, 0.3) * (pictures - mean)
+    return (pictures * around(1, -0.25, 0.25)).clamp(0, 1)
 
 
 # --- The net -----------------------------------------------------------------------------
@@ -402,13 +408,16 @@ class Training:
         order = torch.randperm(len(self.photographs), generator=random)
         batches = self.photographs.batches(order, self.settings["batch"])
         ramp = min(1, 3 * (epoch + 1) / epochs)  # the adversary grows over the first third
+        strength = 1 if epoch < CALM[0] * epochs else CALM[1]
         losses = 0.0
         self.net.train()
         with click.progressbar(
             batches, length=self.batches, label=f"epoch {epoch + 1}/{epochs}"
         ) as bar:
             for photographs, labels in bar:
-                varied = vary(photographs, random).contiguous(memory_format=torch.channels_last)
+                varied = vary(photographs, strength, random).contiguous(
+                    memory_format=torch.channels_last
+                )
                 low, high = RADII
                 drawn = torch.rand(len(labels), 1, 1, 1, generator=random)
                 radius = ramp * (low + (high - low) * drawn).to(labels.device)

@@ -189,7 +189,7 @@ def draw(
         else:
             canvas = FourierCanvas.of(start, decay=style.decay)
         rule = Adam(canvas, style.rate)
-        cutting = _fit(tiling, net, octave)
+        cutting = fit(tiling, net, octave)
         # From nearby to so far away that the net sees all of a tile at its own size.
         seen = octave if order == "none" else cutting.tile
         farthest = min(min(net.input_size) / max(seen), style.scale[0])
@@ -258,7 +258,7 @@ def _plan(
     return list(zip(octaves.sizes(size, count, scale, smallest), passes, strict=True))
 
 
-def _fit(tiling: Tiling, net: Net, octave: Size) -> Tiling:
+def fit(tiling: Tiling, net: Net, octave: Size) -> Tiling:
     """Tiles no larger than the octave, if the net then still sees its own size."""
     if not net.any_size or tiling.order == "none":
         return tiling

@@ -233,6 +233,8 @@ BAD = [
     ("draw", 2, "Missing option '--class'"),
     ("draw --net tiny.cfg --class golfish", 2, "the nearest are goldfish"),
     ("draw --net tiny.cfg --class shark", 2, "fits several of tiny"),
+    ("draw --class golfish", 2, "lucid64 has no class 'golfish'; the nearest are goldfish"),
+    ("draw --class gibbon", 2, "Try --net squeezenet1_1 or"),
     ("draw --net tiny.cfg --class goldfish:much", 2, "'much' in 'goldfish:much' is not a number"),
     ("draw --net vgg-conv --class goldfish", 2, "vgg-conv has no classes"),
     ("draw --net nonet --class goldfish", 2, "there is no net 'nonet'"),

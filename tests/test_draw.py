@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from lucid import images, nets
-from lucid.draw import class_weights, draw
+from lucid.draw import SMALL_FROM_NOISE, class_weights, draw, fit
 from lucid.errors import UsageError
 from lucid.nets import Net
+from lucid.tiles import Tiling
 
 SMALL = {"tile_size": 32, "octave_count": 2, "iterations": 2, "device": "cpu", "precision": "fp32"}
 
@@ -108,6 +110,23 @@ def test_progress_is_told(classifier: Net) -> None:
     options = {**SMALL, "octave_count": 4, "iterations": 1}
     draw(classifier, ["goldfish"], size=(36, 60), watch=told.append, **options)
     assert [min(progress.octave) for progress in told] == [24, 24, 26, 36]
+
+
+def test_a_small_net_climbs_from_its_own_size(classifier: Net) -> None:
+    told = []
+    draw(classifier, ["goldfish"], size=(60, 80), device="cpu", watch=told.append)
+    passes = Counter(progress.octave for progress in told)
+    few = SMALL_FROM_NOISE.iterations
+    assert [min(octave) for octave in passes] == [32, 43, 60]
+    assert list(passes.values()) == [few * SMALL_FROM_NOISE.opening, few, few]
+
+
+def test_tiles_shrink_to_an_octave_that_the_net_sees_whole(classifier: Net) -> None:
+    tiling = Tiling((224, 224))
+    assert fit(tiling, classifier, (40, 300)).tile == (40, 224)
+    assert fit(tiling, classifier, (20, 24)).tile == (32, 32)
+    assert fit(Tiling((16, 16)), classifier, (20, 24)).tile == (16, 16)
+    assert fit(Tiling((224, 224), "none"), classifier, (40, 300)).tile == (224, 224)
 
 
 @pytest.mark.parametrize(

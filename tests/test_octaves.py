@@ -23,6 +23,22 @@ def test_octaves_grow_to_the_size_and_never_below_the_smallest(
     assert min(ladder[0]) >= min(smallest, *size) - 1
 
 
+@given(
+    st.tuples(st.integers(1, 3000), st.integers(1, 3000)),
+    st.floats(1.05, 3),
+    st.integers(1, 400),
+)
+def test_just_as_many_octaves_as_lead_up_from_the_smallest(
+    size: tuple[int, int], scale: float, smallest: int
+) -> None:
+    count = octaves.count(size, scale, smallest)
+    ladder = octaves.sizes(size, count, scale, smallest)
+    assert abs(min(ladder[0]) - min(smallest, *size)) <= 1
+    if count > 1:
+        assert min(size) / scale ** (count - 2) >= smallest * 0.999
+    assert octaves.count(size, 1, smallest) == 1
+
+
 def test_octaves_of_1_4() -> None:
     assert octaves.sizes((512, 1024), 3, 1.4, 224) == [(261, 522), (366, 731), (512, 1024)]
     assert octaves.sizes((512, 512), 3, 1.4, 300) == [(300, 300), (366, 366), (512, 512)]
