@@ -68,13 +68,13 @@ CHAIN = """
 """The layers, before the last convolution, to the classes, and its average."""
 
 SLOPE = 0.1  # of the leaky ReLU, as in Darknet
-RADII = (0.5, 1.0)
+RADII = (0.5, 1.2)
 PEAK_RATE = 0.15
 SMOOTHING = 0.1
-CALM = (0.85, 0.4)
-"""From this share of the training on, photographs are varied only so much, so that what
-the net sees last is what it will be shown (Touvron et al. 2019)."""
-AVERAGING = 0.998
+AVERAGING = 0.999
+DROPOUT = 0.2
+TRUST = 0.5
+"""How much, at most, the net learns from its own running average beside the labels."""
 
 
 # --- The photographs ---------------------------------------------------------------------
@@ -160,32 +160,37 @@ def _stack(files: Iterator[Path] | Iterator[io.BytesIO], count: int, label: str)
     return pictures
 
 
-def vary(pictures: Tensor, strength: float, random: torch.Generator) -> Tensor:
-    """Random crops, turns, mirrors and colours, so that no photograph is seen twice."""
+def vary(pictures: Tensor, random: torch.Generator) -> Tensor:
+    """Random crops, turns, mirrors, colours and blots, so that none is seen twice."""
 
-    def drawn(low: float, high: float) -> Tensor:
-        share = torch.rand(len(pictures), 1, 1, 1, generator=random).to(pictures.device)
+    def drawn(low: float, high: float, channels: int = 1) -> Tensor:
+        share = torch.rand(len(pictures), channels, 1, 1, generator=random).to(pictures.device)
         return low + (high - low) * share
 
-    def around(middle: float, below: float, above: float) -> Tensor:
-        return middle + strength * drawn(below, above)
-
-    scale, turn = around(1, -0.35, 0.05), around(0, -0.15, 0.15)
+    scale, stretch, turn = drawn(0.55, 1.1), drawn(0.9, 1.1), drawn(-0.2, 0.2)
     mirror = drawn(-1, 1).sign()
     cos, sin = scale * turn.cos(), scale * turn.sin()
     rows = [
-        torch.cat([cos * mirror, -sin, around(0, -0.2, 0.2)], 3),
-        torch.cat([sin * mirror, cos, around(0, -0.2, 0.2)], 3),
+        torch.cat([cos * mirror * stretch, -sin, drawn(-0.25, 0.25)], 3),
+        torch.cat([sin * mirror, cos / stretch, drawn(-0.25, 0.25)], 3),
     ]
     grid = F.affine_grid(torch.cat(rows, 2)[:, 0], list(pictures.shape), align_corners=False)
     pictures = F.grid_sample(
         pictures, grid, "bicubic", padding_mode="reflection", align_corners=False
     )
     grey = pictures.mean(1, keepdim=True)
-    pictures = grey + around(1, -0.5, 0.4) * (pictures - grey)
-    mean = grey.mean((2, 3), keepdim=True)
-    pictures = mean + around(1, -0.3, 0.3) * (pictures - mean)
-    return (pictures * around(1, -0.25, 0.25)).clamp(0, 1)
+    pictures = grey + drawn(0.4, 1.5) * (pictures - grey)
+    mean = pictures.mean((2, 3), keepdim=True)
+    pictures = mean + drawn(0.6, 1.4) * (pictures - mean)
+    pictures = pictures * drawn(0.75, 1.25) * drawn(0.85, 1.15, channels=3)
+
+    # A blot of up to half the side hides a part: no single part may be all that counts.
+    along = torch.linspace(-1, 1, SIDE, device=pictures.device)
+    reach = drawn(0, 0.5)
+    hidden = ((along - drawn(-1, 1)).abs() < reach) & (
+        (along[:, None] - drawn(-1, 1)).abs() < reach
+    )
+    return torch.where(hidden, mean, pictures).clamp(0, 1)
 
 
 # --- The net -----------------------------------------------------------------------------
@@ -225,7 +230,7 @@ def build(classes: int) -> nn.Sequential:
                     Convolution(channels, int(filters), given["size"], given.get("stride", 1))
                 )
                 channels = int(filters)
-    layers += [nn.Conv2d(channels, classes, 1), nn.AdaptiveAvgPool2d(1)]
+    layers += [nn.Dropout(DROPOUT), nn.Conv2d(channels, classes, 1), nn.AdaptiveAvgPool2d(1)]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
@@ -255,6 +260,8 @@ def folded(net: nn.Sequential, kind: torch.dtype = torch.float32) -> Scores:
                     x = F.leaky_relu_(x, SLOPE)
                 case nn.Conv2d():
                     x = F.conv2d(x, *next(left))
+                case nn.Dropout():
+                    pass
                 case _:
                     x = layer(x)
         return x.flatten(1).float()
@@ -280,6 +287,8 @@ def export(net: nn.Sequential, names: list[str], stem: Path) -> None:
                 activation = "linear"
             case nn.MaxPool2d():
                 sections.append("[maxpool]\nsize=2\nstride=2")
+                continue
+            case nn.Dropout():
                 continue
             case _:
                 sections += ["[avgpool]", "[softmax]"]
@@ -397,6 +406,21 @@ class Training:
         for key, part in self._states().items():
             part.load_state_dict(saved[key])
 
+    def targets(
+        self, pictures: Tensor, labels: Tensor, trust: float, precision: torch.dtype
+    ) -> Tensor:
+        """What the net is taught to say, (n, classes): the label, smoothed, and, the more
+        the further the training, what the running average says to the picture unharmed.
+
+        It keeps the net from learning single photographs by heart (Chen et al. 2021,
+        "Robust Overfitting may be mitigated by properly learned smoothening").
+        """
+        with torch.no_grad():
+            opinion = folded(self.kept, precision)(pictures).softmax(1)
+        told = torch.full_like(opinion, SMOOTHING / opinion.shape[1])
+        told.scatter_(1, labels[:, None], 1 - SMOOTHING + SMOOTHING / opinion.shape[1])
+        return told.lerp(opinion, trust * TRUST)
+
     def run_epoch(self, precision: torch.dtype) -> float:
         """Train on every photograph once; returns the mean loss.
 
@@ -404,20 +428,17 @@ class Training:
         so that a resumed training goes the same way.
         """
         epoch, epochs = len(self.curve), self.settings["epochs"]
-        random = torch.Generator().manual_seed(self.settings["seed"] * 1_000_003 + epoch)
+        random = torch.manual_seed(self.settings["seed"] * 1_000_003 + epoch)
         order = torch.randperm(len(self.photographs), generator=random)
         batches = self.photographs.batches(order, self.settings["batch"])
-        ramp = min(1, 3 * (epoch + 1) / epochs)  # the adversary grows over the first third
-        strength = 1 if epoch < CALM[0] * epochs else CALM[1]
+        ramp = min(1, 4 * (epoch + 1) / epochs)  # the adversary grows over the first quarter
         losses = 0.0
         self.net.train()
         with click.progressbar(
             batches, length=self.batches, label=f"epoch {epoch + 1}/{epochs}"
         ) as bar:
             for photographs, labels in bar:
-                varied = vary(photographs, strength, random).contiguous(
-                    memory_format=torch.channels_last
-                )
+                varied = vary(photographs, random).contiguous(memory_format=torch.channels_last)
                 low, high = RADII
                 drawn = torch.rand(len(labels), 1, 1, 1, generator=random)
                 radius = ramp * (low + (high - low) * drawn).to(labels.device)
@@ -426,7 +447,7 @@ class Training:
                     labels.device.type, precision, enabled=precision != torch.float32
                 ):
                     scores = self.net(shown).flatten(1).float()
-                loss = F.cross_entropy(scores, labels, label_smoothing=SMOOTHING)
+                loss = F.cross_entropy(scores, self.targets(varied, labels, ramp, precision))
                 self.optimizer.zero_grad()
                 loss.backward()
                 self.optimizer.step()

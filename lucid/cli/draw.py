@@ -93,7 +93,8 @@ class WeighedClass(click.ParamType):
     "--octaves",
     type=click.IntRange(min=1),
     help="At how many sizes to climb; the last is --size, none is smaller than the net was "
-    "trained at (or 2/3 of a small picture). Else 4; lucid64 climbs from 64 pixels.",
+    "trained at (or 2/3 of a small picture). Else 4; a net trained at less than 224 pixels "
+    "climbs from there.",
 )
 @click.option(
     "--octave-scale",
@@ -105,7 +106,8 @@ class WeighedClass(click.ParamType):
 @click.option(
     "--iters",
     type=click.IntRange(min=1),
-    help="Passes over the picture at each octave. Else 48 from noise, 24 on a base.",
+    help="Passes over the picture at each octave. Else what suits the net: 48 from noise on most, "
+    "24 on a base.",
 )
 @click.option("--seed", type=SEED, help="Of all that is drawn at random. Else a new one.")
 @click.option(
