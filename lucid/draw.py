@@ -61,8 +61,8 @@ FROM_NOISE = Manner(
 )
 ON_A_BASE = replace(FROM_NOISE, iterations=24, decay=1.1)
 
-# Found by eye on a robust net of 64 pixels: it paints whole things there, then
-# finishes them without losing sight of the whole.
+# From noise, found by eye on a robust net of 64 pixels: it paints whole things
+# there, then finishes them without losing sight of the whole. On a base, a guess.
 SMALL_FROM_NOISE = Manner(
     octaves=None, iterations=32, opening=3, rate=0.02, decay=1.2, turn=0.15, scale=(0.85, 1.1)
 )
