@@ -1,11 +1,11 @@
 """Does another net see what lucid drew?
 
-    python examples/judge.py --net NET --sheet sheet.png > table.md
+    python examples/judge.py --sheet sheet.png > table.md
 
-Draws each class of a net from noise, at default settings, and asks a judge who had no
-part in it: by default ImageNet's SqueezeNet, trained by others, on other photographs,
-at another resolution. Prints a table (Markdown) of what the judge says first, and how
-high it ranks what was meant among its thousand classes.
+Draws each class of lucid64, or of another net, from noise, at default settings, and
+asks a judge who had no part in it: by default ImageNet's SqueezeNet, trained by
+others, on other photographs, at another resolution. Prints a table (Markdown) of what
+the judge says first, and how high it ranks what was meant among its thousand classes.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def lay_out(pictures: list[Image.Image], columns: int) -> Image.Image:
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0])
-@click.option("--net", "net_name", required=True, help="Who draws.")
+@click.option("--net", "net_name", default="lucid64", show_default=True, help="Who draws.")
 @click.option(
     "--judge", "judge_name", default="squeezenet1_1", show_default=True, help="Who looks."
 )

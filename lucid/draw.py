@@ -17,9 +17,9 @@ from lucid.canvas import Canvas, FourierCanvas
 from lucid.errors import UsageError
 from lucid.images import Size
 from lucid.nets import Net, UnknownClassError
-from lucid.objectives import Classes
+from lucid.objectives import BALANCE, Classes
 from lucid.tiles import Tiling
-from lucid.transforms import draw_affine
+from lucid.transforms import compose, draw_affine, draw_shrink
 
 TILE = 224
 """The side of a tile on a net that takes any: what most of ImageNet's are trained at."""
@@ -41,8 +41,8 @@ class Manner:
         rate: of ``Adam``.
         decay: of ``FourierCanvas``.
         turn: of ``draw_affine``.
-        scale: of ``draw_affine``; the lower end goes down to where the net sees
-            a whole tile at the size it was trained at.
+        scale: of ``draw_affine``.
+        balance: of ``Classes``, for a single class.
     """
 
     octaves: int | None
@@ -52,19 +52,34 @@ class Manner:
     decay: float
     turn: float
     scale: tuple[float, float]
+    balance: float
 
 
 # Found by eye on SqueezeNet at 224 to 768 pixels. A photograph is half the way
 # there, and at the pace of noise it drowns.
 FROM_NOISE = Manner(
-    octaves=4, iterations=48, opening=1, rate=0.02, decay=1.2, turn=0.3, scale=(0.7, 1.25)
+    octaves=4,
+    iterations=48,
+    opening=1,
+    rate=0.02,
+    decay=1.2,
+    turn=0.3,
+    scale=(0.7, 1.25),
+    balance=0,
 )
 ON_A_BASE = replace(FROM_NOISE, iterations=24, decay=1.1)
 
-# From noise, found by eye on a robust net of 64 pixels: it paints whole things
-# there, then finishes them without losing sight of the whole. On a base, a guess.
+# Found by eye on lucid64: it paints whole things at its own size, then finishes them
+# without losing sight of the whole. docs/lucid64.md says how.
 SMALL_FROM_NOISE = Manner(
-    octaves=None, iterations=32, opening=3, rate=0.02, decay=1.2, turn=0.15, scale=(0.85, 1.1)
+    octaves=None,
+    iterations=32,
+    opening=3,
+    rate=0.01,
+    decay=1.2,
+    turn=0.15,
+    scale=(0.85, 1.1),
+    balance=2,
 )
 SMALL_ON_A_BASE = replace(SMALL_FROM_NOISE, octaves=4, iterations=24, opening=1, decay=1.1)
 
@@ -160,7 +175,9 @@ def draw(
             nets have it.
         LucidError: the picture does not fit into memory.
     """
-    objective = Classes(class_weights(net, classes))
+    weights = class_weights(net, classes)
+    style = manner(net, on_a_base=base is not None)
+    objective = Classes(weights, style.balance if len(weights) == 1 else BALANCE)
     if isinstance(base, Image.Image):
         base = images.from_pil(base)
     tiling = Tiling(_tile(net, tile_size), order, overlap, padding)
@@ -170,7 +187,6 @@ def draw(
     if order == "none" and not net.any_size and size != net.input_size:
         raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
 
-    style = manner(net, on_a_base=base is not None)
     plan = _plan(net, style, size, tiling.tile, octave_count, octave_scale, iterations)
     ascent = Ascent(
         net, device=device, precision=precision, batch=batch, deterministic=deterministic
@@ -190,13 +206,12 @@ def draw(
             canvas = FourierCanvas.of(start, decay=style.decay)
         rule = Adam(canvas, style.rate)
         cutting = fit(tiling, net, octave)
-        # From nearby to so far away that the net sees all of a tile at its own size.
         seen = octave if order == "none" else cutting.tile
-        farthest = min(min(net.input_size) / max(seen), style.scale[0])
         for _ in range(passes):
-            turn = draw_affine(generator, turn=style.turn, scale=(farthest, style.scale[1]))
+            turn = draw_affine(generator, turn=style.turn, scale=style.scale)
+            glance = compose(draw_shrink(generator, seen, net.input_size), turn)
             for view in cutting.cut(octave, generator).views():
-                ascent.step(canvas, Step(view, objective, turn, equalize=True), rule)
+                ascent.step(canvas, Step(view, objective, glance, equalize=True), rule)
             done += math.prod(octave)
             if watch:
                 watch(Progress(done, total, octave, size, canvas, wrap))

@@ -50,24 +50,25 @@ class Enhance(Objective):
 
 
 BALANCE = 2.0
-"""How much a mix's probabilities count beside its scores. Found by eye: they are
-probabilities among all classes, for those within the mix alone let a third class
-step in."""
+"""How much a mix's log-probabilities count beside its scores. Found by eye: they are
+among all classes, for those within the mix alone let a third class step in."""
 
 
 @dataclass(frozen=True)
 class Classes(Objective):
-    """One class, or a mix of several.
+    """One class, or a mix of several: the weighted sum of their scores.
 
-    One class climbs its score. A mix climbs the weighted sum of its scores and
-    ``BALANCE`` times that of its log-probabilities, whose gradient fades for a
-    class that has become likely and stays for one that has not.
+    To it is added ``balance`` times the weighted sum of their log-probabilities,
+    whose gradient fades for a class that has become likely and stays for one that
+    has not, and which turns a picture away from the classes that it is not.
 
     Attributes:
         weights: a weight for each class number; a negative one shrinks its class.
+        balance: how much the log-probabilities count.
     """
 
     weights: Mapping[int, float]
+    balance: float = 0
 
     @property
     def layers(self) -> frozenset[str]:
@@ -78,6 +79,6 @@ class Classes(Objective):
         numbers = list(self.weights)
         weights = scores.new_tensor([self.weights[number] for number in numbers])
         total = scores[:, numbers] @ weights
-        if len(numbers) > 1:
-            total = total + BALANCE * (scores.log_softmax(1)[:, numbers] @ weights)
+        if self.balance:
+            total = total + self.balance * (scores.log_softmax(1)[:, numbers] @ weights)
         return total

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from lucid.images import Size
+
 Transform = Callable[[Tensor], Tensor]
 
 
@@ -44,14 +46,53 @@ class Affine:
         grid = F.affine_grid(
             matrix.expand(len(images), 2, 3), list(images.shape), align_corners=False
         )
-        if images.is_cuda and torch.are_deterministic_algorithms_enabled():
-            # CUDA adds up this gradient in any order it likes; the CPU does not.
-            return _sample(images.cpu(), grid.cpu()).to(images.device)
-        return _sample(images, grid)
+        place = _repeatable(images)
+        return F.grid_sample(
+            images.to(place),
+            grid.to(place),
+            padding_mode="reflection",
+            align_corners=False,
+        ).to(images.device)
 
 
-def _sample(images: Tensor, grid: Tensor) -> Tensor:
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+@dataclass(frozen=True)
+class Shrink:
+    """Show a batch of images from further away.
+
+    Attributes:
+        size: (height, width) to show them at, in pixels.
+    """
+
+    size: Size
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(n, 3, height, width) to (n, 3, *size)."""
+        shown = F.interpolate(
+            images.to(_repeatable(images)), self.size, mode="bilinear", antialias=True
+        )
+        return shown.to(images.device)
+
+
+def compose(*transforms: Transform | None) -> Transform:
+    """One after the other."""
+    given = [transform for transform in transforms if transform]
+
+    def apply(images: Tensor) -> Tensor:
+        for transform in given:
+            images = transform(images)
+        return images
+
+    return apply
+
+
+def _repeatable(images: Tensor) -> torch.device:
+    """Where gradients of a resampling are the same each time, if they must be.
+
+    CUDA adds them up in any order it likes; the CPU does not.
+    """
+    if images.is_cuda and torch.are_deterministic_algorithms_enabled():
+        return torch.device("cpu")
+    return images.device
 
 
 def draw_affine(
@@ -68,3 +109,23 @@ def draw_affine(
         scale=scale[0] + (scale[1] - scale[0]) * size,
         shift=(shift * (2 * down - 1), shift * (2 * across - 1)),
     )
+
+
+def draw_shrink(generator: Generator, seen: Size, least: Size) -> Shrink | None:
+    """Draw how far away to look from: from as far as makes ``seen`` no larger than
+    ``least`` to not at all. None where it is no larger anyway.
+
+    A net knows whole things by how they look at the size it was trained at, and
+    their parts by how they look from nearby.
+
+    Args:
+        generator: of the draw.
+        seen: (height, width) of the images, in pixels.
+        least: (height, width) that the net was trained at.
+    """
+    farthest = min(1.0, max(small / side for small, side in zip(least, seen, strict=True)))
+    if farthest == 1:
+        return None
+    share = farthest + (1 - farthest) * float(torch.rand((), generator=generator))
+    height, width = seen
+    return Shrink((round(height * share), round(width * share)))

@@ -8,7 +8,7 @@ from lucid.ascent import Adam, Ascent, DarknetRule, Step
 from lucid.canvas import FourierCanvas, PixelCanvas
 from lucid.errors import UsageError
 from lucid.nets import SCORES, Net
-from lucid.objectives import Classes, Enhance, Objective
+from lucid.objectives import BALANCE, Classes, Enhance, Objective
 from lucid.tiles import Tiling
 
 
@@ -51,7 +51,8 @@ def test_a_mix_helps_the_class_that_lags(classifier: Net) -> None:
     scores = torch.zeros(1, 5)
     scores[0, 0] = 8.0
     scores.requires_grad_()
-    (pull,) = torch.autograd.grad(Classes({0: 0.5, 1: 0.5}).measure({SCORES: scores}).sum(), scores)
+    mix = Classes({0: 0.5, 1: 0.5}, balance=BALANCE)
+    (pull,) = torch.autograd.grad(mix.measure({SCORES: scores}).sum(), scores)
     assert pull[0, 1] > 1
     assert pull[0, 0] < 0.6
 

@@ -19,7 +19,8 @@ def test_a_wheel_holds_the_cfgs_and_finds_them(tmp_path: Path) -> None:
     assert (site / "lucid" / "py.typed").exists()
     code = (
         "import lucid; from lucid import nets; "
-        "print(lucid.__file__, nets.bundled()['vgg-conv'], len(nets.outline('vgg-conv').layers))"
+        "print(lucid.__file__, nets.bundled()['vgg-conv'], len(nets.outline('vgg-conv').layers), "
+        "nets.load('lucid64').classes[0])"
     )
     # -P keeps the checkout off the path; PYTHONPATH goes before what is installed.
     answer = subprocess.run(
@@ -34,4 +35,5 @@ def test_a_wheel_holds_the_cfgs_and_finds_them(tmp_path: Path) -> None:
         str(site / "lucid" / "__init__.py"),
         str(site / "lucid" / "cfg" / "vgg-conv.cfg"),
         "18",
+        "goldfish",
     ]

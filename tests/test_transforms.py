@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lucid.transforms import Affine, draw_affine
+from lucid.transforms import Affine, Shrink, compose, draw_affine, draw_shrink
 
 
 def test_an_affine_transform_that_does_nothing() -> None:
@@ -32,3 +32,36 @@ def test_drawn_transforms_stay_within_their_bounds() -> None:
     assert all(abs(a.angle) <= 0.3 and 0.7 <= a.scale <= 1.25 for a in drawn)
     assert all(max(map(abs, a.shift)) <= 0.1 for a in drawn)
     assert max(a.scale for a in drawn) > 1.2
+
+
+def test_what_is_shrunk_keeps_its_mean_and_its_place() -> None:
+    images = torch.zeros(2, 3, 64, 96)
+    images[:, :, :32, :48] = 1
+    shrunk = Shrink((16, 24))(images)
+    assert shrunk.shape == (2, 3, 16, 24)
+    torch.testing.assert_close(shrunk.mean((2, 3)), images.mean((2, 3)))
+    assert shrunk[:, :, :6, :10].min() > 0.99
+
+
+def test_a_net_is_shown_from_its_own_size_up_to_all_there_is() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = [draw_shrink(generator, (224, 448), (64, 64)) for _ in range(200)]
+    heights, widths = zip(*(shrink.size for shrink in drawn if shrink), strict=True)
+    assert len(heights) == 200
+    assert 64 <= min(heights) < 70
+    assert 218 < max(heights) <= 224
+    assert all(abs(width - 2 * height) <= 1 for height, width in zip(heights, widths, strict=True))
+
+
+def test_what_is_no_larger_than_the_nets_own_size_is_shown_as_it_is() -> None:
+    generator = torch.Generator()
+    before = generator.get_state()
+    assert draw_shrink(generator, (40, 300), (64, 64)) is None
+    assert torch.equal(generator.get_state(), before), "nothing is drawn"
+
+
+def test_composed_transforms_run_one_after_the_other() -> None:
+    images = torch.rand(1, 3, 16, 16)
+    both = compose(Shrink((8, 8)), None, Affine(torch.pi / 2, 1, (0, 0)))(images)
+    expected = Affine(torch.pi / 2, 1, (0, 0))(Shrink((8, 8))(images))
+    torch.testing.assert_close(both, expected)

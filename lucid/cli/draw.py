@@ -19,7 +19,7 @@ from lucid.cli.common import (
     tell_machine,
 )
 
-DEFAULT_NET = "squeezenet1_1"
+DEFAULT_NET = "lucid64"
 
 
 class WeighedClass(click.ParamType):
