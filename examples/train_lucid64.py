@@ -43,8 +43,8 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from lucid import images
-from lucid.ascent import find_device, find_precision
 from lucid.errors import LucidError
+from lucid.machine import find_device, find_precision
 from lucid.nets import weights
 from lucid.nets.net import read_names
 

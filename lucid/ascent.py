@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lucid.canvas import Canvas
-from lucid.errors import LucidError, UsageError
-from lucid.nets import Net, is_out_of_memory
+from lucid.errors import UsageError
+from lucid.machine import enough_memory, find_device, find_precision
+from lucid.nets import Net
 from lucid.objectives import Objective
 from lucid.transforms import Transform
+from lucid.windows import Window, Windows
 
 
 class View(Protocol):
@@ -41,12 +45,14 @@ class Step:
         transform: what the net's view must survive, if anything.
         equalize: whether every image of the batch climbs with equal strength;
             otherwise the gradients are left as they are.
+        windows: how to cut what the net is shown where that fits into no memory.
     """
 
     view: View
     objective: Objective
     transform: Transform | None = None
     equalize: bool = False
+    windows: Windows | None = None
 
 
 class Rule(Protocol):
@@ -95,7 +101,11 @@ class Ascent:
         self.net.to(memory_format=torch.channels_last)
 
     def gradient(
-        self, images: Tensor, objective: Objective, transform: Transform | None = None
+        self,
+        images: Tensor,
+        objective: Objective,
+        transform: Transform | None = None,
+        windows: Windows | None = None,
     ) -> Tensor:
         """How each image would have to change for its objective to grow.
 
@@ -103,21 +113,53 @@ class Ascent:
             images: (n, 3, height, width), RGB, 0..1, on the ascent's device.
             objective: what to climb.
             transform: what to do to the images before the net sees them.
+            windows: how to cut the images; not together with a transform.
 
         Returns:
             The gradient, of the images' shape, in fp32.
         """
+        if windows:
+            return self._in_windows(images, objective, windows)
         parts = torch.split(images, self.batch)
         return torch.cat([self._part(part, objective, transform) for part in parts])
 
     def _part(self, images: Tensor, objective: Objective, transform: Transform | None) -> Tensor:
         images = images.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
-        with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
-            shown = transform(images) if transform else images
-            seen = self.net.activations(shown, objective.layers)
-        total = objective.measure({name: value.float() for name, value in seen.items()}).sum()
+        total = objective.measure(self.see(images, objective.layers, transform)).sum()
         (gradient,) = torch.autograd.grad(total, images)
         return gradient
+
+    def see(
+        self, images: Tensor, layers: Collection[str], transform: Transform | None = None
+    ) -> dict[str, Tensor]:
+        """What the named layers put out, (n, …) each, at the ascent's precision, in fp32.
+
+        Args:
+            images: (n, 3, height, width), RGB, 0..1, on the ascent's device.
+            layers: as the net names them.
+            transform: what to do to the images first.
+        """
+        with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
+            shown = transform(images) if transform else images
+            seen = self.net.activations(shown, layers)
+        return {name: value.float() for name, value in seen.items()}
+
+    def _in_windows(self, images: Tensor, objective: Objective, windows: Windows) -> Tensor:
+        cuts = list(windows.cut((images.shape[2], images.shape[3])))
+
+        def answered(window: Window, pixels: Tensor) -> dict[str, Tensor]:
+            seen = self.see(pixels, objective.layers)
+            return {name: window.core(value, windows.reach.stride) for name, value in seen.items()}
+
+        with torch.no_grad():
+            objective = objective.settled(answered(cut, cut.pixels(images)) for cut in cuts)
+        total = torch.zeros_like(images)
+        for cut in cuts:
+            pixels = cut.pixels(images).detach().contiguous(memory_format=torch.channels_last)
+            pixels.requires_grad_()
+            measured = objective.measure(answered(cut, pixels)).sum()
+            cut.pixels(total).add_(torch.autograd.grad(measured, pixels)[0])
+        return total
 
     def step(self, canvas: Canvas, step: Step, rule: Rule) -> None:
         """Look at the canvas, find the way up, move it.
@@ -125,19 +167,13 @@ class Ascent:
         Raises:
             LucidError: it does not fit into the device's memory.
         """
-        try:
+        with enough_memory(self.device):
             image = canvas.image()
             shown = step.view.gather(image.detach())
-            gradient = self.gradient(shown, step.objective, step.transform)
+            gradient = self.gradient(shown, step.objective, step.transform, step.windows)
             if step.equalize:
                 gradient = gradient / deviation(gradient)
             rule(canvas, image, step.view.scatter(gradient))
-        except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise LucidError(
-                    f"not enough memory on {self.device}: try a smaller picture, tile or batch"
-                ) from error
-            raise
 
 
 def deviation(values: Tensor) -> Tensor:
@@ -209,55 +245,35 @@ class DarknetRule:
         return torch.where(small, gradient / spread, gradient) + pull
 
 
-def find_device(name: str) -> torch.device:
-    """The device that a name stands for; ``auto`` is CUDA, else MPS, else the CPU.
+class MomentumRule:
+    """The step of Darknet's reconstruction, on pixels.
 
-    Raises:
-        UsageError: there is no such device here.
+    The gradient, normalised to mean 0 and deviation 1, is added to a velocity,
+    and so is a pull of every pixel towards its neighbours; the picture moves by
+    ``rate`` velocities (``reconstruct_picture`` in Darknet's nightmare.c).
     """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"device {name!r} is not auto, cpu, cuda, cuda:N or mps") from None
-    count = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-    }.get(device.type)
-    if count is None or (device.index or 0) >= count:
-        raise UsageError(f"there is no device {name} here: try --device auto or --device cpu")
-    return device
 
+    def __init__(self, rate: float, momentum: float, pull: float, reach: int) -> None:
+        """
+        Args:
+            rate: in units of the picture's 0..1.
+            momentum: how much of the velocity stays from step to step.
+            pull: towards each neighbour (Darknet's ``-lambda``).
+            reach: how far neighbours lie, in pixels (``-smooth``): all pixels of a
+                square of 2 x reach + 1.
+        """
+        self.rate, self.momentum, self.pull, self.reach = rate, momentum, pull, reach
+        self.velocity: Tensor | None = None
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def find_precision(name: str, device: torch.device) -> torch.dtype:
-    """The number format that a name stands for on a device.
-
-    Raises:
-        UsageError: there is no such precision, or not on this device.
-    """
-    if name == "auto":
-        return torch.bfloat16 if _multiplies_bf16(device) else torch.float32
-    if name not in PRECISIONS:
-        raise UsageError(f"precision {name!r} is not auto, {', '.join(PRECISIONS)}")
-    if name == "fp16" and device.type == "cpu":
-        raise UsageError("fp16 needs a GPU: on the CPU use bf16 or fp32")
-    return PRECISIONS[name]
-
-
-def precision_name(dtype: torch.dtype) -> str:
-    return next(name for name, known in PRECISIONS.items() if known == dtype)
-
-
-def _multiplies_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    # torch has no public word for AMX, the CPU unit that makes bf16 pay off.
-    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return device.type == "cpu" and bool(has_amx())
+    def __call__(self, canvas: Canvas, image: Tensor, gradient: Tensor) -> None:
+        with torch.no_grad():
+            if self.velocity is None:
+                self.velocity = torch.zeros_like(image)
+            self.velocity += (gradient - gradient.mean()) / deviation(gradient[None])[0]
+            side = 2 * self.reach + 1
+            mean = F.avg_pool2d(image, side, 1, self.reach, count_include_pad=False)
+            # At the picture's edges fewer neighbours pull.
+            count = F.avg_pool2d(torch.ones_like(image), side, 1, self.reach) * side**2
+            self.velocity += self.pull * count * (mean - image)
+            canvas.parameter.add_(self.rate * self.velocity).clamp_(0, 1)
+            self.velocity *= self.momentum

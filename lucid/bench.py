@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from lucid.ascent import Adam, Ascent, Step, precision_name
+from lucid.ascent import Adam, Ascent, Step
 from lucid.canvas import FourierCanvas
 from lucid.draw import FROM_NOISE
 from lucid.images import Size
+from lucid.machine import precision_name
 from lucid.nets import Net
 from lucid.objectives import Classes
 from lucid.tiles import Tiling

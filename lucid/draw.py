@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +15,7 @@ from lucid.ascent import Adam, Ascent, Step
 from lucid.canvas import Canvas, FourierCanvas
 from lucid.errors import UsageError
 from lucid.images import Size
+from lucid.machine import memory
 from lucid.nets import Net, UnknownClassError
 from lucid.objectives import BALANCE, Classes
 from lucid.tiles import Tiling
@@ -298,17 +298,9 @@ def _check_size(size: Size, tile: Size) -> None:
         raise UsageError(f"size {width}x{height} has no pixels")
     # A picture smaller than a tile is filled up to one.
     needed = BYTES_PER_PIXEL * max(height, tile[0]) * max(width, tile[1])
-    memory = _memory()
-    if needed > memory:
+    here = memory(torch.device("cpu"))
+    if needed > here:
         raise UsageError(
             f"size {width}x{height} in tiles of {tile[0]} needs about {needed / 2**30:,.0f} GiB of "
-            f"memory, and this machine has {memory / 2**30:,.0f}"
+            f"memory, and this machine has {here / 2**30:,.0f}"
         )
-
-
-def _memory() -> float:
-    """This machine's, in bytes, where it can be asked."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return math.inf

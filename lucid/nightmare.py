@@ -2,82 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from PIL import Image
-from torch import Generator, Tensor
+from torch import Tensor
 
 from lucid import images, warps
-from lucid.ascent import Ascent, DarknetRule, Step
+from lucid.ascent import Ascent, DarknetRule, MomentumRule, Step
 from lucid.canvas import Canvas, PixelCanvas
 from lucid.errors import LucidError, UsageError
 from lucid.images import Size
+from lucid.machine import enough_memory
 from lucid.nets import Net
-from lucid.objectives import Enhance
-
-OCTAVE = 0.75
-"""Each of Darknet's octaves is this much of the one before."""
-
-JITTER = 8
-"""Shifts are drawn from -8 to 7 pixels."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What one step looks at, as Darknet draws it.
-
-    Attributes:
-        layer: the name of the layer to enhance.
-        dx: how far the picture is shifted to the left, in pixels.
-        dy: how far it is shifted upwards.
-        flip: whether it is mirrored.
-        scale: the side of what the net sees, as a fraction of the picture's.
-    """
-
-    layer: str
-    dx: int
-    dy: int
-    flip: bool
-    scale: float
-
-
-def layers_around(net: Net, layer: str, layer_range: int) -> list[str]:
-    """As many layers as ``layer_range`` says, ``layer`` in their middle.
-
-    Raises:
-        UsageError: there is no such layer, or the range reaches past the net's.
-    """
-    first = net.layers.index(net.find_layer(layer)) - layer_range // 2
-    last = first + layer_range - 1
-    if first < 0 or last >= len(net.layers):
-        raise UsageError(
-            f"layer {layer} with a range of {layer_range} reaches from layer number {first} to "
-            f"{last}: {net.name}'s are 0 to {len(net.layers) - 1}"
-        )
-    return net.layers[first : last + 1]
-
-
-def schedule(
-    layers: Sequence[str], *, iterations: int, octaves: int, generator: Generator
-) -> list[Draw]:
-    """Draw the steps of one round, each in the order in which Darknet draws."""
-
-    def below(end: int) -> int:
-        return int(torch.randint(end, (), generator=generator))
-
-    return [
-        Draw(
-            layer=layers[below(len(layers))],
-            scale=OCTAVE ** below(octaves),
-            dx=below(2 * JITTER) - JITTER,
-            dy=below(2 * JITTER) - JITTER,
-            flip=bool(below(2)),
-        )
-        for _ in range(iterations)
-    ]
+from lucid.objectives import Enhance, Rebuild
+from lucid.schedule import OCTAVE, Draw, layers_around, schedule
+from lucid.windows import Fitting
 
 
 @dataclass(frozen=True)
@@ -91,9 +34,14 @@ class Glimpse:
     draw: Draw
     size: Size
 
-    def gather(self, image: Tensor) -> Tensor:
+    @property
+    def shown(self) -> Size:
+        """Height and width of what the net is shown."""
         height, width = (max(1, int(length * self.draw.scale)) for length in self.size)
-        seen = warps.resize(warps.shift(image, self.draw.dy, self.draw.dx), height, width)
+        return height, width
+
+    def gather(self, image: Tensor) -> Tensor:
+        seen = warps.resize(warps.shift(image, self.draw.dy, self.draw.dx), *self.shown)
         return (seen.flip(2) if self.draw.flip else seen)[None]
 
     def scatter(self, values: Tensor) -> Tensor:
@@ -129,6 +77,8 @@ def nightmare(
     rotate: float = 0.0,
     normalize: bool = True,
     grey: str | float = "auto",
+    steps: Sequence[Draw] | None = None,
+    tile_size: int | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
@@ -156,6 +106,12 @@ def nightmare(
         rotate: after each round, a turn, in radians.
         normalize: whether steps are normalised.
         grey: ``auto``, ``darknet`` or a number; see ``DarknetRule``.
+        steps: to take instead of drawing some; they take the place of
+            ``iterations``, ``layer_range``, ``octaves`` and ``seed``, and are
+            shared out evenly among the rounds.
+        tile_size: the largest side, in pixels, that the net is shown at once. A
+            larger picture is cut into windows, which give the same result.
+            Without it, what fits into half of the memory.
         seed: of all that is drawn; Darknet's own is always 0.
         device: see ``Ascent``.
         precision: see ``Ascent``.
@@ -167,6 +123,7 @@ def nightmare(
 
     Raises:
         UsageError: a setting makes no sense; raised before the first step.
+        LucidError: the net cannot see the picture so, or not in this memory.
     """
     _check(rounds=rounds, iterations=iterations, range=layer_range, octaves=octaves)
     for name, number in {"rate": rate, "thresh": threshold, "rotate": rotate}.items():
@@ -174,43 +131,157 @@ def nightmare(
             raise UsageError(f"{name} {number} must be a finite number")
     if not 0 < zoom <= 4:
         raise UsageError(f"zoom {zoom} must be above 0 and at most 4: 0.9 goes in, 1.1 goes out")
-    layers = layers_around(net, layer, layer_range)
     ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
-    rule = DarknetRule(rate, normalize=normalize, grey=grey)
-    generator = torch.Generator().manual_seed(seed)
     picture = image if isinstance(image, Tensor) else images.from_pil(image)
     picture = picture.to(ascent.device)
     size = (picture.shape[1], picture.shape[2])
-
-    # Found out now, not rounds later: the smallest octave may show the net too little.
-    smallest = Glimpse(Draw(layer, 0, 0, False, OCTAVE ** (octaves - 1)), size)
-    try:
-        with torch.no_grad():
-            net.activations(smallest.gather(picture), layers)
-    except LucidError as error:
-        raise LucidError(
-            f"{error}. Use fewer octaves than {octaves}, or a larger picture"
-        ) from error
+    draws: Iterator[Draw]
+    if steps is None:
+        layers = layers_around(net, layer, layer_range)
+        scales = [OCTAVE**octave for octave in range(octaves)]
+        looks = [Draw(name, 0, 0, False, scale) for name in layers for scale in scales]
+        total, draws = rounds * iterations, schedule(layers, octaves, seed)
+    else:
+        if not steps or len(steps) % rounds:
+            raise UsageError(f"{len(steps)} steps cannot be shared out among {rounds} rounds")
+        looks = [replace(step, layer=net.find_layer(step.layer)) for step in steps]
+        total, draws = len(steps), iter(looks)
+    fitting = Fitting(
+        lambda pictures, name: ascent.see(pictures, [name])[name], ascent.device, tile_size
+    )
+    _try(ascent, fitting, picture, looks)
+    rule = DarknetRule(rate, normalize=normalize, grey=grey)
 
     def paint(picture: Tensor) -> Iterator[Image.Image]:
-        done = 0
-        for _ in range(rounds):
-            canvas = PixelCanvas(picture)
-            for draw in schedule(
-                layers, iterations=iterations, octaves=octaves, generator=generator
-            ):
-                step = Step(Glimpse(draw, size), Enhance(draw.layer, threshold))
-                ascent.step(canvas, step, rule)
-                done += 1
-                if watch:
-                    watch(Progress(done, rounds * iterations, canvas))
-            picture = canvas.image().detach()
-            yield images.to_pil(picture)
-            if rotate:
-                picture = warps.rotate(picture, rotate)
-            picture = warps.zoom(picture, zoom)
+        canvas = PixelCanvas(picture)
+        for done, draw in enumerate(itertools.islice(draws, total), start=1):
+            glimpse = Glimpse(draw, size)
+            step = Step(
+                glimpse,
+                Enhance(draw.layer, threshold),
+                windows=fitting.windows(draw.layer, glimpse.shown),
+            )
+            ascent.step(canvas, step, rule)
+            if watch:
+                watch(Progress(done, total, canvas))
+            if done % (total // rounds) == 0:
+                picture = canvas.image().detach()
+                yield images.to_pil(picture)
+                if rotate:
+                    picture = warps.rotate(picture, rotate)
+                canvas = PixelCanvas(warps.zoom(picture, zoom))
 
     return paint(picture)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The view of a reconstruction: the picture, as it is."""
+
+    def gather(self, image: Tensor) -> Tensor:
+        return image[None]
+
+    def scatter(self, values: Tensor) -> Tensor:
+        return values[0]
+
+
+def reconstruct(
+    net: Net,
+    image: Image.Image | Tensor,
+    layer: str,
+    *,
+    rounds: int = 1,
+    iterations: int = 10,
+    rate: float = 0.05,
+    momentum: float = 0.9,
+    pull: float = 0.01,
+    reach: int = 1,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    deterministic: bool = False,
+    watch: Callable[[Progress], None] | None = None,
+) -> Iterator[Image.Image]:
+    """Rebuild a picture from nothing but what a layer saw in it.
+
+    What ``darknet nightmare -reconstruct`` does, after Mahendran and Vedaldi,
+    "Understanding Deep Image Representations by Inverting Them" (2014).
+
+    Args:
+        net: any net.
+        image: a Pillow image, or (3, height, width), RGB, 0..1.
+        layer: the name of the layer whose features are all that is known.
+        rounds: how many pictures to make, each from the one before.
+        iterations: steps in a round.
+        rate: see ``MomentumRule``.
+        momentum: see ``MomentumRule``.
+        pull: see ``MomentumRule``; Darknet's ``-lambda``.
+        reach: see ``MomentumRule``; Darknet's ``-smooth``.
+        seed: of the noise that it starts from.
+        device: see ``Ascent``.
+        precision: see ``Ascent``.
+        deterministic: see ``Ascent``.
+        watch: called after each step.
+
+    Yields:
+        The picture after each round.
+
+    Raises:
+        UsageError: a setting makes no sense; raised before the first step.
+        LucidError: the net cannot see the picture, or not in this memory.
+    """
+    _check(rounds=rounds, iterations=iterations)
+    if reach < 0:
+        raise UsageError(f"smooth {reach} must be 0 or more")
+    settings = {"rate": rate, "momentum": momentum, "lambda": pull}
+    for name, number in settings.items():
+        if not math.isfinite(number):
+            raise UsageError(f"{name} {number} must be a finite number")
+    layer = net.find_layer(layer)
+    ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
+    rule = MomentumRule(rate, momentum, pull, reach)
+    picture = image if isinstance(image, Tensor) else images.from_pil(image)
+    with enough_memory(ascent.device), torch.no_grad():
+        features = ascent.see(picture[None].to(ascent.device), [layer])[layer][0]
+    noise = torch.rand(picture.shape, generator=torch.Generator().manual_seed(seed))
+    canvas = PixelCanvas(noise.to(ascent.device))
+    step = Step(Whole(), Rebuild(layer, features))
+
+    def paint() -> Iterator[Image.Image]:
+        for done in range(1, rounds * iterations + 1):
+            ascent.step(canvas, step, rule)
+            if watch:
+                watch(Progress(done, rounds * iterations, canvas))
+            if done % iterations == 0:
+                yield images.to_pil(canvas.image())
+
+    return paint()
+
+
+def _try(ascent: Ascent, fitting: Fitting, picture: Tensor, looks: Sequence[Draw]) -> None:
+    """Find out now, not rounds later, what cannot be looked at.
+
+    Raises:
+        LucidError: a layer at its smallest scale is shown too little; or a scale is
+            too large for the memory, and its layer cannot be cut.
+    """
+    size = (picture.shape[1], picture.shape[2])
+    smallest: dict[str, Draw] = {}
+    with enough_memory(ascent.device), torch.no_grad():
+        for look in looks:
+            fitting.windows(look.layer, Glimpse(look, size).shown)
+            if look.layer not in smallest or look.scale < smallest[look.layer].scale:
+                smallest[look.layer] = look
+        for name, look in smallest.items():
+            glimpse = Glimpse(look, size)
+            if fitting.windows(name, glimpse.shown):
+                continue
+            try:
+                ascent.see(glimpse.gather(picture), [name])
+            except LucidError as error:
+                raise LucidError(
+                    f"{error}. Use fewer octaves or larger scales, or a larger picture"
+                ) from error
 
 
 def _check(**counts: int) -> None:

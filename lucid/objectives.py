@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,6 +21,14 @@ class Objective(ABC):
     def layers(self) -> frozenset[str]:
         """The layers of the net it reads; ``SCORES`` is the class scores."""
 
+    def settled(self, parts: Iterable[Mapping[str, Tensor]]) -> Objective:
+        """The objective for a picture that is measured part by part.
+
+        Args:
+            parts: what is seen in each, (1, …) of each of ``layers``, without overlap.
+        """
+        return self
+
     @abstractmethod
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
         """The numbers, (n,), from the activations of ``layers``, (n, …) each."""
@@ -33,20 +42,67 @@ class Enhance(Objective):
     ``mean + threshold * deviation`` of their layer, so that each of them is
     its own gradient and all others have none (``calculate_loss`` in Darknet's
     nightmare.c).
+
+    Attributes:
+        layer: the layer's name.
+        threshold: in deviations above the mean.
+        bound: that threshold as a number, where it is known already.
     """
 
     layer: str
     threshold: float = 1.0
+    bound: float | None = None
+
+    @property
+    def layers(self) -> frozenset[str]:
+        return frozenset([self.layer])
+
+    def settled(self, parts: Iterable[Mapping[str, Tensor]]) -> Enhance:
+        count, total, squares = 0, 0.0, 0.0
+        for seen in parts:
+            deviation, mean = (
+                float(value) for value in torch.std_mean(seen[self.layer], correction=0)
+            )
+            part = seen[self.layer].numel()
+            count += part
+            total += part * mean
+            squares += part * (deviation**2 + mean**2)
+        mean = total / count
+        deviation = math.sqrt(max(0.0, squares / count - mean**2))
+        return replace(self, bound=mean + self.threshold * deviation)
+
+    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
+        features = seen[self.layer].flatten(1)
+        bound: Tensor | float
+        if self.bound is None:
+            deviation, mean = torch.std_mean(features.detach(), 1, correction=0, keepdim=True)
+            bound = mean + self.threshold * deviation
+        else:
+            bound = self.bound
+        return (features * (features > bound)).square().sum(1) / 2
+
+
+@dataclass(frozen=True)
+class Rebuild(Objective):
+    """What a layer saw in another picture: Darknet's ``-reconstruct``.
+
+    Minus half the squared distance to its features (Mahendran and Vedaldi,
+    "Understanding Deep Image Representations by Inverting Them", 2014).
+
+    Attributes:
+        layer: the layer's name.
+        features: what it saw, (channels, height, width).
+    """
+
+    layer: str
+    features: Tensor
 
     @property
     def layers(self) -> frozenset[str]:
         return frozenset([self.layer])
 
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        features = seen[self.layer].flatten(1)
-        deviation, mean = torch.std_mean(features.detach(), 1, correction=0, keepdim=True)
-        strong = features > mean + self.threshold * deviation
-        return (features * strong).square().sum(1) / 2
+        return -(seen[self.layer] - self.features).square().flatten(1).sum(1) / 2
 
 
 BALANCE = 2.0

@@ -14,6 +14,10 @@ from lucid import nets
 from lucid.nets import Net, cfg
 from lucid.nets.darknet_layers import build
 
+RECORDED = Path(__file__).parent / "recorded"
+"""What the original Darknet put out: small random nets layer by layer, and its nightmares
+step by step."""
+
 HEADER = np.array([0, 2, 0, 0, 0], "<i4").tobytes()
 """Version 0.2, with a 64-bit count of the images seen."""
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lucid.ascent import Adam, Ascent, DarknetRule, Step
+from lucid.ascent import Adam, Ascent, DarknetRule, MomentumRule, Step
 from lucid.canvas import FourierCanvas, PixelCanvas
 from lucid.errors import UsageError
 from lucid.nets import SCORES, Net
@@ -176,3 +176,32 @@ def test_cuda_climbs_the_same_way(classifier: Net, precision: str) -> None:
     on_cuda = ascent.gradient(images.cuda(), Classes({1: 1.0})).cpu()
     pair = torch.stack([on_cpu.flatten(), on_cuda.flatten()])
     assert torch.corrcoef(pair)[0, 1] > 0.98
+
+
+def test_momentum_carries_on_and_neighbours_pull() -> None:
+    """Two steps of Darknet's reconstruction, by hand: one bright pixel in a corner."""
+    picture = torch.full((3, 2, 3), 0.25)
+    picture[:, 0, 0] = 0.75
+    canvas = PixelCanvas(picture)
+    rule = MomentumRule(rate=0.1, momentum=0.5, pull=0.2, reach=1)
+    none = torch.zeros_like(picture)
+    rule(canvas, canvas.image(), none)
+    # The corner has three neighbours, each 0.5 darker; they have one bright neighbour each.
+    velocity = torch.zeros(2, 3)
+    velocity[0, 0] = 0.2 * 3 * -0.5
+    velocity[0, 1] = velocity[1, 0] = velocity[1, 1] = 0.2 * 0.5
+    first = picture[0] + 0.1 * velocity
+    torch.testing.assert_close(canvas.image()[0], first)
+    rule(canvas, canvas.image(), none)
+    pull = -3 * first[0, 0] + first[0, 1] + first[1, 0] + first[1, 1]
+    corner = first[0, 0] + 0.1 * (0.5 * velocity[0, 0] + 0.2 * pull)
+    torch.testing.assert_close(canvas.image()[0, 0, 0], corner)
+
+
+def test_momentum_normalises_the_gradient() -> None:
+    canvas = PixelCanvas(torch.full((3, 4, 4), 0.5))
+    gradient = torch.randn(3, 4, 4) * 1000 + 50
+    MomentumRule(rate=0.01, momentum=0, pull=0, reach=1)(canvas, canvas.image(), gradient)
+    moved = (canvas.image().detach() - 0.5) / 0.01
+    assert abs(float(moved.mean())) < 1e-4
+    assert float(moved.std(correction=0)) == pytest.approx(1, rel=1e-3)

@@ -16,7 +16,9 @@ from click.testing import CliRunner, Result
 from conftest import CLASS_NAMES, CLASSIFIER, write_net
 from PIL import Image
 
+from lucid import images, nets
 from lucid.cli import main
+from lucid.nightmare import reconstruct
 
 Run = Callable[..., Result]
 LUCID = [sys.executable, "-c", "from lucid.cli import main; main()"]
@@ -78,6 +80,70 @@ def test_a_net_by_name_and_a_prefix(desk: Path, run: Run) -> None:
     result = run(*words.split())
     assert (result.exit_code, result.output) == (0, "")
     assert (desk / "out/deep/photo_tiny_2_000000.png").exists()
+
+
+def test_steps_are_saved_and_replayed(desk: Path, run: Run) -> None:
+    words = ["nightmare", "tiny.cfg", "photo.v2.png", "2", "-range", "3", "-iters", "3"]
+    saved = run(*words, "-rounds", "2", "--save-steps", "steps.json", "-prefix", "a")
+    assert saved.exit_code == 0, saved.output
+    steps = json.loads((desk / "steps.json").read_text())["steps"]
+    assert len(steps) == 6
+    assert set(steps[0]) == {"layer", "dx", "dy", "flip", "scale"}
+    options = "-rounds 2 --steps steps.json --grey auto -prefix b"
+    replay = run(*words[:4], *options.split())
+    assert replay.exit_code == 0, replay.output
+    drawn = run(*words, "-rounds", "2", "-prefix", "c")
+    assert drawn.exit_code == 0, drawn.output
+    for name in ("photo_tiny_2_000000.png", "photo_tiny_2_000001.png"):
+        assert len({(desk / folder / name).read_bytes() for folder in "abc"}) == 1
+
+
+def test_a_turn_in_degrees_is_the_turn_in_radians(desk: Path, run: Run) -> None:
+    words = ["nightmare", "tiny.cfg", "photo.v2.png", "2", "-rounds", "2", "-iters", "1"]
+    assert run(*words, "-rotate", "0.5235987755982988", "-prefix", "a").exit_code == 0
+    assert run(*words, "--rotate-degrees", "30", "-prefix", "b").exit_code == 0
+    last = "photo_tiny_2_000001.png"
+    assert (desk / "a" / last).read_bytes() == (desk / "b" / last).read_bytes()
+
+
+@pytest.mark.parametrize("dash", ["-", "--"])
+def test_reconstruct_as_darknet_has_it(desk: Path, run: Run, dash: str) -> None:
+    words = "nightmare tiny.cfg tiny.weights photo.v2.png 0 -reconstruct -rounds 2 -iters 3"
+    words += " -rate .01 -momentum .8 -lambda .02 -smooth 2"
+    result = run(*words.replace(" -", f" {dash}").split())
+    assert result.exit_code == 0, result.output
+    expected = list(
+        reconstruct(
+            nets.load("tiny.cfg"),
+            images.read("photo.v2.png"),
+            "0",
+            rounds=2,
+            iterations=3,
+            rate=0.01,
+            momentum=0.8,
+            pull=0.02,
+            reach=2,
+        )
+    )
+    for number, picture in enumerate(expected):
+        assert Image.open(f"photo_tiny_0_{number:06d}.png").tobytes() == picture.tobytes()
+
+
+def test_a_replay_pulls_towards_grey_as_darknet_does(desk: Path, run: Run) -> None:
+    step = {"layer": 2, "dx": 0, "dy": 0, "flip": 0, "scale": 1}
+    (desk / "steps.json").write_text(json.dumps([step] * 5))
+    words = ["nightmare", "tiny.cfg", "photo.v2.png", "2", "--steps", "steps.json"]
+    for folder, more in (("a", []), ("b", ["--grey", "darknet"]), ("c", ["--grey", "2"])):
+        assert run(*words, *more, "-prefix", folder).exit_code == 0
+    a, b, c = ((desk / folder / "photo_tiny_2_000000.png").read_bytes() for folder in "abc")
+    assert a == b != c
+
+
+def test_convert(desk: Path, run: Run) -> None:
+    result = run("convert", "tiny.cfg", "state.pth")
+    assert result.exit_code == 0, result.output
+    assert result.output == "wrote state.pth\n"
+    assert (desk / "state.pth").stat().st_size > 1000
 
 
 def test_draw_numbers_what_it_draws(desk: Path, run: Run) -> None:
@@ -230,6 +296,19 @@ BAD = [
     (f"draw --net tiny.cfg --class 1 -o {'x' * 300}.png", 1, "File name too long"),
     ("draw --net tiny.cfg --class 1 --tile-size 400000", 2, "in tiles of 400000 needs about"),
     ("draw --net tiny.cfg --class 1 --size 70000x9 -o x.jpg", 2, "JPEG holds at most 65500"),
+    ("nightmare tiny.cfg photo.v2.png 2 --steps fault.cfg", 1, "fault.cfg: is not JSON"),
+    ("nightmare tiny.cfg photo.v2.png 2 --steps far.json", 2, "step 0: tiny has no layer 77"),
+    ("nightmare tiny.cfg photo.v2.png 2 -rotate 1 --rotate-degrees 9", 2, "-rotate means nothing"),
+    ("nightmare tiny.cfg photo.v2.png 2 -reconstruct --save-steps s", 2, "means nothing beside"),
+    ("nightmare tiny.cfg photo.v2.png 2 -reconstruct -zoom 1", 2, "-zoom means nothing beside"),
+    ("nightmare tiny.cfg photo.v2.png 2 --save-steps two.names", 2, "two.names exists"),
+    ("convert squeezenet1_1 a.weights", 1, "squeezenet1_1 is no chain of layers"),
+    ("convert tiny.cfg missing/a.pth", 2, "there is no folder missing"),
+    ("nightmare tiny.cfg photo.v2.png 2 -reconstruct -lambda nan", 2, "lambda nan must be"),
+    ("nightmare tiny.cfg photo.v2.png 2 --tile-size 16", 2, "needs a tile size of 192 or more"),
+    ("convert tiny.cfg tiny.pth", 2, "tiny.pth exists: give --force"),
+    ("convert tiny.cfg other.weights", 1, "tiny is a Darknet net already"),
+    ("convert tiny.cfg state.onnx", 2, "end the name in .weights, .pth or .safetensors"),
     ("draw", 2, "Missing option '--class'"),
     ("draw --net tiny.cfg --class golfish", 2, "the nearest are goldfish"),
     ("draw --net tiny.cfg --class shark", 2, "fits several of tiny"),
@@ -269,6 +348,8 @@ def test_bad_input_gets_one_clear_line(
     (desk / "fault.cfg").write_text(f"{net}oops\n")
     (desk / "odd.cfg").write_text(f"{net}[wizardry]\n")
     (desk / "rnn.cfg").write_text(f"{net}[gru]\n")
+    step = {"layer": 77, "dx": 0, "dy": 0, "flip": 0, "scale": 1}
+    (desk / "far.json").write_text(json.dumps([step]))
     (desk / "short.weights").write_bytes(bytes(100))
     (desk / "tiny.pth").write_bytes(b"not a zip")
     (desk / "two.names").write_text("cat\ndog\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import CLASSIFIER, HEADER, random_weights, write_net
+from conftest import CLASSIFIER, HEADER, RECORDED, random_weights, write_net
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,10 +23,9 @@ NET = "[net]\nwidth=12\nheight=8\nchannels=3\n"
 
 
 @pytest.mark.parametrize("name", ["sequential", "graph", "classifier", "acts"])
-def test_every_layer_is_as_the_original_recorded_it(assets: Path, name: str) -> None:
-    folder = assets / "golden" / "forward"
-    net = nets.load(str(folder / f"{name}.cfg"))
-    recorded = np.load(folder / f"{name}.npz")
+def test_every_layer_is_as_the_original_recorded_it(name: str) -> None:
+    net = nets.load(str(RECORDED / f"{name}.cfg"))
+    recorded = np.load(RECORDED / f"{name}.npz")
     images = torch.from_numpy(recorded["input"])[None]
     seen = net.activations(images, net.layers)
     compared = 0
@@ -216,8 +215,8 @@ def test_branches_that_differ_by_a_row_still_meet(make_net: MakeNet) -> None:
     assert odd["4"].shape == (1, 32, 4, 6)
 
 
-def test_normalization_is_fp32_whatever_the_rest_is(assets: Path) -> None:
-    net = nets.load(str(assets / "golden" / "forward" / "classifier.cfg"))
+def test_normalization_is_fp32_whatever_the_rest_is() -> None:
+    net = nets.load(str(RECORDED / "classifier.cfg"))
     images = torch.rand(1, 3, 32, 32)
     with torch.autocast("cpu", torch.bfloat16):
         rough = net.scores(images)

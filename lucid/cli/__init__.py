@@ -11,6 +11,7 @@ from lucid import __version__
 from lucid.cli.bench import bench
 from lucid.cli.classes import classes
 from lucid.cli.classify import classify
+from lucid.cli.convert import convert
 from lucid.cli.draw import draw
 from lucid.cli.layers import layers
 from lucid.cli.models import models
@@ -52,5 +53,5 @@ def main() -> None:
     """
 
 
-for command in (draw, nightmare, models, layers, classes, classify, weights, bench):
+for command in (draw, nightmare, models, layers, classes, classify, weights, convert, bench):
     main.add_command(command)

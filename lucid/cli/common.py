@@ -132,7 +132,7 @@ def tell_machine(net: Net, device: str, precision: str, seed: int) -> None:
     """What -v says: everything that a run's result depends on beside its options."""
     import torch
 
-    from lucid.ascent import find_device, find_precision, precision_name
+    from lucid.machine import find_device, find_precision, precision_name
 
     where = find_device(device)
     how = precision_name(find_precision(precision, where))

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +22,9 @@ from lucid.cli.common import (
     tell_machine,
     tell_written,
 )
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 COUNT = click.IntRange(1, 2**31 - 1)
 
@@ -81,15 +87,57 @@ class Grey(click.ParamType):
 @one_dash(
     "rotate", type=float, default=0.0, show_default=True, help="After each round, turn by radians."
 )
+@click.option("--rotate-degrees", type=float, help="The same turn, in degrees.")
 @one_dash("norm", type=int, default=1, show_default=True, help="0: do not normalise the steps.")
 @one_dash("prefix", type=FILE, default=Path(), help="Folder to write into.")
+@one_dash(
+    "reconstruct",
+    is_flag=True,
+    help="Rebuild the image from what LAYER sees of it, and from nothing else.",
+)
+@one_dash(
+    "momentum",
+    type=float,
+    default=0.9,
+    show_default=True,
+    help="With -reconstruct: how much of each step the next one keeps.",
+)
+@one_dash(
+    "lambda",
+    "pull",
+    type=float,
+    default=0.01,
+    show_default=True,
+    help="With -reconstruct: how strongly neighbouring pixels are drawn together.",
+)
+@one_dash(
+    "smooth",
+    "reach",
+    type=click.IntRange(0, 100),
+    default=1,
+    show_default=True,
+    help="With -reconstruct: how far off a neighbour is, in pixels.",
+)
 @click.option(
     "--grey",
     type=Grey(),
-    default="auto",
-    show_default=True,
     help="The pull towards grey. darknet: 0.1 x (0.5 - image) beside the raw gradient; X: beside "
-    "one divided by its deviation; auto: Darknet's unless it would drown the gradient, else 0.1.",
+    "one divided by its deviation; auto: Darknet's unless it would drown the gradient, else 0.1. "
+    "[default: auto]",
+)
+@click.option(
+    "--steps",
+    "replay",
+    type=FILE,
+    help="Take the steps in this JSON file, in place of -iters, -range, -octaves and --seed, with "
+    "--grey darknet unless it is given.",
+)
+@click.option("--save-steps", type=FILE, help="Write the steps taken, for --steps.")
+@click.option(
+    "--tile-size",
+    type=click.IntRange(8),
+    help="Show the net at most so many pixels a side, with the same result but for rounding. "
+    "Without it, what fits into half of the memory.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of all that is drawn.")
 @net_files
@@ -105,9 +153,17 @@ def nightmare(
     threshold: float,
     zoom: float,
     rotate: float,
+    rotate_degrees: float | None,
     norm: int,
     prefix: Path,
-    grey: str | float,
+    reconstruct: bool,
+    momentum: float,
+    pull: float,
+    reach: int,
+    grey: str | float | None,
+    replay: Path | None,
+    save_steps: Path | None,
+    tile_size: int | None,
     seed: int,
     weights: Path | None,
     names: Path | None,
@@ -128,73 +184,134 @@ def nightmare(
     IMAGE_NET_LAYER_000000.png, counting up from 0 in every run, as Darknet
     does: use -prefix to keep an earlier run's.
     """
-    if len(words) == 4 and weights:
-        raise click.UsageError(f"weights are given twice: {words[1]} and --weights {weights}")
-    if len(words) == 4:
-        net_name, weights, image_name, layer = words[0], Path(words[1]), words[2], words[3]
-    elif len(words) == 3 and words[1].endswith(".weights"):
-        raise click.UsageError(f"behind {words[2]} LAYER is missing: CFG WEIGHTS IMAGE LAYER")
-    elif len(words) == 3:
-        net_name, image_name, layer = words
-    else:
-        raise click.UsageError(
-            f"nightmare takes CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER, not {len(words)} words"
-        )
+    net_name, weights, image_name, layer = _understand(words, weights)
+    _refuse_what_is_not_used("-reconstruct" if reconstruct else "--steps" if replay else "")
+    _refuse_what_is_not_used("--rotate-degrees" if rotate_degrees is not None else "")
+    if save_steps and save_steps.exists():
+        raise click.UsageError(f"{save_steps} exists: give another name to --save-steps")
+    turn = rotate if rotate_degrees is None else math.radians(rotate_degrees)
 
     from lucid import images, nets
-    from lucid.nightmare import Progress, layers_around
-    from lucid.nightmare import nightmare as dream
+    from lucid import nightmare as dream
+    from lucid.schedule import layers_around, read_steps, schedule, write_steps
 
     image = images.read(image_name)
     # Before any download, a layer that is not there.
-    layers_around(nets.outline(net_name, weights, names), layer, layer_range)
+    outline = nets.outline(net_name, weights, names)
+    layers = layers_around(outline, layer, layer_range)
+    steps = None
+    if replay:
+        steps = read_steps(replay, outline)
+    elif save_steps:
+        steps = list(itertools.islice(schedule(layers, octaves, seed), rounds * iters))
     net = nets.load(net_name, weights, names, progress=not quiet)
     # As Darknet names its files: its stems end at the first dot.
     stem = f"{Path(image_name).name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
     make_folder(prefix)
     images.check_writable(prefix / f"{stem}.png")
+    if save_steps and steps:
+        write_steps(steps, save_steps)
     if verbose:
         tell_machine(net, device, precision, seed)
 
-    latest: Progress | None = None
+    latest: dream.Progress | None = None
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: dream.Progress) -> None:
         nonlocal latest
         latest = progress
         bar.update(1)
 
-    pictures = dream(
-        net,
-        image,
-        layer,
-        rounds=rounds,
-        iterations=iters,
-        layer_range=layer_range,
-        octaves=octaves,
-        rate=rate,
-        threshold=threshold,
-        zoom=zoom,
-        rotate=rotate,
-        normalize=bool(norm),
-        grey=grey,
-        seed=seed,
-        device=device,
-        precision=precision,
-        deterministic=deterministic,
-        watch=watch,
-    )
+    place: dict[str, Any] = {
+        "seed": seed,
+        "device": device,
+        "precision": precision,
+        "deterministic": deterministic,
+        "watch": watch,
+    }
+    if reconstruct:
+        pictures = dream.reconstruct(
+            net,
+            image,
+            layer,
+            rounds=rounds,
+            iterations=iters,
+            rate=rate,
+            momentum=momentum,
+            pull=pull,
+            reach=reach,
+            **place,
+        )
+    else:
+        pictures = dream.nightmare(
+            net,
+            image,
+            layer,
+            rounds=rounds,
+            iterations=iters,
+            layer_range=layer_range,
+            octaves=octaves,
+            rate=rate,
+            threshold=threshold,
+            zoom=zoom,
+            rotate=turn,
+            normalize=bool(norm),
+            grey=grey if grey is not None else "darknet" if replay else "auto",
+            steps=steps,
+            tile_size=tile_size,
+            **place,
+        )
+    total = len(steps) if steps else rounds * iters
     written: list[Path] = []
     try:
-        with progress_bar(stem, rounds * iters, quiet) as bar:
+        with progress_bar(stem, total, quiet) as bar:
             for number, picture in enumerate(pictures):
-                path = prefix / f"{stem}_{number:06d}.png"
-                images.write(picture, path)
-                written.append(path)
+                written.append(_write(picture, prefix, stem, number))
     except KeyboardInterrupt:
-        if latest and latest.done > len(written) * iters:
-            path = prefix / f"{stem}_{len(written):06d}.png"
-            images.write(latest.picture(), path)
-            written.append(path)
+        if latest and latest.done > len(written) * total // rounds:
+            written.append(_write(latest.picture(), prefix, stem, len(written)))
         stopped(written)
     if not quiet:
         tell_written(written)
+
+
+NOT_USED = {
+    "-reconstruct": (
+        *("layer_range", "octaves", "threshold", "zoom", "rotate", "rotate_degrees", "norm"),
+        *("grey", "replay", "save_steps", "tile_size"),
+    ),
+    "--steps": ("layer_range", "octaves", "iters", "save_steps"),
+    "--rotate-degrees": ("rotate",),
+}
+"""Options that mean nothing beside another one."""
+
+
+def _refuse_what_is_not_used(beside: str) -> None:
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        if parameter.name in NOT_USED.get(beside, ()):
+            source = context.get_parameter_source(parameter.name)
+            if source is click.core.ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"{parameter.opts[-1]} means nothing beside {beside}")
+
+
+def _write(picture: Image.Image, prefix: Path, stem: str, number: int) -> Path:
+    from lucid import images
+
+    path = prefix / f"{stem}_{number:06d}.png"
+    images.write(picture, path)
+    return path
+
+
+def _understand(words: tuple[str, ...], weights: Path | None) -> tuple[str, Path | None, str, str]:
+    """The net, its weights, the image and the layer that the command line names."""
+    if len(words) == 4 and weights:
+        raise click.UsageError(f"weights are given twice: {words[1]} and --weights {weights}")
+    if len(words) == 4:
+        return words[0], Path(words[1]), words[2], words[3]
+    if len(words) == 3 and words[1].endswith(".weights"):
+        raise click.UsageError(f"behind {words[2]} LAYER is missing: CFG WEIGHTS IMAGE LAYER")
+    if len(words) == 3:
+        return words[0], weights, words[1], words[2]
+    raise click.UsageError(
+        f"nightmare takes CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER, not {len(words)} words"
+    )

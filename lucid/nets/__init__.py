@@ -12,7 +12,7 @@ from lucid.nets.find import (
     untrained,
     weights_at_hand,
 )
-from lucid.nets.net import SCORES, Net, UnknownClassError, is_out_of_memory, nearest
+from lucid.nets.net import SCORES, Net, UnknownClassError, nearest
 
 __all__ = [
     "PUBLISHED_NAMES",
@@ -22,7 +22,6 @@ __all__ = [
     "bundled",
     "cache_folder",
     "fetch",
-    "is_out_of_memory",
     "knowing",
     "load",
     "nearest",

@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError
+from lucid.machine import is_out_of_memory
 
 SCORES = "scores"
 """Stands for the class scores where a layer's name is asked for."""
@@ -126,11 +126,6 @@ class Net(nn.Module):
             f"{self.name} has no class {name!r}{nearest(name, self.classes)}: "
             f"see `lucid classes {self.name}`"
         )
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of memory: a GPU's, or the CPU's, which has no error of its own."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def read_names(path: Path) -> list[str]:

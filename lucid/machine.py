@@ -1,0 +1,94 @@
+"""What there is to compute with: devices, precisions, memory."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator
+
+import torch
+
+from lucid.errors import LucidError, UsageError
+
+
+def find_device(name: str) -> torch.device:
+    """The device that a name stands for; ``auto`` is CUDA, else MPS, else the CPU.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"device {name!r} is not auto, cpu, cuda, cuda:N or mps") from None
+    count = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }.get(device.type)
+    if count is None or (device.index or 0) >= count:
+        raise UsageError(f"there is no device {name} here: try --device auto or --device cpu")
+    return device
+
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def find_precision(name: str, device: torch.device) -> torch.dtype:
+    """The number format that a name stands for on a device.
+
+    Raises:
+        UsageError: there is no such precision, or not on this device.
+    """
+    if name == "auto":
+        return torch.bfloat16 if _multiplies_bf16(device) else torch.float32
+    if name not in PRECISIONS:
+        raise UsageError(f"precision {name!r} is not auto, {', '.join(PRECISIONS)}")
+    if name == "fp16" and device.type == "cpu":
+        raise UsageError("fp16 needs a GPU: on the CPU use bf16 or fp32")
+    return PRECISIONS[name]
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    return next(name for name, known in PRECISIONS.items() if known == dtype)
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    # torch has no public word for AMX, the CPU unit that makes bf16 pay off.
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return device.type == "cpu" and bool(has_amx())
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory: a GPU's, or the CPU's, which has no error of its own."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+@contextlib.contextmanager
+def enough_memory(device: torch.device) -> Iterator[None]:
+    """Say it in one line if there is not."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise LucidError(
+                f"not enough memory on {device}: try a smaller picture, tile or batch"
+            ) from error
+        raise
+
+
+def memory(device: torch.device) -> float:
+    """A device's memory in bytes; infinite where it cannot be asked."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return math.inf
