@@ -236,7 +236,7 @@ Scores = Callable[[Tensor], Tensor]
 def folded(net: nn.Sequential, kind: torch.dtype = torch.float32) -> Scores:
     """The net as it will be used: normalisation folded away, weights held fast.
 
-    It is what the adversary climbs, too, at half the cost of the net in training.
+    It is what the adversary climbs, too, at less cost than the net in training.
     """
     with torch.no_grad():
         folds = [

@@ -250,7 +250,8 @@ class MomentumRule:
 
     The gradient, normalised to mean 0 and deviation 1, is added to a velocity,
     and so is a pull of every pixel towards its neighbours; the picture moves by
-    ``rate`` velocities (``reconstruct_picture`` in Darknet's nightmare.c).
+    ``rate`` velocities (after ``reconstruct_picture`` in Darknet's nightmare.c,
+    where the normalisation and the pull are commented out).
     """
 
     def __init__(self, rate: float, momentum: float, pull: float, reach: int) -> None:

@@ -110,7 +110,7 @@ def nightmare(
             ``iterations``, ``layer_range``, ``octaves`` and ``seed``, and are
             shared out evenly among the rounds.
         tile_size: the largest side, in pixels, that the net is shown at once. A
-            larger picture is cut into windows, which give the same result.
+            larger picture is cut into windows, which give the same result to rounding.
             Without it, what fits into half of the memory.
         seed: of all that is drawn; Darknet's own is always 0.
         device: see ``Ascent``.
@@ -126,9 +126,7 @@ def nightmare(
         LucidError: the net cannot see the picture so, or not in this memory.
     """
     _check(rounds=rounds, iterations=iterations, range=layer_range, octaves=octaves)
-    for name, number in {"rate": rate, "thresh": threshold, "rotate": rotate}.items():
-        if not math.isfinite(number):
-            raise UsageError(f"{name} {number} must be a finite number")
+    _check_finite(rate=rate, thresh=threshold, rotate=rotate)
     if not 0 < zoom <= 4:
         raise UsageError(f"zoom {zoom} must be above 0 and at most 4: 0.9 goes in, 1.1 goes out")
     ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
@@ -233,10 +231,7 @@ def reconstruct(
     _check(rounds=rounds, iterations=iterations)
     if reach < 0:
         raise UsageError(f"smooth {reach} must be 0 or more")
-    settings = {"rate": rate, "momentum": momentum, "lambda": pull}
-    for name, number in settings.items():
-        if not math.isfinite(number):
-            raise UsageError(f"{name} {number} must be a finite number")
+    _check_finite(rate=rate, momentum=momentum, **{"lambda": pull})
     layer = net.find_layer(layer)
     ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
     rule = MomentumRule(rate, momentum, pull, reach)
@@ -288,3 +283,9 @@ def _check(**counts: int) -> None:
     for name, count in counts.items():
         if not 1 <= count < 2**31:
             raise UsageError(f"{name} {count} must be 1 or more")
+
+
+def _check_finite(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            raise UsageError(f"{name} {number} must be a finite number")
