@@ -242,7 +242,8 @@ def _bytes_per_pixel(see: See, layer: str, device: torch.device) -> float:
             return tensor
 
         picture = torch.full((1, 3, side, side), 0.5, device=device, requires_grad=True)
-        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
+        with torch.enable_grad(), hooks:
             see(picture, layer)
         return sum(sizes.values())
 

@@ -134,6 +134,20 @@ def test_a_scream_is_no_grey_rectangle(assets: Path, squeezenet: Net) -> None:
     assert min(ImageStat.Stat(last).stddev) > 30
 
 
+@pytest.mark.parametrize("rate", [0.01, 0.1])
+def test_small_gradients_leave_no_grey_rectangle(photo: Tensor, rate: float) -> None:
+    """An untrained GoogLeNet's gradients are 1e-9 of the pull."""
+    net = nets.untrained("googlenet")
+    options = {"rounds": 3, "iterations": 10, "octaves": 1, "device": "cpu", "rate": rate}
+    left = {}
+    for grey in ("darknet", "auto"):
+        *_, last = nightmare(net, photo, "inception4c", grey=grey, **options)
+        left[grey] = min(ImageStat.Stat(last).stddev)
+    before = min(ImageStat.Stat(images.to_pil(photo)).stddev)
+    assert left["darknet"] < before / 4
+    assert left["auto"] > before / 2
+
+
 def test_progress_is_told(classifier: Net, photo: Tensor) -> None:
     told = []
     list(

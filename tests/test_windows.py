@@ -163,6 +163,8 @@ def test_what_fits_is_not_cut_and_what_does_not_is(
     monkeypatch.setattr(lucid.windows, "memory", lambda _: 2.0**27)
     cut = fitting(branching, None).windows("5", (1000, 1000))
     assert cut is not None
+    with torch.no_grad():  # as a nightmare asks, before its first step
+        assert fitting(branching, None).windows("5", (1000, 1000)) == cut
     side = cut.core + 2 * cut.reach.margin
     # The first convolution alone keeps 8 channels of a quarter of the pixels.
     assert side**2 * 2 * 4 * SPARE < 2**26
