@@ -21,8 +21,7 @@ from PIL import Image
 from lucid import images, nets
 from lucid.draw import draw
 from lucid.errors import LucidError
-
-GAP = 2  # pixels between the pictures of a sheet
+from lucid.sheets import contact_sheet
 
 
 @dataclass(frozen=True)
@@ -50,17 +49,6 @@ def ask(judge: nets.Net, picture: Image.Image, meant: str) -> Verdict:
     first = int(answer.argmax())
     rank = 1 + int((answer > answer[judge.find_class(meant)]).sum())
     return Verdict(meant, judge.classes[first], float(answer[first]), rank)
-
-
-def lay_out(pictures: list[Image.Image], columns: int) -> Image.Image:
-    """Pictures of one size on one sheet, row by row."""
-    width, height = pictures[0].size
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP))
-    for number, picture in enumerate(pictures):
-        row, column = divmod(number, columns)
-        sheet.paste(picture, (column * (width + GAP), row * (height + GAP)))
-    return sheet
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0])
@@ -91,7 +79,7 @@ def main(
             pictures.append(draw(net, [name], size=(size, size), seed=seed))
             verdicts.append(ask(judge, pictures[-1], name))
     if sheet:
-        images.write(lay_out(pictures, columns), sheet)
+        images.write(contact_sheet(pictures, columns=columns), sheet)
 
     click.echo(
         f"| drawn by {net.name} | {judge.name} sees | sure | rank |\n| --- | --- | --- | --- |"

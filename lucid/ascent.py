@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lucid.canvas import Canvas
+from lucid.canvas import Canvas, gaussian
 from lucid.errors import UsageError
 from lucid.machine import enough_memory, find_device, find_precision
 from lucid.nets import Net
@@ -46,6 +46,8 @@ class Step:
         equalize: whether every image of the batch climbs with equal strength;
             otherwise the gradients are left as they are.
         windows: how to cut what the net is shown where that fits into no memory.
+        variation: how strongly the picture's total variation is held down, in
+            deviations of an equalized gradient.
     """
 
     view: View
@@ -53,10 +55,17 @@ class Step:
     transform: Transform | None = None
     equalize: bool = False
     windows: Windows | None = None
+    variation: float = 0
 
 
 class Rule(Protocol):
-    """How a gradient at the picture's pixels moves a canvas."""
+    """How a gradient at the picture's pixels moves a canvas.
+
+    Attributes:
+        rate: how far.
+    """
+
+    rate: float
 
     def __call__(self, canvas: Canvas, image: Tensor, gradient: Tensor) -> None: ...
 
@@ -173,7 +182,10 @@ class Ascent:
             gradient = self.gradient(shown, step.objective, step.transform, step.windows)
             if step.equalize:
                 gradient = gradient / deviation(gradient)
-            rule(canvas, image, step.view.scatter(gradient))
+            gradient = step.view.scatter(gradient)
+            if step.variation:
+                gradient = gradient - step.variation * variation_slope(image.detach())
+            rule(canvas, image, gradient)
 
 
 def deviation(values: Tensor) -> Tensor:
@@ -182,15 +194,59 @@ def deviation(values: Tensor) -> Tensor:
     return spread.clamp(min=torch.finfo(values.dtype).tiny)
 
 
+def variation_slope(image: Tensor) -> Tensor:
+    """How the total variation of a (channels, height, width) image, 0..1, grows with each
+    pixel (Rudin, Osher and Fatemi, 1992): up to a few units where pixels stand alone."""
+    down, across = (
+        F.pad(image.diff(dim=axis), pad) for axis, pad in ((1, (0, 0, 0, 1)), (2, (0, 1)))
+    )
+    # Steps of less than a grey level count as none, else flat places would flicker.
+    length = (down.square() + across.square() + (1 / 255) ** 2).sqrt()
+    down, across = down / length, across / length
+    above, left = F.pad(down, (0, 0, 1, 0))[:, :-1], F.pad(across, (1, 0))[:, :, :-1]
+    return above - down + left - across
+
+
 class Adam:
     """Kingma and Ba's rule (2014): every parameter moves by about ``rate`` a step."""
 
     def __init__(self, canvas: Canvas, rate: float) -> None:
+        self.rate = rate
         self.optimizer = torch.optim.Adam([canvas.parameter], lr=rate, maximize=True)
 
     def __call__(self, canvas: Canvas, image: Tensor, gradient: Tensor) -> None:
-        (canvas.parameter.grad,) = torch.autograd.grad(image, canvas.parameter, gradient)
+        canvas.parameter.grad = _through(canvas, image, gradient)
+        self.optimizer.param_groups[0]["lr"] = self.rate
         self.optimizer.step()
+
+
+def _through(canvas: Canvas, image: Tensor, gradient: Tensor) -> Tensor:
+    """A gradient at the picture's pixels as one at the canvas's parameter."""
+    return torch.autograd.grad(image, canvas.parameter, gradient)[0]
+
+
+class MeanRule:
+    """The step of Google's deepdream and of deepdraw (2015), on pixels: so long that a
+    pixel moves by ``rate`` in the mean.
+
+    Before, the gradient may be lifted towards its low frequencies, by adding blurred
+    copies of it (as the later deepdreams do with a pyramid of Laplacians).
+    """
+
+    def __init__(self, rate: float, lift: Sequence[float] = ()) -> None:
+        """
+        Args:
+            rate: in units of the picture's 0..1.
+            lift: deviations, in pixels, of the Gaussians that the copies are blurred with.
+        """
+        self.rate, self.lift = rate, lift
+
+    def __call__(self, canvas: Canvas, image: Tensor, gradient: Tensor) -> None:
+        slope = _through(canvas, image, gradient)
+        with torch.no_grad():
+            moved = sum((gaussian(slope, sigma) for sigma in self.lift), slope)
+            mean = moved.abs().mean().clamp(min=torch.finfo(moved.dtype).tiny)
+            canvas.parameter.add_(self.rate / mean * moved).clamp_(0, 1)
 
 
 GREY_PULL = 0.1

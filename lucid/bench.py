@@ -12,9 +12,9 @@ import torch
 
 from lucid.ascent import Adam, Ascent, Step
 from lucid.canvas import FourierCanvas
-from lucid.draw import FROM_NOISE
 from lucid.images import Size
 from lucid.machine import precision_name
+from lucid.manners import FROM_NOISE
 from lucid.nets import Net
 from lucid.objectives import Classes
 from lucid.tiles import Tiling

@@ -1,28 +1,36 @@
-"""Painting what a classifier knows: one class or a mix, from noise or on a photograph."""
+"""Painting what a classifier knows: classes and mixes, layers and their features, from
+noise or on a photograph, everywhere or where one points."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Generator, Tensor
 
 from lucid import images, nets, octaves
-from lucid.ascent import Adam, Ascent, Step
-from lucid.canvas import Canvas, FourierCanvas
+from lucid.ascent import Adam, Ascent, MeanRule, Rule, Step
+from lucid.canvas import (
+    Canvas,
+    FourierCanvas,
+    LayeredCanvas,
+    PhaseCanvas,
+    PixelCanvas,
+    TintedCanvas,
+)
 from lucid.errors import UsageError
 from lucid.images import Size
 from lucid.machine import memory
+from lucid.manners import SETTLING, TILE, Manner, Stage, suited
 from lucid.nets import Net, UnknownClassError
-from lucid.objectives import BALANCE, Classes
-from lucid.tiles import Tiling
+from lucid.nets.groups import members
+from lucid.objectives import FAIRNESS, Classes, Guide, Objective
+from lucid.places import Everywhere, Inside, Place, View
+from lucid.tiles import RolledView, Tile, TileView, Tiling
 from lucid.transforms import compose, draw_affine, draw_shrink
-
-TILE = 224
-"""The side of a tile on a net that takes any: what most of ImageNet's are trained at."""
 
 BYTES_PER_PIXEL = 300
 """Of memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's
@@ -30,65 +38,16 @@ two moments, the picture, its tiles and their gradients."""
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How fast, how broadly and from how near to climb.
+class Wish:
+    """What should grow, and where.
 
     Attributes:
-        octaves: at how many sizes to climb; None for as many as lead up from the
-            size that the net was trained at.
-        iterations: at each octave.
-        opening: how many times as many at the first, where shapes are found.
-        rate: of ``Adam``.
-        decay: of ``FourierCanvas``.
-        turn: of ``draw_affine``.
-        scale: of ``draw_affine``.
-        balance: of ``Classes``, for a single class.
+        objective: what.
+        place: where.
     """
 
-    octaves: int | None
-    iterations: int
-    opening: int
-    rate: float
-    decay: float
-    turn: float
-    scale: tuple[float, float]
-    balance: float
-
-
-# Found by eye on SqueezeNet at 224 to 768 pixels. A photograph is half the way
-# there, and at the pace of noise it drowns.
-FROM_NOISE = Manner(
-    octaves=4,
-    iterations=48,
-    opening=1,
-    rate=0.02,
-    decay=1.2,
-    turn=0.3,
-    scale=(0.7, 1.25),
-    balance=0,
-)
-ON_A_BASE = replace(FROM_NOISE, iterations=24, decay=1.1)
-
-# Found by eye on lucid64: it paints whole things at its own size, then finishes them
-# without losing sight of the whole. docs/lucid64.md says how.
-SMALL_FROM_NOISE = Manner(
-    octaves=None,
-    iterations=32,
-    opening=3,
-    rate=0.01,
-    decay=1.2,
-    turn=0.15,
-    scale=(0.85, 1.1),
-    balance=2,
-)
-SMALL_ON_A_BASE = replace(SMALL_FROM_NOISE, octaves=4, iterations=24, opening=1, decay=1.1)
-
-
-def manner(net: Net, *, on_a_base: bool) -> Manner:
-    """The one that suits a net; a net trained at less than ``TILE`` pixels is a small one."""
-    if max(net.input_size) < TILE:
-        return SMALL_ON_A_BASE if on_a_base else SMALL_FROM_NOISE
-    return ON_A_BASE if on_a_base else FROM_NOISE
+    objective: Objective
+    place: Place = field(default_factory=Everywhere)
 
 
 @dataclass(frozen=True)
@@ -99,6 +58,9 @@ class Progress:
         done: pixels climbed through, of ``total`` in all octaves.
         octave: height and width of the octave at work.
         size: height and width of the last one.
+        canvas: what is climbed.
+        wrap: whether the picture's edges are to fit together.
+        views: what was looked at in the last pass.
     """
 
     done: int
@@ -107,6 +69,12 @@ class Progress:
     size: Size
     canvas: Canvas
     wrap: bool
+    views: Sequence[View] = ()
+
+    def tiles(self) -> list[tuple[Tile, Size]]:
+        """Where the tiles of the last pass lay in the octave, and how large they are."""
+        views = [view for view in self.views if isinstance(view, TileView)]
+        return [(tile, view.sweep.tile) for view in views for tile in view.batch]
 
     def picture(self) -> Image.Image:
         """What is painted so far, at the size of the last octave."""
@@ -116,17 +84,21 @@ class Progress:
 
 def draw(
     net: Net,
-    classes: Sequence[str] | Mapping[str, float],
+    wanted: Sequence[str] | Mapping[str, float] | Objective | Sequence[Wish],
     base: Image.Image | Tensor | None = None,
     *,
     size: Size | None = None,
+    manner: Manner | None = None,
     order: str = "spiral",
     tile_size: int | None = None,
     overlap: float = 0.5,
     padding: str = "reflect",
     octave_count: int | None = None,
-    octave_scale: float = 1.4,
+    octave_scale: float | None = None,
     iterations: int | None = None,
+    strength: float = 1,
+    mask: Tensor | None = None,
+    keep_colors: bool = False,
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
@@ -134,7 +106,7 @@ def draw(
     deterministic: bool = False,
     watch: Callable[[Progress], None] | None = None,
 ) -> Image.Image:
-    """Paint classes of a net.
+    """Paint what a net knows.
 
     The picture's Fourier coefficients climb the classes' scores (Olah,
     Mordvintsev and Schubert, "Feature Visualization", 2017) through
@@ -142,15 +114,19 @@ def draw(
     (Mordvintsev, Olah and Tyka, "Inceptionism", 2015).
 
     Args:
-        net: a net with classes.
-        classes: their names or numbers, with weights if not all are equal.
+        net: any net; one with classes, if classes are wanted.
+        wanted: names or numbers of classes or groups, with weights if not all are
+            equal; or an objective of one's own; or several wishes, each with its place.
         base: what to paint on: a Pillow image, or (3, height, width), RGB,
             0..1. Without it, noise.
         size: (height, width) of the picture, in pixels. Without it, the
             base's, else one tile's.
+        manner: how to climb. Without it, what suits the net and the base: see
+            ``lucid.manners``.
         order: in which tiles are climbed: ``spiral`` (ring by ring from the
             centre, each seeing what the last one changed), ``grid``,
-            ``random``, or ``none`` (the whole picture at once).
+            ``random``, ``none`` (the whole picture at once) or ``fixed`` (deepdraw's
+            first form, to compare with).
         tile_size: the tiles' side, in pixels. Without it, 224, or what the
             net is built for.
         overlap: of neighbouring tiles, as a fraction, from 0 to under 1.
@@ -158,11 +134,12 @@ def draw(
             (makes a seamless texture) or ``mean`` (deepdraw's, to compare with).
         octave_count: at how many sizes to climb. None is smaller than the net was
             trained at, or than two thirds of a picture that is hardly larger.
-            Without it, 4; from noise on a net trained at less than 224 pixels,
-            as many as lead up from there.
-        octave_scale: how much larger each is than the one before.
-        iterations: passes over the picture at each octave. Without it, what suits
-            the net and the base: see ``manner``.
+            Without it, the manner's.
+        octave_scale: how much larger each is than the one before; likewise.
+        iterations: passes over the picture at each octave; likewise.
+        strength: how far to go, as a multiple of the manner's rate: from 0, not at all.
+        mask: (height, width), 0..1: the picture changes where it is bright alone.
+        keep_colors: whether the base lends its colours, and only brightness is dreamt.
         seed: of all that is drawn at random.
         device: see ``Ascent``.
         precision: see ``Ascent``.
@@ -175,16 +152,18 @@ def draw(
             nets have it.
         LucidError: the picture does not fit into memory.
     """
-    weights = class_weights(net, classes)
-    style = manner(net, on_a_base=base is not None)
-    objective = Classes(weights, style.balance if len(weights) == 1 else BALANCE)
+    style = manner or suited(net, on_a_base=base is not None)
+    wishes = find_wishes(net, wanted, style)
+    if any(isinstance(wish.objective, Classes) and wish.objective.fairness for wish in wishes):
+        style = replace(style, settling=SETTLING)
     if isinstance(base, Image.Image):
         base = images.from_pil(base)
-    tiling = Tiling(_tile(net, tile_size), order, overlap, padding)
+    _check(strength, keep_colors, base)
+    tiling = Tiling(_tile(net, tile_size), style.order or order, overlap, padding)
     if size is None:
-        size = tiling.tile if base is None else (base.shape[1], base.shape[2])
+        size = _usual_size(style, tiling.tile) if base is None else (base.shape[1], base.shape[2])
     _check_size(size, tiling.tile)
-    if order == "none" and not net.any_size and size != net.input_size:
+    if tiling.order == "none" and not net.any_size and size != net.input_size:
         raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
 
     plan = _plan(net, style, size, tiling.tile, octave_count, octave_scale, iterations)
@@ -194,34 +173,168 @@ def draw(
     base = None if base is None else base.to(ascent.device)
     generator = torch.Generator().manual_seed(seed)
     wrap = padding == "wrap"
-    done, total = 0, sum(passes * math.prod(octave) for octave, passes in plan)
+    done, total = 0, sum(stage.iterations * math.prod(octave) for octave, stage in plan)
     dream: Tensor | None = None
-    for octave, passes in plan:
-        start = octaves.start(octave, dream, base, wrap=wrap)
-        if start is None:
-            canvas = FourierCanvas.noise(
-                octave, decay=style.decay, generator=generator, device=ascent.device
-            )
-        else:
-            canvas = FourierCanvas.of(start, decay=style.decay)
-        rule = Adam(canvas, style.rate)
+    for octave, stage in plan:
+        start = octaves.start(octave, dream, base, wrap=wrap, between=style.carry)
+        canvas = _canvas(style, octave, start, generator, ascent.device)
+        if keep_colors:
+            assert base is not None
+            canvas = TintedCanvas(canvas, octaves.resize(base, octave).clamp(0, 1))
+        canvas = _masked(canvas, _painted(wishes, mask, octave), start)
+        rule: Rule = Adam(canvas, 0) if style.rule == "adam" else MeanRule(0, style.lift)
         cutting = fit(tiling, net, octave)
-        seen = octave if order == "none" else cutting.tile
-        for _ in range(passes):
-            turn = draw_affine(generator, turn=style.turn, scale=style.scale)
+        seen = octave if cutting.order == "none" else cutting.tile
+        for number in range(stage.iterations):
+            now = style.at(done / total)
+            rule.rate = strength * now.pace * stage.rate_at(number)
+            turn = draw_affine(generator, turn=now.turn, scale=now.scale, shift=now.shift)
             glance = compose(draw_shrink(generator, seen, net.input_size), turn)
-            for view in cutting.cut(octave, generator).views():
-                ascent.step(canvas, Step(view, objective, glance, equalize=True), rule)
+            looked = [
+                (wish, view)
+                for wish in wishes
+                for view in wish.place.views(octave, cutting, generator)
+            ]
+            for wish, view in looked:
+                shaken = _shaken(view, style.jitter, generator)
+                step = Step(
+                    shaken, wish.objective, glance, equalize=True, variation=style.variation
+                )
+                ascent.step(canvas, step, rule)
+            if sigma := stage.blur_at(number):
+                canvas.blur(sigma)
             done += math.prod(octave)
             if watch:
-                watch(Progress(done, total, octave, size, canvas, wrap))
+                watch(
+                    Progress(done, total, octave, size, canvas, wrap, [view for _, view in looked])
+                )
         dream = canvas.image().detach()
     assert dream is not None
     return images.to_pil(dream)
 
 
-def class_weights(net: Net, classes: Sequence[str] | Mapping[str, float]) -> dict[int, float]:
-    """The numbers of named classes, with weights whose magnitudes sum to 1.
+def find_wishes(
+    net: Net,
+    wanted: Sequence[str] | Mapping[str, float] | Objective | Sequence[Wish],
+    style: Manner,
+) -> list[Wish]:
+    """What is wanted, as objectives with their places.
+
+    Raises:
+        UsageError: the net lacks a class or layer, or nothing is wanted.
+    """
+    if isinstance(wanted, Objective):
+        wanted = [Wish(wanted)]
+    if not isinstance(wanted, Mapping) and any(isinstance(wish, Wish) for wish in wanted):
+        wishes = [wish for wish in wanted if isinstance(wish, Wish)]
+    else:
+        wishes = [Wish(classes(net, wanted, style))]  # type: ignore[arg-type]
+    for layer in set().union(*(wish.objective.layers for wish in wishes)) - {nets.SCORES}:
+        net.find_layer(layer)
+    return wishes
+
+
+def classes(
+    net: Net, named: Sequence[str] | Mapping[str, float], style: Manner | None = None
+) -> Classes:
+    """The objective of one class, or of a mix of several, as it suits a net.
+
+    Args:
+        net: a net with classes.
+        named: names or numbers of classes or groups, with weights if not all are equal.
+        style: the manner to paint in; without it, that of noise.
+
+    Raises:
+        UsageError: see ``class_weights``.
+    """
+    weights = class_weights(net, named)
+    style = style or suited(net, on_a_base=False)
+    if len(weights) == 1:
+        return Classes(weights, style.balance)
+    return Classes(weights, style.mixing, FAIRNESS)
+
+
+def guide(
+    net: Net,
+    layer: str,
+    picture: Image.Image | Tensor,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Guide:
+    """The objective that resembles another picture, as a layer sees it.
+
+    Args:
+        net: any net.
+        layer: the name of a layer whose features lie over parts of the picture.
+        picture: a Pillow image, or (3, height, width), RGB, 0..1.
+        device: see ``Ascent``.
+        precision: see ``Ascent``.
+
+    Raises:
+        UsageError: there is no such layer, or it sees the picture as a whole.
+    """
+    layer = net.find_layer(layer)
+    ascent = Ascent(net, device=device, precision=precision)
+    shown = images.from_pil(picture) if isinstance(picture, Image.Image) else picture
+    if not net.any_size:
+        shown = images.fill(shown, net.input_size)
+    with torch.no_grad():
+        features = ascent.see(shown[None].to(ascent.device), [layer])[layer]
+    if features.ndim != 4:
+        raise UsageError(f"layer {layer} sees a picture as a whole: a guide needs an earlier one")
+    return Guide(layer, features[0].flatten(1))
+
+
+def _canvas(
+    style: Manner, octave: Size, start: Tensor | None, generator: Generator, device: torch.device
+) -> Canvas:
+    """What an octave is painted on: what it begins with, or noise."""
+    if style.canvas == "pixels":
+        if start is not None:
+            return PixelCanvas(start)
+        return PixelCanvas.noise(
+            octave, background=style.background, generator=generator, device=device
+        )
+    if style.canvas == "phase":
+        if start is not None:
+            return PhaseCanvas.of(start)
+        return PhaseCanvas.noise(octave, generator=generator, device=device)
+    if start is not None:
+        return FourierCanvas.of(start, decay=style.decay)
+    return FourierCanvas.noise(octave, decay=style.decay, generator=generator, device=device)
+
+
+def _painted(wishes: Sequence[Wish], mask: Tensor | None, octave: Size) -> Tensor | None:
+    """Where anything may change, (height, width), 0..1; None for everywhere."""
+    places = [wish.place.mask(octave) for wish in wishes]
+    given = [place for place in places if place is not None]
+    painted = torch.stack(given).amax(0) if len(given) == len(places) else None
+    if mask is None:
+        return painted
+    whole = Inside(mask).mask(octave)
+    return whole if painted is None else whole * painted
+
+
+def _masked(canvas: Canvas, painted: Tensor | None, start: Tensor | None) -> Canvas:
+    """The canvas, shown only where it may be painted on."""
+    if painted is None:
+        return canvas
+    below = canvas.image().detach() if start is None else start
+    return LayeredCanvas(canvas, below, painted.to(below))
+
+
+def _shaken(view: View, jitter: int, generator: Generator) -> View:
+    if not jitter or not isinstance(view, TileView):
+        return view
+    down, across = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()
+    return RolledView(view, down, across)
+
+
+def class_weights(
+    net: Net, classes: Sequence[str] | Mapping[str, float]
+) -> dict[int | tuple[int, ...], float]:
+    """The numbers of named classes and groups, with weights whose magnitudes sum to 1.
 
     Raises:
         UsageError: none is named, the net lacks one, or all weights are 0.
@@ -229,21 +342,33 @@ def class_weights(net: Net, classes: Sequence[str] | Mapping[str, float]) -> dic
     named = classes if isinstance(classes, Mapping) else dict.fromkeys(classes, 1.0)
     if not named:
         raise UsageError("there is nothing to draw: name a class")
-    weights: dict[int, float] = {}
+    weights: dict[int | tuple[int, ...], float] = {}
     for name, weight in named.items():
-        try:
-            number = net.find_class(name)
-        except UnknownClassError as error:
-            others = nets.knowing(name)
-            if not others:
-                raise
-            some = " or ".join(f"--net {other}" for other in others[:3])
-            raise UsageError(f"{error}. Try {some}, which know it") from error
-        weights[number] = weights.get(number, 0.0) + weight
+        found = find_class(net, name)
+        weights[found] = weights.get(found, 0.0) + weight
     sum_of_all = sum(abs(weight) for weight in weights.values())
     if not 0 < sum_of_all < math.inf:
         raise UsageError("the classes' weights must be finite and not all 0")
     return {number: weight / sum_of_all for number, weight in weights.items()}
+
+
+def find_class(net: Net, name: str) -> int | tuple[int, ...]:
+    """The number of a class, or the numbers of a group's.
+
+    Raises:
+        UsageError: there is neither; says which nets have it.
+    """
+    group = members(name, net.classes)
+    if group:
+        return tuple(group)
+    try:
+        return net.find_class(name)
+    except UnknownClassError as error:
+        others = nets.knowing(name)
+        if not others:
+            raise
+        some = " or ".join(f"--net {other}" for other in others[:3])
+        raise UsageError(f"{error}. Try {some}, which know it") from error
 
 
 def _plan(
@@ -252,25 +377,36 @@ def _plan(
     size: Size,
     tile: Size,
     count: int | None,
-    scale: float,
+    scale: float | None,
     iterations: int | None,
-) -> list[tuple[Size, int]]:
-    """The octaves, and how many passes to make over each."""
-    # Found by eye: a picture of a tile's size that starts at two thirds of it
-    # shows one thing whole; a larger picture that starts below a tile, many cut off.
-    smallest = min(max(tile), max(net.input_size), 2 * min(size) // 3)
+) -> list[tuple[Size, Stage]]:
+    """The octaves, and what to do at each."""
     for given in (count, iterations):
         if given is not None and given < 1:
             raise UsageError("octaves and iters must be 1 or more")
+    scale = scale or style.octave_scale
     if not 1 <= scale <= 10:
         raise UsageError("the octave scale must be from 1 to 10")
+    # Found by eye: a picture of a tile's size that starts at two thirds of it
+    # shows one thing whole; a larger picture that starts below a tile, many cut off.
+    smallest = min(max(tile), max(net.input_size), 2 * min(size) // 3)
+    if style.order == "none":
+        smallest = 1
+    if style.stages:
+        stages = [
+            replace(stage, iterations=iterations or stage.iterations) for stage in style.stages
+        ]
+        return list(
+            zip(octaves.led_up([stage.scale for stage in stages], size), stages, strict=True)
+        )
     if count is None:
         count = style.octaves or octaves.count(size, scale, smallest)
-    if iterations is None:
-        passes = [style.iterations * style.opening, *[style.iterations] * (count - 1)]
-    else:
-        passes = [iterations] * count
-    return list(zip(octaves.sizes(size, count, scale, smallest), passes, strict=True))
+    flat = (style.blur, style.blur), (style.rate, style.rate)
+    stages = [
+        Stage(iterations or style.iterations * (1 if number else style.opening), flat[1], flat[0])
+        for number in range(count)
+    ]
+    return list(zip(octaves.sizes(size, count, scale, smallest), stages, strict=True))
 
 
 def fit(tiling: Tiling, net: Net, octave: Size) -> Tiling:
@@ -289,6 +425,19 @@ def _tile(net: Net, side: int | None) -> Size:
         height, width = net.input_size
         raise UsageError(f"{net.name} sees only {width}x{height} pixels: leave the tile size out")
     return net.input_size
+
+
+def _check(strength: float, keep_colors: bool, base: Tensor | None) -> None:
+    if keep_colors and base is None:
+        raise UsageError("there are no colours to keep: give a picture to paint on")
+    if not 0 <= strength <= 100:
+        raise UsageError(f"strength {strength} must be from 0 to 100; 1 is usual")
+
+
+def _usual_size(style: Manner, tile: Size) -> Size:
+    """Where nothing is asked for: a tile's, or what stages lead up to from one."""
+    grown = math.prod(stage.scale for stage in style.stages[1:])
+    return round(tile[0] * grown), round(tile[1] * grown)
 
 
 def _check_size(size: Size, tile: Size) -> None:

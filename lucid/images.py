@@ -37,6 +37,19 @@ def read(path: str | Path) -> Tensor:
         raise LucidError(f"{path}: cannot be read as an image ({reason})") from error
 
 
+def read_alpha(path: str | Path) -> Image.Image | None:
+    """How opaque each pixel of an image file is, as ``L``; None where all are wholly so.
+
+    Raises:
+        LucidError: see ``read``.
+    """
+    read(path)
+    with Image.open(path) as image:
+        if not image.has_transparency_data:
+            return None
+        return ImageOps.exif_transpose(image).convert("RGBA").getchannel("A")
+
+
 def from_pil(image: Image.Image) -> Tensor:
     """A Pillow image as (3, height, width), RGB, 0..1."""
     if image.mode[0] in "IF":  # 16-bit and floating-point grey, which Pillow would only clip
@@ -105,18 +118,26 @@ FORMATS = {
 """Endings of file names: Pillow's name of the format, and its longest side."""
 
 
-def check_writable(path: Path, size: Size = (1, 1)) -> None:
+def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> None:
     """Find out before the work, not after it, that a picture cannot be written.
+
+    Args:
+        path: where to.
+        size: of the picture, (height, width) in pixels.
+        alpha: whether parts of it are transparent.
 
     Raises:
         UsageError: the name's ending is no image format we write, the format
-            cannot hold that size, or there is no such folder to write into.
+            cannot hold that size or transparency, or there is no such folder to
+            write into.
     """
     name, longest = FORMATS.get(path.suffix.lower(), (None, 0))
     if name is None:
         raise UsageError(f"{path}: end the name in {', '.join(FORMATS)}")
     if max(size) > longest:
         raise UsageError(f"{path}: {name} holds at most {longest} pixels a side: use .png")
+    if alpha and name in ("JPEG", "BMP"):
+        raise UsageError(f"{path}: {name} cannot be transparent, as the base is: use .png")
     if path.is_dir():
         raise UsageError(f"{path}: is a folder")
     if not path.parent.is_dir():

@@ -231,7 +231,9 @@ def reconstruct(
     _check(rounds=rounds, iterations=iterations)
     if reach < 0:
         raise UsageError(f"smooth {reach} must be 0 or more")
-    _check_finite(rate=rate, momentum=momentum, **{"lambda": pull})
+    _check_finite(rate=rate, **{"lambda": pull})
+    if not 0 <= momentum < 1:
+        raise UsageError(f"momentum {momentum} must be from 0 to under 1")
     layer = net.find_layer(layer)
     ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
     rule = MomentumRule(rate, momentum, pull, reach)

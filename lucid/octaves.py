@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +37,17 @@ def count(size: Size, scale: float, smallest: int) -> int:
     return 1 + math.ceil(math.log(max(1.0, min(size) / smallest)) / math.log(scale))
 
 
+def led_up(scales: Sequence[float], size: Size) -> list[Size]:
+    """The sizes of octaves that each say how much larger they are than the one before.
+
+    Args:
+        scales: the first one's is not looked at.
+        size: height and width of the last octave.
+    """
+    shares = [1 / math.prod(scales[number + 1 :]) for number in range(len(scales))]
+    return [(max(1, round(size[0] * share)), max(1, round(size[1] * share))) for share in shares]
+
+
 def resize(image: Tensor, size: Size, *, wrap: bool = False) -> Tensor:
     """A (channels, height, width) image at another size, bicubic.
 
@@ -52,27 +64,35 @@ def resize(image: Tensor, size: Size, *, wrap: bool = False) -> Tensor:
 
 
 def start(
-    size: Size, dream: Tensor | None, base: Tensor | None, *, wrap: bool = False
+    size: Size,
+    dream: Tensor | None,
+    base: Tensor | None,
+    *,
+    wrap: bool = False,
+    between: str = "logits",
 ) -> Tensor | None:
     """What an octave begins with, (3, *size), 0..1; None where there is nothing yet.
 
     From noise that is the last octave's dream, enlarged. On a photograph it is
     the photograph plus what was dreamt into it so far: only the change is
     enlarged, so the photograph keeps its own detail (as in Google's deepdream
-    notebook). The change is taken between logits, where adding it cannot leave
-    0..1.
+    notebook).
 
     Args:
         size: of the octave.
         dream: what the last octave ended with.
         base: the photograph, at any size.
         wrap: whether the picture's edges are to fit together.
+        between: what the change is taken between: ``logits``, where adding it cannot
+            leave 0..1, or ``pixels``, as in the notebook.
     """
     if base is None:
         return None if dream is None else resize(dream, size, wrap=wrap).clamp(0, 1)
     photograph = resize(base, size, wrap=wrap).clamp(0, 1)
     if dream is None:
         return photograph
-    last_size = (dream.shape[1], dream.shape[2])
-    change = logit(dream) - logit(resize(base, last_size, wrap=wrap))
+    before = resize(base, (dream.shape[1], dream.shape[2]), wrap=wrap)
+    if between == "pixels":
+        return (photograph + resize(dream - before, size, wrap=wrap)).clamp(0, 1)
+    change = logit(dream) - logit(before)
     return torch.sigmoid(logit(photograph) + resize(change, size, wrap=wrap))

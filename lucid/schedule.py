@@ -107,9 +107,12 @@ def _read_step(step: object, where: str, net: Net) -> Draw:
         raise LucidError(f"{where} must have layer, dx, dy, flip and scale, and nothing else")
     for key in ("dx", "dy"):
         if type(step[key]) is not int or abs(step[key]) > LARGEST_SHIFT:
-            raise LucidError(f"{where}: {key} {step[key]!r} is not a whole number of pixels")
+            raise LucidError(
+                f"{where}: {key} {step[key]!r} is not a whole number of pixels, up to "
+                f"{LARGEST_SHIFT}"
+            )
     if step["flip"] not in (0, 1):
-        raise LucidError(f"{where}: flip {step['flip']!r} is not 0 or 1")
+        raise LucidError(f"{where}: flip {step['flip']!r} is not false, true, 0 or 1")
     scale = step["scale"]
     if type(scale) not in (int, float) or not 0 < scale <= 4:
         raise LucidError(f"{where}: scale {scale!r} is not a number above 0 and at most 4")

@@ -76,6 +76,31 @@ class Pass:
         return inside(torch.arange(positions.start, positions.stop, device=device), self.size[axis])
 
 
+class PastedPass(Pass):
+    """A pass whose tiles are put back whole, one over the other, as deepdraw does."""
+
+    def window(self, like: Tensor) -> Tensor:
+        return torch.ones(self.tile, device=like.device, dtype=like.dtype)
+
+    def weights(self, like: Tensor) -> Tensor:
+        return torch.ones(1, *self.size, device=like.device, dtype=like.dtype)
+
+
+@dataclass(frozen=True)
+class RolledView:
+    """A view of the picture rolled over its edges, as Google's deepdream looks."""
+
+    view: TileView
+    down: int
+    across: int
+
+    def gather(self, image: Tensor) -> Tensor:
+        return self.view.gather(image.roll((self.down, self.across), (1, 2)))
+
+    def scatter(self, values: Tensor) -> Tensor:
+        return self.view.scatter(values).roll((-self.down, -self.across), (1, 2))
+
+
 @dataclass(frozen=True)
 class TileView:
     """A batch of tiles of a pass, as the ascent looks at them."""
@@ -245,6 +270,15 @@ def random(size: Size, tile: Size, overlap: float, wrap: bool, generator: Genera
     return [[tiles[k] for k in torch.randperm(len(tiles), generator=generator).tolist()]]
 
 
+def fixed(size: Size, tile: Size, overlap: float, wrap: bool) -> list[Batch]:
+    """Tile by tile, row by row, the lattice always in the same place."""
+    rows, columns = (
+        starts(length, side, _stride(side, overlap), 0, wrap)
+        for length, side in zip(size, tile, strict=True)
+    )
+    return [[Tile(top, left)] for top in rows for left in columns]
+
+
 ORDERS: dict[str, Callable[[Size, Size, float, bool, Generator], list[Batch]]] = {
     "spiral": spiral,
     "random": random,
@@ -258,8 +292,9 @@ class Tiling:
 
     Attributes:
         tile: the tiles' height and width.
-        order: ``spiral``, ``grid``, ``random`` or ``none`` (the picture is its
-            only tile, whatever its size).
+        order: ``spiral``, ``grid``, ``random``, ``none`` (the picture is its
+            only tile, whatever its size) or, to compare with, ``fixed`` (deepdraw's
+            first form: the lattice stays, each tile is pasted back whole).
         overlap: how much neighbouring tiles share, as a fraction of a tile,
             from 0 to under 1.
         padding: what stands past the picture's edge: its reflection
@@ -273,8 +308,10 @@ class Tiling:
     padding: str = "reflect"
 
     def __post_init__(self) -> None:
-        if self.order not in (*ORDERS, "none"):
-            raise UsageError(f"tiles {self.order!r} are not one of {', '.join(ORDERS)}, none")
+        if self.order not in (*ORDERS, "none", "fixed"):
+            raise UsageError(
+                f"tiles {self.order!r} are not one of {', '.join(ORDERS)}, none, fixed"
+            )
         if self.padding not in PADDINGS:
             raise UsageError(f"padding {self.padding!r} is not one of {', '.join(PADDINGS)}")
         if not 0 <= self.overlap < 1:
@@ -286,7 +323,9 @@ class Tiling:
         """Draw one pass over a picture of (height, width); each starts elsewhere."""
         if self.order == "none":
             return Pass(size, size, [[Tile(0, 0)]], self.padding)
-        batches = ORDERS[self.order](
-            size, self.tile, self.overlap, self.padding == "wrap", generator
-        )
+        wrap = self.padding == "wrap"
+        if self.order == "fixed":
+            batches = fixed(size, self.tile, self.overlap, wrap)
+            return PastedPass(size, self.tile, batches, self.padding)
+        batches = ORDERS[self.order](size, self.tile, self.overlap, wrap, generator)
         return Pass(size, self.tile, batches, self.padding)

@@ -226,8 +226,8 @@ def find_reach(see: See, layer: str, device: torch.device) -> Reach:
 
 def _cannot_be_cut(layer: str) -> LucidError:
     return LucidError(
-        f"the picture is too large to be seen at once, and layer {layer} cannot be seen in parts, "
-        "as its features do not lie over parts of the picture: try an earlier layer"
+        f"the picture is larger than a tile or the memory, and layer {layer} cannot be seen in "
+        "parts, as its features do not lie over parts of the picture: try an earlier layer"
     )
 
 

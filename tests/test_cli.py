@@ -309,7 +309,7 @@ BAD = [
     ("convert tiny.cfg tiny.pth", 2, "tiny.pth exists: give --force"),
     ("convert tiny.cfg other.weights", 1, "tiny is a Darknet net already"),
     ("convert tiny.cfg state.onnx", 2, "end the name in .weights, .pth or .safetensors"),
-    ("draw", 2, "Missing option '--class'"),
+    ("draw", 2, "there is nothing to draw"),
     ("draw --net tiny.cfg --class golfish", 2, "the nearest are goldfish"),
     ("draw --net tiny.cfg --class shark", 2, "fits several of tiny"),
     ("draw --class golfish", 2, "lucid64 has no class 'golfish'; the nearest are goldfish"),

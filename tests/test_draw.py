@@ -12,8 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from lucid import images, nets
-from lucid.draw import SMALL_FROM_NOISE, class_weights, draw, fit
+from lucid.draw import class_weights, draw, fit
 from lucid.errors import UsageError
+from lucid.manners import SMALL_FROM_NOISE
 from lucid.nets import Net
 from lucid.tiles import Tiling
 

@@ -15,6 +15,7 @@ from conftest import CLASS_NAMES, CLASSIFIER, write_net
 from PIL import Image
 
 from lucid import nets
+from lucid.sheets import GAP
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_a_judge_looks_at_what_was_drawn(tmp_path: Path) -> None:
     chosen = ["--class", "goldfish", "--class", "tench", "--class", "tiger cat"]
     result = CliRunner().invoke(judge.main, [*words, *chosen, "--columns", "2"])
     assert result.exit_code == 0, result.output
-    assert Image.open(sheet).size == (32 * 2 + judge.GAP, 32 * 2 + judge.GAP)
+    assert Image.open(sheet).size == (32 * 2 + GAP, 32 * 2 + GAP)
     rows = [line for line in result.stdout.splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[0] for row in rows[2:]] == ["| goldfish", "| tench", "| tiger cat"]
     assert "in the judge's top 5: 3 of 3 (100%)" in result.stdout

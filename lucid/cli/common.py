@@ -143,13 +143,13 @@ def tell_machine(net: Net, device: str, precision: str, seed: int) -> None:
     )
 
 
-def tell_written(paths: list[Path]) -> None:
+def tell_written(paths: list[Path], more: str = "") -> None:
     """Name the pictures that were made."""
     if len(paths) > 2:
-        click.echo(f"wrote {len(paths)} pictures, {paths[0]} to {paths[-1].name}")
+        click.echo(f"wrote {len(paths)} pictures, {paths[0]} to {paths[-1].name}{more}")
     else:
         for path in paths:
-            click.echo(f"wrote {path}")
+            click.echo(f"wrote {path}{more}")
 
 
 def stopped(paths: list[Path]) -> NoReturn:

@@ -26,6 +26,8 @@ from lucid.cli.common import (
 if TYPE_CHECKING:
     from PIL import Image
 
+    from lucid.schedule import Draw
+
 COUNT = click.IntRange(1, 2**31 - 1)
 
 
@@ -136,8 +138,8 @@ class Grey(click.ParamType):
 @click.option(
     "--tile-size",
     type=click.IntRange(8),
-    help="Show the net at most so many pixels a side, with the same result but for rounding. "
-    "Without it, what fits into half of the memory.",
+    help="Show the net at most so many pixels a side, with the same result but for rounding "
+    "(compare at fp32). Without it, what fits into half of the memory.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of all that is drawn.")
 @net_files
@@ -185,7 +187,9 @@ def nightmare(
     does: use -prefix to keep an earlier run's.
     """
     net_name, weights, image_name, layer = _understand(words, weights)
-    _refuse_what_is_not_used("-reconstruct" if reconstruct else "--steps" if replay else "")
+    kind = "-reconstruct" if reconstruct else "a nightmare without -reconstruct"
+    _refuse_what_is_not_used(kind)
+    _refuse_what_is_not_used("--steps" if replay and not reconstruct else "")
     _refuse_what_is_not_used("--rotate-degrees" if rotate_degrees is not None else "")
     if save_steps and save_steps.exists():
         raise click.UsageError(f"{save_steps} exists: give another name to --save-steps")
@@ -193,7 +197,7 @@ def nightmare(
 
     from lucid import images, nets
     from lucid import nightmare as dream
-    from lucid.schedule import layers_around, read_steps, schedule, write_steps
+    from lucid.schedule import layers_around, read_steps, schedule
 
     image = images.read(image_name)
     # Before any download, a layer that is not there.
@@ -207,10 +211,6 @@ def nightmare(
     net = nets.load(net_name, weights, names, progress=not quiet)
     # As Darknet names its files: its stems end at the first dot.
     stem = f"{Path(image_name).name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
-    make_folder(prefix)
-    images.check_writable(prefix / f"{stem}.png")
-    if save_steps and steps:
-        write_steps(steps, save_steps)
     if verbose:
         tell_machine(net, device, precision, seed)
 
@@ -260,6 +260,9 @@ def nightmare(
             tile_size=tile_size,
             **place,
         )
+    # Only now, when all that can be wrong has been found.
+    make_folder(prefix)
+    images.check_writable(prefix / f"{stem}.png")
     total = len(steps) if steps else rounds * iters
     written: list[Path] = []
     try:
@@ -268,8 +271,10 @@ def nightmare(
                 written.append(_write(picture, prefix, stem, number))
     except KeyboardInterrupt:
         if latest and latest.done > len(written) * total // rounds:
-            written.append(_write(latest.picture(), prefix, stem, len(written)))
+            written.append(_write_unfinished(latest.picture(), prefix, stem, len(written)))
+        _save_steps(steps, latest.done if latest else 0, save_steps)
         stopped(written)
+    _save_steps(steps, total, save_steps)
     if not quiet:
         tell_written(written)
 
@@ -279,7 +284,8 @@ NOT_USED = {
         *("layer_range", "octaves", "threshold", "zoom", "rotate", "rotate_degrees", "norm"),
         *("grey", "replay", "save_steps", "tile_size"),
     ),
-    "--steps": ("layer_range", "octaves", "iters", "save_steps"),
+    "--steps": ("layer_range", "octaves", "iters", "seed", "save_steps"),
+    "a nightmare without -reconstruct": ("momentum", "pull", "reach"),
     "--rotate-degrees": ("rotate",),
 }
 """Options that mean nothing beside another one."""
@@ -300,6 +306,19 @@ def _write(picture: Image.Image, prefix: Path, stem: str, number: int) -> Path:
     path = prefix / f"{stem}_{number:06d}.png"
     images.write(picture, path)
     return path
+
+
+def _save_steps(steps: list[Draw] | None, done: int, path: Path | None) -> None:
+    from lucid.schedule import write_steps
+
+    if path and steps and done:
+        write_steps(steps[:done], path)
+
+
+def _write_unfinished(picture: Image.Image, prefix: Path, stem: str, number: int) -> Path:
+    """Keep what Ctrl-C cut short, but never in place of an earlier run's finished picture."""
+    earlier = (prefix / f"{stem}_{number:06d}.png").exists()
+    return _write(picture, prefix, f"{stem}_unfinished" if earlier else stem, number)
 
 
 def _understand(words: tuple[str, ...], weights: Path | None) -> tuple[str, Path | None, str, str]:

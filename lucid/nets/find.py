@@ -171,7 +171,7 @@ def load(
     net = found.build(given, Path(names) if names else None)
     file = given or (found.weights() if found.cfg else None)
     if file is not None and not file.is_file():
-        raise LucidError(f"{file}: there is no such weights file")
+        raise LucidError(f"{file}: there is no such weights file{_ways_to(file.stem)}")
     if isinstance(net, DarknetNet):
         if file is None:
             raise LucidError(_without_weights(found))
@@ -203,6 +203,9 @@ def fetch(name: str, *, progress: bool = True) -> Path | None:
     if not found.cfg:
         _download_state(found.name, progress)
         return None
+    boxed = found.cfg.with_suffix(".weights")
+    if found.cfg in bundled().values() and boxed.exists():
+        return boxed
     if found.name not in PUBLISHED_NAMES:
         raise LucidError(
             f"nobody publishes weights for {found.name} that lucid knows of: "
@@ -228,6 +231,12 @@ def fetch(name: str, *, progress: bool = True) -> Path | None:
     finally:
         part.unlink(missing_ok=True)
     return target
+
+
+def _ways_to(name: str) -> str:
+    """How to come by published weights, for the end of a message."""
+    ways = f": `lucid weights {name}` fetches Darknet's" if name in PUBLISHED_NAMES else ""
+    return ways + (", `lucid convert vgg16 FILE` makes them" if name == "vgg-conv" else "")
 
 
 def _without_weights(found: _Found) -> str:

@@ -147,15 +147,15 @@ def read_names(path: Path) -> list[str]:
 
 def matches(name: str, known: Sequence[str]) -> list[int]:
     """The numbers of the names that are this one, or else of those that contain it."""
-    wanted = _plain(name)
-    plain = [_plain(candidate) for candidate in known]
-    exact = [number for number, candidate in enumerate(plain) if candidate == wanted]
+    wanted = plain(name)
+    names = [plain(candidate) for candidate in known]
+    exact = [number for number, candidate in enumerate(names) if candidate == wanted]
     return exact or [
-        number for number, candidate in enumerate(plain) if wanted and wanted in candidate
+        number for number, candidate in enumerate(names) if wanted and wanted in candidate
     ]
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name as people may type it: in any case, with blanks, hyphens or underscores."""
     return name.strip().casefold().replace("-", " ").replace("_", " ")
 
