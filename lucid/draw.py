@@ -181,7 +181,8 @@ def draw(
         if keep_colors:
             assert base is not None
             canvas = TintedCanvas(canvas, octaves.resize(base, octave).clamp(0, 1))
-        canvas = _masked(canvas, _painted(wishes, mask, octave), start)
+        photograph = octaves.start(octave, None, base, wrap=wrap)
+        canvas = _masked(canvas, _painted(wishes, mask, octave), start, photograph)
         rule: Rule = Adam(canvas, 0) if style.rule == "adam" else MeanRule(0, style.lift)
         cutting = fit(tiling, net, octave)
         seen = octave if cutting.order == "none" else cutting.tile
@@ -281,7 +282,7 @@ def guide(
         shown = images.fill(shown, net.input_size)
     with torch.no_grad():
         features = ascent.see(shown[None].to(ascent.device), [layer])[layer]
-    if features.ndim != 4:
+    if features.ndim != 4 or features.shape[2:] == (1, 1):
         raise UsageError(f"layer {layer} sees a picture as a whole: a guide needs an earlier one")
     return Guide(layer, features[0].flatten(1))
 
@@ -316,12 +317,18 @@ def _painted(wishes: Sequence[Wish], mask: Tensor | None, octave: Size) -> Tenso
     return whole if painted is None else whole * painted
 
 
-def _masked(canvas: Canvas, painted: Tensor | None, start: Tensor | None) -> Canvas:
+def _masked(
+    canvas: Canvas, painted: Tensor | None, start: Tensor | None, photograph: Tensor | None
+) -> Canvas:
     """The canvas, shown only where it may be painted on."""
     if painted is None:
         return canvas
     below = canvas.image().detach() if start is None else start
-    return LayeredCanvas(canvas, below, painted.to(below))
+    painted = painted.to(below)
+    if photograph is not None:
+        # What an octave changed spreads a little when it is enlarged.
+        below = torch.where(painted > 0, below, photograph)
+    return LayeredCanvas(canvas, below, painted)
 
 
 def _shaken(view: View, jitter: int, generator: Generator) -> View:

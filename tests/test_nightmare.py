@@ -212,7 +212,7 @@ def test_a_reconstruction_starts_from_its_seed(sequential: Net, photo: Tensor) -
 
 @pytest.mark.parametrize("name", ["momentum", "rate", "pull"])
 def test_a_reconstruction_needs_finite_settings(sequential: Net, photo: Tensor, name: str) -> None:
-    with pytest.raises(UsageError, match="must be (a finite number|from 0 to under 1)"):
+    with pytest.raises(UsageError, match=r"must be (a finite number|from 0 to under 1)"):
         reconstruct(sequential, photo, "0", device="cpu", **{name: math.nan})
 
 

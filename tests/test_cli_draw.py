@@ -1,0 +1,128 @@
+"""`lucid draw` as an artist types it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageStat
+from test_cli import QUICK, Run, desk, run
+
+__all__ = ["desk", "run"]
+
+TINY = ("--tile-size", "32", "--octaves", "1", "--iters", "1", "--device", "cpu", "-o", "out.png")
+
+
+def test_draw_many_and_a_sheet_of_them(desk: Path, run: Run) -> None:
+    result = run(*QUICK, "--seed", "3", "--count", "4", "-o", "many.png", "--size", "40x30")
+    assert result.output == "wrote 5 pictures, many_seed3.png to many.png (seed 3)\n"
+    assert Image.open(desk / "many_seed6.png").size == (40, 30)
+    assert Image.open(desk / "many.png").size == (82, 62)
+    assert (desk / "many_seed3.png").read_bytes() != (desk / "many_seed4.png").read_bytes()
+
+
+def test_draw_keeps_its_stages(desk: Path, run: Run) -> None:
+    words = ("--seed", "3", "--octaves", "2", "--save-every", "1", "-o", "kept.png")
+    assert run(*QUICK, *words).exit_code == 0
+    assert sorted(path.name for path in desk.glob("kept*")) == [
+        "kept.png",
+        "kept_pass00001.png",
+        "kept_pass00002.png",
+    ]
+    assert Image.open(desk / "kept_pass00001.png").size == Image.open(desk / "kept.png").size
+
+
+def test_a_transparent_base_stays_transparent(desk: Path, run: Run) -> None:
+    base = Image.open(desk / "photo.v2.png").convert("RGBA")
+    base.putalpha(Image.linear_gradient("L").resize(base.size))
+    base.save(desk / "ghost.png")
+    assert run(*QUICK, "ghost.png", "-o", "out.png").exit_code == 0
+    alpha = Image.open(desk / "out.png").getchannel("A")
+    assert alpha.tobytes() == base.getchannel("A").tobytes()
+    refused = run(*QUICK, "ghost.png", "-o", "out.jpg")
+    assert refused.exit_code == 2
+    assert "out.jpg: JPEG cannot be transparent, as the base is: use .png" in refused.output
+
+
+def test_exif_turns_the_picture_the_right_way(desk: Path, run: Run) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    Image.open(desk / "photo.v2.png").save(desk / "turned.jpg", exif=exif)
+    assert run(*QUICK, "turned.jpg", "-o", "out.png").exit_code == 0
+    assert Image.open(desk / "out.png").size == (44, 60)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--class goldfish:0.7 --class tench:.3",
+        "--class goldfish@.3,.5 --class tench@.7,.5,20 --size 60x40",
+        "--class goldfish@mask.png photo.v2.png",
+        "--class goldfish --path sine --brush 16 --size 60x40",
+        "--class sharks",
+        "--random-classes 2",
+        "--mix mix.toml",
+        "--layer 0",
+        "--layer 0:3",
+        "--layer 2:1@.5,.5 --class goldfish",
+        "--layer 0 --guide photo.v2.png",
+        "photo.v2.png --layer 0 --preset deepdream",
+        "photo.v2.png --class goldfish --mask mask.png",
+        "photo.v2.png --class goldfish --keep-colors --strength .3",
+        "--class goldfish --canvas pixels --tv .1 --blur .5",
+        "--class goldfish --canvas phase",
+        "--class goldfish --preset deepdraw",
+        "--class goldfish --tiles fixed --padding mean",
+    ],
+)
+def test_draw_in_every_manner(desk: Path, run: Run, words: str) -> None:
+    mask = Image.new("L", (60, 44))
+    mask.paste(255, (0, 0, 30, 44))
+    mask.save(desk / "mask.png")
+    (desk / "mix.toml").write_text('goldfish = 0.7\n"tiger shark@.5,.5" = 0.3\n')
+    net = QUICK[1:3]
+    result = run("draw", *net, *words.split(), *TINY)
+    assert result.exit_code == 0, result.output
+    assert ImageStat.Stat(Image.open(desk / "out.png").convert("RGB")).stddev[0] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "there is nothing to draw: give --class, --mix, --random-classes or --layer"),
+        ("--class goldfish:x", "'x' in 'goldfish:x' is not a number"),
+        ("--class goldfish@here", "place 'here' is neither X,Y nor X,Y,DIAMETER nor an image"),
+        ("--class goldfish@2,3", "X and Y are shares of the picture"),
+        ("--class goldfish@no.png", "no.png: cannot be read as an image"),
+        ("--class goldfish --path 1", "path '1' is not line, circle, sine"),
+        ("--class goldfish --brush 20", "--brush means nothing without --path"),
+        ("--class goldfish --mask no.png", "no.png: cannot be read as an image"),
+        ("--class goldfish --guide photo.v2.png", "--guide needs one --layer"),
+        ("--class goldfish --keep-colors", "there are no colours to keep"),
+        ("--class goldfish --preset no", "there is no preset 'no': deepdraw, deepdream"),
+        ("--mix no.toml", "no.toml: cannot be read"),
+        ("--mix photo.v2.png", "photo.v2.png: is not TOML"),
+        ("--random-classes 9", "has no more than 5 classes"),
+        ("--layer 99", "has no layer 99"),
+        ("--layer 0:99", "layer 0 has channels 0 to 7, no 99"),
+        ("--layer 0:x", "'0:x' is not LAYER, LAYER:CHANNEL or LAYER:CHANNEL@X,Y"),
+        ("--layer 0@.5,.5", "'0@.5,.5' is not LAYER, LAYER:CHANNEL"),
+    ],
+)
+def test_what_cannot_be_drawn_says_why(desk: Path, run: Run, words: str, message: str) -> None:
+    net = QUICK[1:3]
+    before = sorted(os.listdir(desk))
+    result = run("draw", *net, *words.split(), *TINY)
+    assert result.exit_code in (1, 2)
+    assert message in result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert sorted(os.listdir(desk)) == before
+
+
+def test_a_sheet_of_layers(desk: Path, run: Run) -> None:
+    result = run("layers", "tiny.cfg", "--sheet", "photo.v2.png", "--device", "cpu")
+    assert result.output == "wrote tiny_layers.png\n"
+    assert Image.open(desk / "tiny_layers.png").width == 128 * 2 + 2
+    assert "exists" in run("layers", "tiny.cfg", "--sheet", "photo.v2.png").output
+    assert "mean nothing without --sheet" in run("layers", "tiny.cfg", "--force").output

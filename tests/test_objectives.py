@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from lucid.draw import class_weights, classes, draw, guide
+from lucid.errors import UsageError
+from lucid.nets import SCORES, Net, outline
+from lucid.nets.groups import GROUPS, members
+from lucid.nets.zoo import categories
+from lucid.objectives import FAIRNESS, Channel, Classes, Energy, Guide, Objective
+
+SMALL = {"tile_size": 32, "octave_count": 1, "device": "cpu", "precision": "fp32"}
+
+
+@pytest.fixture
+def seen(classifier: Net) -> dict[str, Tensor]:
+    with torch.no_grad():
+        return classifier.activations(torch.rand(3, 3, 32, 32), ["0", "2", SCORES])
+
+
+def test_objectives_add_up(seen: dict[str, Tensor]) -> None:
+    energy, channel, fish = Energy("2"), Channel("0", 3), Classes({0: 1.0})
+    whole = 2 * energy - channel * 0.5 + -fish
+    expected = 2 * energy.measure(seen) - 0.5 * channel.measure(seen) - fish.measure(seen)
+    torch.testing.assert_close(whole.measure(seen), expected)
+    assert whole.layers == {"0", "2", SCORES}
+
+
+def test_channels_and_neurons(seen: dict[str, Tensor]) -> None:
+    features = seen["0"]
+    torch.testing.assert_close(Channel("0", 3).measure(seen), features[:, 3].mean((1, 2)))
+    corner = Channel("0", 3, neuron=(1.0, 0.0)).measure(seen)
+    torch.testing.assert_close(corner, features[:, 3, 0, -1])
+
+
+def test_energy_is_its_own_gradient(seen: dict[str, Tensor]) -> None:
+    features = seen["2"].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(Energy("2").measure({"2": features}).sum(), features)
+    torch.testing.assert_close(slope, features.detach())
+
+
+def test_a_guides_gradient_is_the_guides_feature_that_is_most_alike() -> None:
+    features = torch.tensor([[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    places = torch.tensor([[[[0.9, -3.0]], [[0.2, 0.5]]]]).requires_grad_()
+    (slope,) = torch.autograd.grad(Guide("x", features).measure({"x": places}).sum(), places)
+    assert slope[0, :, 0, 0].tolist() == [1, 0]
+    assert slope[0, :, 0, 1].tolist() == [-1, 0]
+
+
+@pytest.mark.parametrize("objective", [Energy("2"), Channel("2", 4), Channel("0", 3, (0.5, 0.5))])
+def test_what_is_climbed_grows(classifier: Net, objective: Objective) -> None:
+    def measure(iterations: int) -> float:
+        picture = draw(classifier, objective, size=(32, 32), iterations=iterations, **SMALL)
+        from lucid import images
+
+        with torch.no_grad():
+            shown = classifier.activations(images.from_pil(picture)[None], objective.layers)
+        return float(objective.measure(shown))
+
+    assert measure(16) > measure(1)
+
+
+def test_a_guide_needs_a_layer_that_sees_parts(make_net: Callable[..., Net], photo: Tensor) -> None:
+    net = make_net(
+        "[net]\nwidth=32\nheight=32\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1\n"
+        "activation=relu\n[connected]\noutput=5\nactivation=linear\n"
+    )
+    assert guide(net, "0", photo, device="cpu", precision="fp32").features.shape == (4, 32 * 32)
+    with pytest.raises(UsageError, match="layer 1 sees a picture as a whole"):
+        guide(net, "1", photo, device="cpu")
+
+
+def test_a_group_is_as_likely_as_all_its_classes_together(seen: dict[str, Tensor]) -> None:
+    both = Classes({(0, 3): 1.0}, balance=1e6).measure(seen) / 1e6
+    likely = seen[SCORES].softmax(1)[:, [0, 3]].sum(1).log()
+    torch.testing.assert_close(both, likely, atol=1e-4, rtol=1e-4)
+
+
+def test_groups_by_name(classifier: Net) -> None:
+    assert class_weights(classifier, ["sharks"]) == {(2, 3): 1.0}
+    assert classifier.classes[2:4] == ["great white shark", "tiger shark"]
+    with pytest.raises(UsageError, match="has no class 'birds'"):
+        class_weights(classifier, ["birds"])
+
+
+def test_groups_are_what_they_are_called() -> None:
+    known = categories("squeezenet1_1")
+    named = {group: {known[number] for number in members(group, known)} for group in GROUPS}
+    assert {"flamingo", "cock", "albatross"} <= named["birds"]
+    assert {"Chihuahua", "golden retriever", "Mexican hairless"} <= named["dogs"]
+    assert {"tiger beetle", "monarch", "lycaenid"} <= named["insects"]
+    assert not named["birds"] & (named["dogs"] | named["insects"])
+    assert all(outline("lucid64").find_class("goldfish") not in group for group in named.values())
+
+
+def test_a_mix_is_held_to_its_shares() -> None:
+    """One step of a mix's gradient moves the lagging class up and the leading one down,
+    until they stand where the weights ask for."""
+    scores = torch.zeros(1, 6)
+    scores[0, 1] = 5
+    mix = Classes({0: 0.7, 1: 0.3}, 2, FAIRNESS)
+    for _ in range(300):
+        climbed = scores.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(mix.measure({SCORES: climbed}).sum(), climbed)
+        scores = scores + 0.02 * slope
+    shares = scores.softmax(1)[0, :2]
+    assert shares.sum() > 0.95
+    assert float(shares[0]) == pytest.approx(0.7, abs=0.05)
+
+
+def test_less_of_a_class(classifier: Net) -> None:
+    weights = classes(classifier, {"goldfish": 1, "tench": 1, "tiger cat": -1}).weights
+    assert weights == {0: pytest.approx(1 / 3), 1: pytest.approx(1 / 3), 4: pytest.approx(-1 / 3)}
