@@ -3,6 +3,7 @@ noise or on a photograph, everywhere or where one points."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -153,7 +154,8 @@ def draw(
         LucidError: the picture does not fit into memory.
     """
     style = manner or suited(net, on_a_base=base is not None)
-    wishes = find_wishes(net, wanted, style)
+    # A mix remembers what it has seen; the next drawing begins anew.
+    wishes = copy.deepcopy(find_wishes(net, wanted, style))
     if any(isinstance(wish.objective, Classes) and wish.objective.fairness for wish in wishes):
         style = replace(style, settling=SETTLING)
     if isinstance(base, Image.Image):

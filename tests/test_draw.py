@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from lucid import images, nets
-from lucid.draw import class_weights, draw, fit
+from lucid.draw import class_weights, classes, draw, fit
 from lucid.errors import UsageError
 from lucid.manners import SMALL_FROM_NOISE
 from lucid.nets import Net
@@ -74,6 +74,12 @@ def test_a_base_keeps_its_size_and_is_changed(classifier: Net, photo: Tensor) ->
         50,
         30,
     )
+
+
+def test_a_mix_forgets_its_last_drawing(classifier: Net) -> None:
+    mix = classes(classifier, ["goldfish", "tench"])
+    first, again = (draw(classifier, mix, **SMALL).tobytes() for _ in range(2))
+    assert first == again == draw(classifier, ["goldfish", "tench"], **SMALL).tobytes()
 
 
 def test_the_default_size_is_a_tile(make_net: Callable[..., Net]) -> None:
