@@ -25,7 +25,7 @@ from lucid.canvas import (
 from lucid.errors import UsageError
 from lucid.images import Size
 from lucid.machine import memory
-from lucid.manners import SETTLING, TILE, Manner, Stage, suited
+from lucid.manners import CLOSING, SETTLING, TILE, Manner, Stage, suited
 from lucid.nets import Net, UnknownClassError
 from lucid.nets.groups import members
 from lucid.objectives import FAIRNESS, Classes, Guide, Objective
@@ -157,7 +157,7 @@ def draw(
     # A mix remembers what it has seen; the next drawing begins anew.
     wishes = copy.deepcopy(find_wishes(net, wanted, style))
     if any(isinstance(wish.objective, Classes) and wish.objective.fairness for wish in wishes):
-        style = replace(style, settling=SETTLING)
+        style = replace(style, settling=style.settling or SETTLING, closing=CLOSING)
     if isinstance(base, Image.Image):
         base = images.from_pil(base)
     _check(strength, keep_colors, base)
@@ -410,11 +410,11 @@ def _plan(
         )
     if count is None:
         count = style.octaves or octaves.count(size, scale, smallest)
-    flat = (style.blur, style.blur), (style.rate, style.rate)
-    stages = [
-        Stage(iterations or style.iterations * (1 if number else style.opening), flat[1], flat[0])
-        for number in range(count)
-    ]
+    usual = Stage(iterations or style.iterations, (style.rate,) * 2, (style.blur,) * 2)
+    stages = [usual] * count
+    if iterations is None:
+        stages[0] = replace(stages[0], iterations=stages[0].iterations * style.opening)
+        stages[-1] = replace(stages[-1], iterations=stages[-1].iterations * style.closing)
     return list(zip(octaves.sizes(size, count, scale, smallest), stages, strict=True))
 
 

@@ -18,6 +18,9 @@ TILE = 224
 SETTLING = 0.5
 """Of a mix: with none, its last turns decide which class wins."""
 
+CLOSING = 2
+"""Of a mix: it takes time to settle."""
+
 CANVASES = ("fourier", "pixels", "phase")
 RULES = ("adam", "mean")
 CARRIES = ("logits", "pixels")
@@ -62,8 +65,9 @@ class Manner:
         octave_scale: how much larger each is than the one before.
         iterations: at each octave.
         opening: how many times as many at the first, where shapes are found.
+        closing: how many times as many at the last, where what is seen is what stays.
         rate: of the rule.
-        stages: the octaves one by one, in place of the five above.
+        stages: the octaves one by one, in place of the six above.
         canvas: ``fourier``, ``pixels`` or ``phase`` (see ``lucid.canvas``).
         rule: ``adam``, or ``mean`` (see ``MeanRule``), for pixels alone.
         decay: of ``FourierCanvas``.
@@ -90,6 +94,7 @@ class Manner:
     octave_scale: float = 1.4
     iterations: int = 48
     opening: int = 1
+    closing: int = 1
     rate: float = 0.02
     stages: tuple[Stage, ...] = ()
     canvas: str = "fourier"
@@ -215,7 +220,7 @@ def read_manner(name: str, start: Manner) -> Manner:
         raise LucidError(f"{path}: {error}") from error
 
 
-_COUNTS = {"octaves", "iterations", "opening", "jitter"}
+_COUNTS = {"octaves", "iterations", "opening", "closing", "jitter"}
 _NUMBERS = {"octave_scale", "rate", "decay", "background", "turn", "shift", "blur", "variation"}
 _NUMBERS |= {"balance", "mixing", "settling"}
 _WORDS = {"canvas", "rule", "order", "carry"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import glob
 import re
 import secrets
 from dataclasses import dataclass
@@ -281,6 +282,9 @@ def draw(
         images.check_writable(path, final or (1, 1), alpha=alpha is not None)
         if path.exists() and not force:
             raise click.UsageError(f"{path} exists: give --force to overwrite it")
+        stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
+        if save_every and not force and (stage := next(stages, None)):
+            raise click.UsageError(f"{stage} exists: give --force to overwrite it")
 
     net = nets.load(net_name, weights, names, progress=not quiet)
     if verbose:
