@@ -235,7 +235,7 @@ def _typed(where: Path | str, key: str, value: Any) -> Any:
         return value
     if key == "scale" and _are_numbers(value) and len(value) == 2 and min(value) > 0:
         return tuple(value)
-    if key == "lift" and _are_numbers(value):
+    if key == "lift" and _are_numbers(value) and all(value):
         return tuple(value)
     if key in _WORDS and isinstance(value, str):
         return value
@@ -265,6 +265,9 @@ def _stage(path: Path, octave: object, manner: Manner) -> Stage:
     passes = octave.get("iter_n", manner.iterations)
     if type(passes) is not int or passes < 1:
         raise LucidError(f"{path}: iter_n = {passes!r} is not a count")
+    scale = octave.get("scale", 1)
+    if not 0.1 <= scale <= 10:
+        raise LucidError(f"{path}: scale = {scale!r} is not from 0.1 to 10")
     unit = 1 / 255 if manner.rule == "mean" else 1
     rate: float = octave.get("start_step_size", manner.rate / unit) * unit
     sigma: float = octave.get("start_sigma", manner.blur)
@@ -272,5 +275,5 @@ def _stage(path: Path, octave: object, manner: Manner) -> Stage:
         iterations=passes,
         rate=(rate, octave.get("end_step_size", rate / unit) * unit),
         blur=(sigma, octave.get("end_sigma", sigma)),
-        scale=octave.get("scale", 1),
+        scale=scale,
     )

@@ -95,6 +95,8 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ("[[octaves]]\niter = 3", "no octave has 'iter'; the nearest are iter_n"),
         ("[[octaves]]\niter_n = 0", "iter_n = 0 is not a count"),
         ("[[octaves]]\nstart_sigma = -1", "start_sigma = -1 is not a number from 0"),
+        ("[[octaves]]\nscale = 0", "scale = 0 is not from 0.1 to 10"),
+        ("lift = [0]", r"lift = \[0\] is not what"),
         ("octaves = [3]", "an octave is a table, not 3"),
         ("octaves = 'many'", "octaves = 'many' is not what"),
     ],
