@@ -18,9 +18,9 @@ def test_a_wheel_holds_the_cfgs_and_finds_them(tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(site)
     assert (site / "lucid" / "py.typed").exists()
     code = (
-        "import lucid; from lucid import nets; "
+        "import lucid; from lucid import manners, nets; "
         "print(lucid.__file__, nets.bundled()['vgg-conv'], len(nets.outline('vgg-conv').layers), "
-        "nets.load('lucid64').classes[0])"
+        "nets.load('lucid64').classes[0], *manners.presets())"
     )
     # -P keeps the checkout off the path; PYTHONPATH goes before what is installed.
     answer = subprocess.run(
@@ -36,4 +36,6 @@ def test_a_wheel_holds_the_cfgs_and_finds_them(tmp_path: Path) -> None:
         str(site / "lucid" / "cfg" / "vgg-conv.cfg"),
         "18",
         "goldfish",
+        "deepdraw",
+        "deepdream",
     ]
