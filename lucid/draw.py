@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from lucid import images, nets, octaves
-from lucid.ascent import Adam, Ascent, MeanRule, Rule, Step
+from lucid.ascent import Adam, Ascent, MeanRule, Rule, Step, View
 from lucid.canvas import (
     Canvas,
     FourierCanvas,
@@ -29,7 +29,7 @@ from lucid.manners import CLOSING, SETTLING, TILE, Manner, Stage, suited
 from lucid.nets import Net, UnknownClassError
 from lucid.nets.groups import members
 from lucid.objectives import FAIRNESS, Classes, Guide, Objective
-from lucid.places import Everywhere, Inside, Place, View
+from lucid.places import Everywhere, Inside, Place
 from lucid.tiles import RolledView, Tile, TileView, Tiling
 from lucid.transforms import compose, draw_affine, draw_shrink
 
@@ -180,10 +180,9 @@ def draw(
     for octave, stage in plan:
         start = octaves.start(octave, dream, base, wrap=wrap, between=style.carry)
         canvas = _canvas(style, octave, start, generator, ascent.device)
-        if keep_colors:
-            assert base is not None
-            canvas = TintedCanvas(canvas, octaves.resize(base, octave).clamp(0, 1))
         photograph = octaves.start(octave, None, base, wrap=wrap)
+        if keep_colors and photograph is not None:
+            canvas = TintedCanvas(canvas, photograph)
         canvas = _masked(canvas, _painted(wishes, mask, octave), start, photograph)
         rule: Rule = Adam(canvas, 0) if style.rule == "adam" else MeanRule(0, style.lift)
         cutting = fit(tiling, net, octave)

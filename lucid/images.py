@@ -25,16 +25,8 @@ def read(path: str | Path) -> Tensor:
     Raises:
         LucidError: there is no such file, or it is not a whole image.
     """
-    try:
-        with Image.open(path) as image:
-            return from_pil(ImageOps.exif_transpose(image))
-    except UnidentifiedImageError as error:
-        raise LucidError(f"{path}: is not an image that can be read") from error
-    except Image.DecompressionBombError as error:
-        raise LucidError(f"{path}: {error}") from error
-    except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise LucidError(f"{path}: cannot be read as an image ({reason})") from error
+    with _upright(path) as image:
+        return from_pil(image)
 
 
 def read_alpha(path: str | Path) -> Image.Image | None:
@@ -43,11 +35,23 @@ def read_alpha(path: str | Path) -> Image.Image | None:
     Raises:
         LucidError: see ``read``.
     """
-    read(path)
-    with Image.open(path) as image:
-        if not image.has_transparency_data:
-            return None
-        return ImageOps.exif_transpose(image).convert("RGBA").getchannel("A")
+    with _upright(path) as image:
+        return image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+
+
+@contextlib.contextmanager
+def _upright(path: str | Path) -> Iterator[Image.Image]:
+    """An open image file, turned the way its EXIF says; what is wrong with it, in one line."""
+    try:
+        with Image.open(path) as image:
+            yield ImageOps.exif_transpose(image)
+    except UnidentifiedImageError as error:
+        raise LucidError(f"{path}: is not an image that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise LucidError(f"{path}: {error}") from error
+    except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LucidError(f"{path}: cannot be read as an image ({reason})") from error
 
 
 def from_pil(image: Image.Image) -> Tensor:

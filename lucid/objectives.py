@@ -71,14 +71,11 @@ class Sum(Objective):
 
 
 @dataclass(frozen=True)
-class Energy(Objective):
-    """More of all that a layer sees: half the sum of the squares of its features.
-
-    Google's deepdream (Mordvintsev, Olah and Tyka, "Inceptionism", 2015), whose
-    gradient at the layer is the layer itself.
+class LayerObjective(Objective):
+    """What reads one layer.
 
     Attributes:
-        layer: the layer's name.
+        layer: its name.
     """
 
     layer: str
@@ -86,35 +83,40 @@ class Energy(Objective):
     @property
     def layers(self) -> frozenset[str]:
         return frozenset([self.layer])
+
+
+@dataclass(frozen=True)
+class Energy(LayerObjective):
+    """More of all that a layer sees: half the sum of the squares of its features.
+
+    Google's deepdream (Mordvintsev, Olah and Tyka, "Inceptionism", 2015), whose
+    gradient at the layer is the layer itself.
+    """
 
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
         return seen[self.layer].flatten(1).square().sum(1) / 2
 
 
 @dataclass(frozen=True)
-class Channel(Objective):
+class Channel(LayerObjective):
     """One feature of a layer: everywhere, or one neuron of it (Olah, Mordvintsev and
     Schubert, "Feature Visualization", 2017).
 
     Attributes:
-        layer: the layer's name.
         channel: the feature's number, from 0.
         neuron: (x, y), as shares of the view's width and height, of the one place
             that counts; None for the mean of all.
     """
 
-    layer: str
     channel: int
     neuron: tuple[float, float] | None = None
 
-    @property
-    def layers(self) -> frozenset[str]:
-        return frozenset([self.layer])
-
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
         feature = seen[self.layer][:, self.channel]
-        if self.neuron is None or feature.ndim == 1:
-            return feature.flatten(1).mean(1) if feature.ndim > 1 else feature
+        if feature.ndim == 1:
+            return feature
+        if self.neuron is None:
+            return feature.flatten(1).mean(1)
         height, width = feature.shape[1:]
         column, row = (
             min(int(share * length), length - 1)
@@ -124,23 +126,17 @@ class Channel(Objective):
 
 
 @dataclass(frozen=True)
-class Guide(Objective):
+class Guide(LayerObjective):
     """What resembles another picture: each place of the layer grows towards the feature
     of the guide's that it is most like already, by their dot product.
 
     The guided dreams of Google's deepdream notebook (2015).
 
     Attributes:
-        layer: the layer's name.
         features: what it saw in the guide, (channels, places).
     """
 
-    layer: str
     features: Tensor
-
-    @property
-    def layers(self) -> frozenset[str]:
-        return frozenset([self.layer])
 
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
         places = seen[self.layer].flatten(2)
@@ -149,7 +145,7 @@ class Guide(Objective):
 
 
 @dataclass(frozen=True)
-class Enhance(Objective):
+class Enhance(LayerObjective):
     """More of what a layer sees already: Darknet's nightmare.
 
     Half the sum of the squares of the features above
@@ -158,18 +154,12 @@ class Enhance(Objective):
     nightmare.c).
 
     Attributes:
-        layer: the layer's name.
         threshold: in deviations above the mean.
         bound: that threshold as a number, where it is known already.
     """
 
-    layer: str
     threshold: float = 1.0
     bound: float | None = None
-
-    @property
-    def layers(self) -> frozenset[str]:
-        return frozenset([self.layer])
 
     def settled(self, parts: Iterable[Mapping[str, Tensor]]) -> Enhance:
         count, total, squares = 0, 0.0, 0.0
@@ -197,23 +187,17 @@ class Enhance(Objective):
 
 
 @dataclass(frozen=True)
-class Rebuild(Objective):
+class Rebuild(LayerObjective):
     """What a layer saw in another picture: Darknet's ``-reconstruct``.
 
     Minus half the squared distance to its features (Mahendran and Vedaldi,
     "Understanding Deep Image Representations by Inverting Them", 2014).
 
     Attributes:
-        layer: the layer's name.
         features: what it saw, (channels, height, width).
     """
 
-    layer: str
     features: Tensor
-
-    @property
-    def layers(self) -> frozenset[str]:
-        return frozenset([self.layer])
 
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
         return -(seen[self.layer] - self.features).square().flatten(1).sum(1) / 2

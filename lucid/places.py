@@ -12,26 +12,18 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from lucid.ascent import View
 from lucid.errors import UsageError
 from lucid.images import Size
 from lucid.tiles import Pass, Tile, TileView, Tiling
 
 Point = tuple[float, float]
 """x and y, as shares of the picture's width and height."""
-
-
-class View(Protocol):
-    """What the ascent looks through; see ``ascent.View``."""
-
-    def gather(self, image: Tensor) -> Tensor: ...
-
-    def scatter(self, values: Tensor) -> Tensor: ...
 
 
 class Place(ABC):
@@ -190,20 +182,12 @@ class _Dab:
         return TileView(self.sweep, self.tiles).scatter(back)
 
 
-def _wave(turns: float, steps: int = 64) -> tuple[Point, ...]:
-    shares = [step / steps for step in range(steps + 1)]
-    return tuple((0.1 + 0.8 * x, 0.5 - 0.3 * math.sin(2 * math.pi * turns * x)) for x in shares)
-
-
-def _circle(steps: int = 64) -> tuple[Point, ...]:
-    angles = [2 * math.pi * step / steps for step in range(steps + 1)]
-    return tuple((0.5 + 0.33 * math.sin(a), 0.5 - 0.33 * math.cos(a)) for a in angles)
-
+_TURN = [2 * math.pi * step / 64 for step in range(65)]
 
 PATHS: dict[str, tuple[Point, ...]] = {
     "line": ((0.1, 0.5), (0.9, 0.5)),
-    "circle": _circle(),
-    "sine": _wave(turns=1),
+    "circle": tuple((0.5 + 0.33 * math.sin(a), 0.5 - 0.33 * math.cos(a)) for a in _TURN),
+    "sine": tuple((0.1 + 0.4 * a / math.pi, 0.5 - 0.3 * math.sin(a)) for a in _TURN),
 }
 
 

@@ -270,6 +270,11 @@ def test_bench_measures_tiles_beside_the_whole(desk: Path, run: Run) -> None:
 
 BAD = [
     ("nightmare tiny.cfg photo.v2.png", 2, "takes CFG WEIGHTS IMAGE LAYER"),
+    (
+        "nightmare tiny.cfg photo.v2.png 2 --save-steps no/s.json",
+        2,
+        "s.json: there is no folder no",
+    ),
     ("nightmare tiny.cfg missing.weights photo.v2.png 2", 1, "missing.weights: there is no such"),
     ("nightmare tiny.cfg short.weights photo.v2.png 2", 1, "bytes expected, 100 found"),
     ("nightmare tiny.cfg photo.v2.png 6", 2, "tiny has no layer 6: its layers are 0 to 5"),

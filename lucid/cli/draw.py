@@ -151,7 +151,9 @@ class LayerType(click.ParamType):
     "--blur", type=click.FloatRange(0, 100), help="Blur after each pass, by so many pixels."
 )
 @click.option(
-    "--tv", type=click.FloatRange(0, 100), help="Hold total variation down: .1 is a little."
+    "--tv",
+    type=click.FloatRange(0, 100),
+    help="Hold total variation down: in units of the gradient.",
 )
 @click.option(
     "--size",
@@ -273,6 +275,7 @@ def draw(
         final = (picture.shape[1], picture.shape[2])
     _wishes(outline, asked, style, final, None, **options)  # what is wrong is said now
     mask = _read_mask(options["mask"]) if options["mask"] else None
+    shown = images.read(options["guide"]) if options["guide"] else None
 
     subject = _subject(outline, asked, options["layers"])
     target = output or images.numbered(f"{base.stem}_{subject}" if base else subject)
@@ -289,7 +292,7 @@ def draw(
     net = nets.load(net_name, weights, names, progress=not quiet)
     if verbose:
         tell_machine(net, options["device"], options["precision"], seed)
-    shown = images.read(options["guide"]) if options["guide"] else None
+    wishes = _wishes(net, asked, style, final, shown, **options)
     written: list[Path] = []
     pictures = []
     for number in range(count):
@@ -299,7 +302,7 @@ def draw(
             with progress_bar(single.name, 1, quiet) as watcher.bar:
                 result = paint(
                     net,
-                    _wishes(net, asked, style, final, shown, **options),
+                    wishes,
                     picture,
                     size=size,
                     manner=style,
@@ -402,7 +405,8 @@ def _wishes(
     from lucid.objectives import Channel, Energy
     from lucid.places import Everywhere
 
-    usual: Place = _brush(options["path"], size, options) if options["path"] else Everywhere()
+    brush = options["brush"]
+    usual: Place = _brush(options["path"], size, brush) if options["path"] else Everywhere()
     mixes: dict[str | None, dict[str, float]] = {}
     for each in asked:
         mix = mixes.setdefault(each.place, {})
@@ -410,7 +414,7 @@ def _wishes(
     wishes = [
         drawing.Wish(
             drawing.classes(net, mix, style),
-            _place(place, size, options) if place else usual,
+            _place(place, size, brush) if place else usual,
         )
         for place, mix in mixes.items()
     ]
@@ -431,7 +435,7 @@ def _wishes(
     return wishes
 
 
-def _place(text: str, size: tuple[int, int] | None, options: dict[str, Any]) -> Place:
+def _place(text: str, size: tuple[int, int] | None, brush: float | None) -> Place:
     from lucid.places import Inside
 
     numbers = text.split(",")
@@ -446,15 +450,16 @@ def _place(text: str, size: tuple[int, int] | None, options: dict[str, Any]) -> 
     if len(shares) not in (2, 3) or not all(0 <= share <= 1 for share in shares[:2]):
         raise click.UsageError(f"place {text!r}: X and Y are shares of the picture, from 0 to 1")
     point = f"{shares[0]},{shares[1]}"
-    return _brush(point, size, {"brush": shares[2] if len(shares) == 3 else options["brush"]})
+    return _brush(point, size, shares[2] if len(shares) == 3 else brush)
 
 
-def _brush(path: str, size: tuple[int, int] | None, options: Any) -> Place:
+def _brush(path: str, size: tuple[int, int] | None, diameter: float | None) -> Place:
     from lucid.manners import TILE
     from lucid.places import Along, read_path
 
     shorter = min(size or (TILE, TILE))
-    diameter = options["brush"] or min(TILE, shorter)
+    if diameter is None:
+        diameter = min(TILE, shorter)
     if not 8 <= diameter <= 100_000:
         raise click.UsageError(f"a brush of {diameter:g} pixels: from 8")
     return Along(read_path(path), diameter / shorter)

@@ -191,8 +191,7 @@ def nightmare(
     _refuse_what_is_not_used(kind)
     _refuse_what_is_not_used("--steps" if replay and not reconstruct else "")
     _refuse_what_is_not_used("--rotate-degrees" if rotate_degrees is not None else "")
-    if save_steps and save_steps.exists():
-        raise click.UsageError(f"{save_steps} exists: give another name to --save-steps")
+    _check_steps_file(save_steps)
     turn = rotate if rotate_degrees is None else math.radians(rotate_degrees)
 
     from lucid import images, nets
@@ -306,6 +305,14 @@ def _write(picture: Image.Image, prefix: Path, stem: str, number: int) -> Path:
     path = prefix / f"{stem}_{number:06d}.png"
     images.write(picture, path)
     return path
+
+
+def _check_steps_file(path: Path | None) -> None:
+    """Find out before the work, not after it, that no steps can be written there."""
+    if path and path.exists():
+        raise click.UsageError(f"{path} exists: give another name to --save-steps")
+    if path and not path.parent.is_dir():
+        raise click.UsageError(f"{path}: there is no folder {path.parent}")
 
 
 def _save_steps(steps: list[Draw] | None, done: int, path: Path | None) -> None:
