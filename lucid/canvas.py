@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -81,18 +82,22 @@ class FourierCanvas(Canvas):
     length, changes a picture the way photographs differ: broad shapes by much,
     fine noise by little (Olah, Mordvintsev and Schubert, "Feature
     Visualization", 2017).
+
+    Waves that leave a picture at one edge come in at the other. A margin that is never
+    shown lets its edges differ.
     """
 
-    def __init__(self, spectrum: Tensor, size: Size, decay: float) -> None:
+    def __init__(self, spectrum: Tensor, size: Size, decay: float, margin: int = 0) -> None:
         """Take real and imaginary parts, (3, height, width // 2 + 1, 2), as they are.
 
         Args:
             spectrum: the coefficients, before they are scaled.
-            size: the picture's height and width.
+            size: height and width of the picture with its margin.
             decay: amplitudes fall with frequency to this power; photographs
                 lie near 1, more makes broader shapes and stronger colours.
+            margin: on every side, in pixels.
         """
-        self.size = size
+        self.size, self.margin = size, margin
         self.scale = _wave_lengths(size, spectrum.device) ** decay * (
             math.sqrt(math.prod(size)) / 4
         )
@@ -100,24 +105,32 @@ class FourierCanvas(Canvas):
 
     @classmethod
     def noise(
-        cls, size: Size, *, decay: float, generator: Generator, device: torch.device
+        cls,
+        size: Size,
+        *,
+        decay: float,
+        margin: int = 0,
+        generator: Generator,
+        device: torch.device,
     ) -> FourierCanvas:
-        """A grey field with a little noise, drawn on the generator's own device."""
-        height, width = size
+        """A grey field of a size with a little noise, drawn on the generator's own device."""
+        height, width = (length + 2 * margin for length in size)
         spectrum = 0.01 * torch.randn(3, height, width // 2 + 1, 2, generator=generator)
-        return cls(spectrum.to(device), size, decay)
+        return cls(spectrum.to(device), (height, width), decay, margin)
 
     @classmethod
-    def of(cls, image: Tensor, *, decay: float) -> FourierCanvas:
+    def of(cls, image: Tensor, *, decay: float, margin: int = 0) -> FourierCanvas:
         """The canvas that shows an image, (3, height, width), 0..1."""
-        size = (image.shape[1], image.shape[2])
-        canvas = cls(torch.view_as_real(torch.fft.rfft2(_plain(image))), size, decay)
+        whole = mirrored(image, margin)
+        spectrum = torch.view_as_real(torch.fft.rfft2(_plain(whole)))
+        canvas = cls(spectrum, (whole.shape[1], whole.shape[2]), decay, margin)
         with torch.no_grad():
             canvas.parameter /= canvas.scale[..., None]
         return canvas
 
     def image(self) -> Tensor:
-        return _develop(torch.view_as_complex(self.parameter) * self.scale, self.size)
+        spectrum = torch.view_as_complex(self.parameter) * self.scale
+        return _develop(spectrum, self.size, self.margin)
 
     def blur(self, sigma: float) -> None:
         frequency = _frequencies(self.size, self.parameter.device)
@@ -133,9 +146,10 @@ class PhaseCanvas(Canvas):
     MAgnitude Constrained Optimization", 2023).
     """
 
-    def __init__(self, phases: Tensor, size: Size) -> None:
-        """Take phases, (3, height, width // 2 + 1), in radians."""
-        self.size = size
+    def __init__(self, phases: Tensor, size: Size, margin: int = 0) -> None:
+        """Take phases, (3, height, width // 2 + 1), in radians; the rest is as in
+        ``FourierCanvas``."""
+        self.size, self.margin = size, margin
         lengths = _wave_lengths(size, phases.device)
         strengths = PHOTOGRAPHS.to(phases)[:, None, None]
         self.magnitude = strengths * lengths**PHOTOGRAPHS_DECAY * math.sqrt(math.prod(size))
@@ -143,19 +157,23 @@ class PhaseCanvas(Canvas):
         self.parameter = phases.requires_grad_()
 
     @classmethod
-    def noise(cls, size: Size, *, generator: Generator, device: torch.device) -> PhaseCanvas:
+    def noise(
+        cls, size: Size, *, margin: int = 0, generator: Generator, device: torch.device
+    ) -> PhaseCanvas:
         """Phases at random: a cloud with the colours of photographs."""
-        height, width = size
+        height, width = (length + 2 * margin for length in size)
         phases = 2 * math.pi * torch.rand(3, height, width // 2 + 1, generator=generator)
-        return cls(phases.to(device), size)
+        return cls(phases.to(device), (height, width), margin)
 
     @classmethod
-    def of(cls, image: Tensor) -> PhaseCanvas:
+    def of(cls, image: Tensor, *, margin: int = 0) -> PhaseCanvas:
         """The phases of an image, (3, height, width), 0..1: its shapes, not its contrast."""
-        return cls(torch.fft.rfft2(_plain(image)).angle(), (image.shape[1], image.shape[2]))
+        whole = mirrored(image, margin)
+        phases = torch.fft.rfft2(_plain(whole)).angle()
+        return cls(phases, (whole.shape[1], whole.shape[2]), margin)
 
     def image(self) -> Tensor:
-        return _develop(torch.polar(self.magnitude, self.parameter), self.size)
+        return _develop(torch.polar(self.magnitude, self.parameter), self.size, self.margin)
 
     def blur(self, sigma: float) -> None:
         raise UsageError("phases cannot be blurred: use the canvas fourier or pixels")
@@ -219,10 +237,42 @@ def _plain(image: Tensor) -> Tensor:
     return torch.einsum("dc,chw->dhw", inverse, logit(image))
 
 
-def _develop(spectrum: Tensor, size: Size) -> Tensor:
-    """The image, (3, *size), of a spectrum in decorrelated colours."""
-    plain = torch.fft.irfft2(spectrum, s=size)
+def _develop(spectrum: Tensor, size: Size, margin: int) -> Tensor:
+    """The image, without the margin, of a spectrum in decorrelated colours."""
+    plain = Trim.apply(torch.fft.irfft2(spectrum, s=size), margin)
     return torch.sigmoid(torch.einsum("dc,chw->dhw", COLOUR_CORRELATION.to(plain), plain))
+
+
+class Trim(torch.autograd.Function):
+    """Cuts a margin off. What would change the picture changes the margin as its mirror:
+    were it left alone, waves that reach into it would hold the picture's edges back."""
+
+    @staticmethod
+    def forward(context: Any, whole: Tensor, margin: int) -> Tensor:
+        context.margin = margin
+        height, width = whole.shape[1:]
+        return whole[:, margin : height - margin, margin : width - margin]
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return mirrored(gradient, context.margin), None
+
+
+def mirrored(image: Tensor, margin: int) -> Tensor:
+    """A (channels, height, width) image with its mirror image around it."""
+    rows, columns = (
+        reflected(torch.arange(-margin, length + margin, device=image.device), length)
+        for length in image.shape[1:]
+    )
+    return image[:, rows][:, :, columns] if margin else image
+
+
+def reflected(positions: Tensor, length: int) -> Tensor:
+    """Mirror positions at the first and last pixel, as often as needed."""
+    if length == 1:
+        return torch.zeros_like(positions)
+    folded = positions.remainder(2 * length - 2)
+    return torch.minimum(folded, 2 * length - 2 - folded)
 
 
 def logit(image: Tensor) -> Tensor:

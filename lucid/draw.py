@@ -37,6 +37,9 @@ BYTES_PER_PIXEL = 300
 """Of memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's
 two moments, the picture, its tiles and their gradients."""
 
+MARGIN = 16
+"""Pixels around a picture of waves, so that its opposite edges need not fit together."""
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -179,7 +182,7 @@ def draw(
     dream: Tensor | None = None
     for octave, stage in plan:
         start = octaves.start(octave, dream, base, wrap=wrap, between=style.carry)
-        canvas = _canvas(style, octave, start, generator, ascent.device)
+        canvas = _canvas(style, octave, start, 0 if wrap else MARGIN, generator, ascent.device)
         photograph = octaves.start(octave, None, base, wrap=wrap)
         if keep_colors and photograph is not None:
             canvas = TintedCanvas(canvas, photograph)
@@ -289,7 +292,12 @@ def guide(
 
 
 def _canvas(
-    style: Manner, octave: Size, start: Tensor | None, generator: Generator, device: torch.device
+    style: Manner,
+    octave: Size,
+    start: Tensor | None,
+    margin: int,
+    generator: Generator,
+    device: torch.device,
 ) -> Canvas:
     """What an octave is painted on: what it begins with, or noise."""
     if style.canvas == "pixels":
@@ -300,11 +308,13 @@ def _canvas(
         )
     if style.canvas == "phase":
         if start is not None:
-            return PhaseCanvas.of(start)
-        return PhaseCanvas.noise(octave, generator=generator, device=device)
+            return PhaseCanvas.of(start, margin=margin)
+        return PhaseCanvas.noise(octave, margin=margin, generator=generator, device=device)
     if start is not None:
-        return FourierCanvas.of(start, decay=style.decay)
-    return FourierCanvas.noise(octave, decay=style.decay, generator=generator, device=device)
+        return FourierCanvas.of(start, decay=style.decay, margin=margin)
+    return FourierCanvas.noise(
+        octave, decay=style.decay, margin=margin, generator=generator, device=device
+    )
 
 
 def _painted(wishes: Sequence[Wish], mask: Tensor | None, octave: Size) -> Tensor | None:

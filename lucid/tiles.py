@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from lucid.canvas import reflected
 from lucid.errors import UsageError
 from lucid.images import Size
 
@@ -171,14 +172,6 @@ class TileView:
 def hann(length: int) -> Tensor:
     """A Hann window sampled between its zeros: above zero everywhere."""
     return torch.sin((torch.arange(length) + 0.5) * (math.pi / length)) ** 2
-
-
-def reflected(positions: Tensor, length: int) -> Tensor:
-    """Mirror positions at the first and last pixel, as often as needed."""
-    if length == 1:
-        return torch.zeros_like(positions)
-    folded = positions.remainder(2 * length - 2)
-    return torch.minimum(folded, 2 * length - 2 - folded)
 
 
 def wrapped(positions: Tensor, length: int) -> Tensor:
