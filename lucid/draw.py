@@ -3,7 +3,6 @@ noise or on a photograph, everywhere or where one points."""
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,7 @@ from lucid.nets.groups import members
 from lucid.objectives import FAIRNESS, Classes, Guide, Objective
 from lucid.places import Everywhere, Inside, Place
 from lucid.tiles import RolledView, Tile, TileView, Tiling
-from lucid.transforms import compose, draw_affine, draw_shrink
+from lucid.transforms import compose, draw_glances, draw_shrink
 
 BYTES_PER_PIXEL = 300
 """Of memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's
@@ -157,8 +156,7 @@ def draw(
         LucidError: the picture does not fit into memory.
     """
     style = manner or suited(net, on_a_base=base is not None)
-    # A mix remembers what it has seen; the next drawing begins anew.
-    wishes = copy.deepcopy(find_wishes(net, wanted, style))
+    wishes = find_wishes(net, wanted, style)
     if any(isinstance(wish.objective, Classes) and wish.objective.fairness for wish in wishes):
         style = replace(style, settling=style.settling or SETTLING, closing=CLOSING)
     if isinstance(base, Image.Image):
@@ -193,8 +191,12 @@ def draw(
         for number in range(stage.iterations):
             now = style.at(done / total)
             rule.rate = strength * now.pace * stage.rate_at(number)
-            turn = draw_affine(generator, turn=now.turn, scale=now.scale, shift=now.shift)
-            glance = compose(draw_shrink(generator, seen, net.input_size), turn)
+            glance = compose(
+                draw_glances(
+                    generator, now.glances, turn=now.turn, scale=now.scale, shift=now.shift
+                ),
+                draw_shrink(generator, seen, net.input_size, now.afar),
+            )
             looked = [
                 (wish, view)
                 for wish in wishes
@@ -202,9 +204,8 @@ def draw(
             ]
             for wish, view in looked:
                 shaken = _shaken(view, style.jitter, generator)
-                step = Step(
-                    shaken, wish.objective, glance, equalize=True, variation=style.variation
-                )
+                aim = wish.objective.over(now.glances)
+                step = Step(shaken, aim, glance, equalize=True, variation=style.variation)
                 ascent.step(canvas, step, rule)
             if sigma := stage.blur_at(number):
                 canvas.blur(sigma)

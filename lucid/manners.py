@@ -18,6 +18,9 @@ TILE = 224
 SETTLING = 0.5
 """Of a mix: with none, its last turns decide which class wins."""
 
+GLANCES = 8
+"""Of a mix, as it settles: with four, one pair in three still comes out lopsided."""
+
 CLOSING = 2
 """Of a mix: it takes time to settle."""
 
@@ -84,8 +87,11 @@ class Manner:
             within the mix alone would let a third class step in.
         order: of the tiles, if not the one asked for.
         settling: the share of the work, at its end, in which the rate falls to next to
-            nothing and the net's views grow calm: what is then seen is what stays.
+            nothing, and the net sees each tile at several calm glances at once: what is
+            then seen is what stays.
         pace: what the rate is multiplied with.
+        glances: at each tile, a step.
+        afar: the share of steps that look from as far as ``draw_shrink`` may.
         carry: whether what an octave changed is added to the next octave's photograph
             between ``logits`` or between ``pixels``.
     """
@@ -109,23 +115,26 @@ class Manner:
     blur: float = 0
     variation: float = 0
     balance: float = 0
-    mixing: float = 2
+    mixing: float = 8
     order: str | None = None
     carry: str = "logits"
     settling: float = 0
     pace: float = 1
+    glances: int = 1
+    afar: float = 0
 
     def at(self, share: float) -> Manner:
         """The manner as it has settled when a share of the work is done."""
         late = share - (1 - self.settling)
         if late <= 0 or not self.settling:
             return self
-        low, high = self.scale
         return replace(
             self,
             pace=1 - 0.97 * late / self.settling,
             turn=self.turn / 6,
-            scale=(1 - 0.8 * (1 - low), 1 + 0.8 * (high - 1)),
+            scale=(0.775, 1.225),
+            glances=GLANCES,
+            afar=0.6,
         )
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,6 +35,11 @@ class Objective(ABC):
     def __neg__(self) -> Objective:
         return self * -1
 
+    def over(self, glances: int) -> Objective:
+        """The objective for a batch that holds every image several times, each time seen
+        otherwise: all images at the first glance, then all at the second, and so on."""
+        return self
+
     def settled(self, parts: Iterable[Mapping[str, Tensor]]) -> Objective:
         """The objective for a picture that is measured part by part.
 
@@ -45,7 +50,10 @@ class Objective(ABC):
 
     @abstractmethod
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """The numbers, (n,), from the activations of ``layers``, (n, …) each."""
+        """The numbers, (n,), from the activations of ``layers``, (n, …) each.
+
+        One for each image, be it seen at one glance or, after ``over``, at several.
+        """
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,9 @@ class Sum(Objective):
     @property
     def layers(self) -> frozenset[str]:
         return frozenset().union(*(part.layers for _, part in self.parts))
+
+    def over(self, glances: int) -> Sum:
+        return Sum(tuple((factor, part.over(glances)) for factor, part in self.parts))
 
     def settled(self, parts: Iterable[Mapping[str, Tensor]]) -> Sum:
         kept = list(parts)
@@ -203,15 +214,12 @@ class Rebuild(LayerObjective):
         return -(seen[self.layer] - self.features).square().flatten(1).sum(1) / 2
 
 
-FAIRNESS = 3.0
+FAIRNESS = 6.0
 """How strongly the classes of a mix are kept at the shares asked for. Found by trial on six
-pairs: at 1 the stronger still wins, at 10 neither grows."""
-
-LEANING = 0.1
-"""How fast a mix learns to favour those of its classes that lag, a step."""
+pairs: at 1 the stronger still wins."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Classes(Objective):
     """One class, or a mix of several: the weighted sum of their scores.
 
@@ -221,24 +229,29 @@ class Classes(Objective):
 
     A mix is kept fair: from it is subtracted ``fairness`` times half the squares of how
     far the log-probabilities of its classes lie from the shares that their weights ask
-    for. What the net makes of one random turn is not what it makes of the picture, so a
-    mix also remembers which of its classes lag, and favours those.
+    for. What the net makes of one glance is not what it makes of the picture, which may
+    be a lion from afar and a sports car from nearby: so the probabilities of a mix are those
+    in the mean of all glances.
 
     Attributes:
         weights: a weight for each class number, or for a group's numbers, of which any
             will do; a negative one shrinks its class.
         balance: how much the log-probabilities count.
         fairness: how strongly the shares are kept.
+        glances: how often a batch holds each image: see ``over``.
     """
 
     weights: Mapping[int | tuple[int, ...], float]
     balance: float = 0
     fairness: float = 0
-    _favour: Tensor | float = field(default=0, init=False, repr=False)
+    glances: int = 1
 
     @property
     def layers(self) -> frozenset[str]:
         return frozenset([SCORES])
+
+    def over(self, glances: int) -> Classes:
+        return replace(self, glances=glances)
 
     def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
         scores = seen[SCORES]
@@ -249,18 +262,15 @@ class Classes(Objective):
         ]
         wanted = torch.stack(columns, 1)
         logs = wanted - scores.logsumexp(1, keepdim=True)
+        glances = (self.glances, -1, wanted.shape[1])
+        wanted = wanted.view(glances).mean(0)
+        logs = logs.view(glances).logsumexp(0) - math.log(self.glances)
         weights = scores.new_tensor(list(self.weights.values()))
         total = (wanted + self.balance * logs) @ weights
         if self.fairness:
             wished = weights > 0
-            total = total - self.fairness * self._unfairness(logs[:, wished], weights[wished])
+            shares = weights[wished] / weights[wished].sum()
+            gap = logs[:, wished] - shares.log()
+            unfairness = (gap - gap.mean(1, keepdim=True)).square().sum(1) / 2
+            total = total - self.fairness * unfairness
         return total
-
-    def _unfairness(self, logs: Tensor, weights: Tensor) -> Tensor:
-        shares = weights / weights.sum()
-        likely = logs.detach().exp().mean(0)
-        # Before any of them is seen, none lags.
-        among = likely / likely.sum().clamp(min=0.05)
-        self._favour = self._favour + LEANING * (shares - among)
-        gap = logs - shares.log() - self._favour
-        return (gap - gap.mean(1, keepdim=True)).square().sum(1) / 2

@@ -6,8 +6,9 @@ transform is drawn once, then is a plain function of a batch.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,6 +74,21 @@ class Shrink:
         return shown.to(images.device)
 
 
+@dataclass(frozen=True)
+class Glances:
+    """Show a batch of images several times, one batch after the other.
+
+    Attributes:
+        ways: what is done to them each time.
+    """
+
+    ways: Sequence[Transform]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(n, 3, height, width) to (n x ways, 3, height, width)."""
+        return torch.cat([way(images) for way in self.ways])
+
+
 def compose(*transforms: Transform | None) -> Transform:
     """One after the other."""
     given = [transform for transform in transforms if transform]
@@ -111,7 +127,20 @@ def draw_affine(
     )
 
 
-def draw_shrink(generator: Generator, seen: Size, least: Size) -> Shrink | None:
+def draw_glances(
+    generator: Generator, count: int, *, turn: float, scale: tuple[float, float], shift: float
+) -> Transform:
+    """Draw ``count`` of ``draw_affine``, each at its own part of the range of scales."""
+    low, high = scale
+    bounds = [low + (high - low) * number / count for number in range(count + 1)]
+    ways = [
+        draw_affine(generator, turn=turn, scale=between, shift=shift)
+        for between in itertools.pairwise(bounds)
+    ]
+    return Glances(ways) if count > 1 else ways[0]
+
+
+def draw_shrink(generator: Generator, seen: Size, least: Size, afar: float = 0) -> Shrink | None:
     """Draw how far away to look from: from as far as makes ``seen`` no larger than
     ``least`` to not at all. None where it is no larger anyway.
 
@@ -122,10 +151,14 @@ def draw_shrink(generator: Generator, seen: Size, least: Size) -> Shrink | None:
         generator: of the draw.
         seen: (height, width) of the images, in pixels.
         least: (height, width) that the net was trained at.
+        afar: how likely it is from as far as may be, 0..1.
     """
     farthest = min(1.0, max(small / side for small, side in zip(least, seen, strict=True)))
     if farthest == 1:
         return None
-    share = farthest + (1 - farthest) * float(torch.rand((), generator=generator))
+    if afar and float(torch.rand((), generator=generator)) < afar:
+        share = farthest
+    else:
+        share = farthest + (1 - farthest) * float(torch.rand((), generator=generator))
     height, width = seen
     return Shrink((round(height * share), round(width * share)))

@@ -5,18 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lucid.canvas import FourierCanvas, PixelCanvas
+from lucid.canvas import FourierCanvas, PixelCanvas, Trim
 
 CPU = torch.device("cpu")
 
 
 @settings(deadline=None)
-@given(st.integers(1, 33), st.integers(1, 33), st.floats(0.5, 2))
+@given(st.integers(1, 33), st.integers(1, 33), st.floats(0.5, 2), st.integers(0, 40))
 def test_a_fourier_canvas_shows_the_image_it_is_made_of(
-    height: int, width: int, decay: float
+    height: int, width: int, decay: float, margin: int
 ) -> None:
     image = torch.rand(3, height, width) * 0.9 + 0.05
-    shown = FourierCanvas.of(image, decay=decay).image()
+    shown = FourierCanvas.of(image, decay=decay, margin=margin).image()
     torch.testing.assert_close(shown, image, atol=1e-3, rtol=1e-3)
 
 
@@ -40,6 +40,36 @@ def test_a_step_on_the_coefficients_changes_broad_shapes_most() -> None:
         canvas.parameter += 0.05 * torch.randn(canvas.parameter.shape, generator=generator).sign()
     power = torch.fft.rfft2(canvas.image().detach() - before).abs().mean(0)
     assert power[1:4, 1:4].mean() > 5 * power[28:32, 28:32].mean()
+
+
+def test_a_margin_keeps_opposite_edges_apart() -> None:
+    """What pulls at one edge alone moves the other without a margin, and hardly with one."""
+
+    def moved(margin: int) -> Tensor:
+        generator = torch.Generator().manual_seed(0)
+        canvas = FourierCanvas.noise(
+            (64, 64), decay=1.2, margin=margin, generator=generator, device=CPU
+        )
+        before = canvas.image()
+        pull = torch.zeros_like(before)
+        pull[:, :, :4] = 1
+        (canvas.parameter.grad,) = torch.autograd.grad(before, canvas.parameter, pull)
+        with torch.no_grad():
+            canvas.parameter += canvas.parameter.grad / canvas.parameter.grad.abs().max()
+        return (canvas.image() - before).detach().mean((0, 1))
+
+    wrapping, apart = moved(0), moved(16)
+    assert wrapping[-1] > 0.9 * wrapping[0]
+    assert apart[0] > 4 * apart[-1]
+
+
+def test_a_margin_changes_as_the_mirror_of_the_picture() -> None:
+    whole = torch.zeros(1, 6, 8, requires_grad=True)
+    Trim.apply(whole, 2).backward(torch.arange(8.0).reshape(1, 2, 4))
+    rows = [[6, 5, 4, 5, 6, 7, 6, 5], [2, 1, 0, 1, 2, 3, 2, 1]]
+    expected = torch.tensor([[rows[(row + 1) % 2] for row in range(6)]], dtype=torch.float)
+    assert whole.grad is not None
+    torch.testing.assert_close(whole.grad, expected)
 
 
 def test_every_canvas_is_differentiable_in_its_parameter() -> None:

@@ -121,4 +121,4 @@ def test_a_mix_settles() -> None:
     late = manner.at(1.0)
     assert late.pace == pytest.approx(0.03)
     assert late.turn < manner.turn
-    assert manner.scale[0] < late.scale[0] < 1 < late.scale[1] < manner.scale[1]
+    assert late.glances > manner.glances == 1

@@ -113,6 +113,24 @@ def test_a_mix_is_held_to_its_shares() -> None:
     assert float(shares[0]) == pytest.approx(0.7, abs=0.05)
 
 
+def test_a_mix_over_several_glances_is_fair_in_their_mean() -> None:
+    """Two glances, each certain of another class, are as fair as two undecided ones."""
+    certain = torch.tensor([[9.0, 0, 0], [0, 9.0, 0]])
+    undecided = torch.tensor([[9.0, 9, 0], [9.0, 9, 0]])
+    lopsided = torch.tensor([[9.0, 0, 0], [9.0, 0, 0]])
+    mix = Classes({0: 0.5, 1: 0.5}, balance=0, fairness=1).over(2)
+
+    def unfair(scores: Tensor) -> float:
+        plain = Classes({0: 0.5, 1: 0.5}).over(2)
+        return float(plain.measure({SCORES: scores}) - mix.measure({SCORES: scores}))
+
+    assert mix.measure({SCORES: certain}).shape == (1,)
+    assert unfair(certain) == pytest.approx(0, abs=1e-4)
+    assert unfair(undecided) == pytest.approx(0, abs=1e-4)
+    assert unfair(lopsided) > 10
+    assert (mix * 2).over(4) == Classes(mix.weights, 0, 1).over(4) * 2
+
+
 def test_less_of_a_class(classifier: Net) -> None:
     weights = classes(classifier, {"goldfish": 1, "tench": 1, "tiger cat": -1}).weights
     assert weights == {0: pytest.approx(1 / 3), 1: pytest.approx(1 / 3), 4: pytest.approx(-1 / 3)}

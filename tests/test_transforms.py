@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lucid.transforms import Affine, Shrink, compose, draw_affine, draw_shrink
+from lucid.transforms import Affine, Shrink, compose, draw_affine, draw_glances, draw_shrink
 
 
 def test_an_affine_transform_that_does_nothing() -> None:
@@ -53,6 +53,12 @@ def test_a_net_is_shown_from_its_own_size_up_to_all_there_is() -> None:
     assert all(abs(width - 2 * height) <= 1 for height, width in zip(heights, widths, strict=True))
 
 
+def test_a_net_can_be_made_to_look_from_afar() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = [draw_shrink(generator, (224, 448), (64, 64), afar=0.6) for _ in range(100)]
+    assert 40 < drawn.count(Shrink((64, 128))) < 80
+
+
 def test_what_is_no_larger_than_the_nets_own_size_is_shown_as_it_is() -> None:
     generator = torch.Generator()
     before = generator.get_state()
@@ -65,3 +71,16 @@ def test_composed_transforms_run_one_after_the_other() -> None:
     both = compose(Shrink((8, 8)), None, Affine(torch.pi / 2, 1, (0, 0)))(images)
     expected = Affine(torch.pi / 2, 1, (0, 0))(Shrink((8, 8))(images))
     torch.testing.assert_close(both, expected)
+
+
+def test_glances_cover_the_range_of_scales() -> None:
+    """A bright half shrinks and grows: each glance takes its own part of the range."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.zeros(2, 3, 64, 64)
+    images[..., 24:40, 24:40] = 1
+    shown = draw_glances(generator, 4, turn=0, scale=(0.5, 1.5), shift=0)(images)
+    assert shown.shape == (8, 3, 64, 64)
+    sides = shown[:, 0].mean((1, 2)).sqrt() * 64 / 16
+    assert torch.equal(sides[::2], sides[1::2])
+    for number, side in enumerate(sides[::2].tolist()):
+        assert 0.48 + number / 4 <= side <= 0.77 + number / 4
