@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from lucid.ascent import Adam, Ascent, Step
+from lucid.ascent import Ascent, Step
 from lucid.canvas import FourierCanvas
 from lucid.images import Size
 from lucid.machine import precision_name
 from lucid.manners import FROM_NOISE
 from lucid.nets import Net
 from lucid.objectives import Classes
+from lucid.rules import Adam
 from lucid.tiles import Tiling
 from lucid.transforms import draw_affine
 
@@ -95,7 +96,7 @@ def bench(
             # A new pass each time, as in a drawing: its blending weights are part of the cost.
             turn = draw_affine(generator)
             for view in replace(sweeps[sweep_name]).views():
-                ascent.step(canvas, Step(view, objective, turn, equalize=True), rule)
+                ascent.step(canvas, Step(view, objective, [turn], equalize=True), rule)
 
         return run
 

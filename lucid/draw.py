@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from lucid import images, nets, octaves
-from lucid.ascent import Adam, Ascent, MeanRule, Rule, Step, View
+from lucid.ascent import Ascent, Step, View
 from lucid.canvas import (
     Canvas,
     FourierCanvas,
@@ -29,6 +29,7 @@ from lucid.nets import Net, UnknownClassError
 from lucid.nets.groups import members
 from lucid.objectives import FAIRNESS, Classes, Guide, Objective
 from lucid.places import Everywhere, Inside, Place
+from lucid.rules import Adam, MeanRule, Rule
 from lucid.tiles import RolledView, Tile, TileView, Tiling
 from lucid.transforms import compose, draw_glances, draw_shrink
 
@@ -105,7 +106,7 @@ def draw(
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
-    batch: int = 16,
+    batch: int | None = None,
     deterministic: bool = False,
     watch: Callable[[Progress], None] | None = None,
 ) -> Image.Image:
@@ -146,7 +147,7 @@ def draw(
         seed: of all that is drawn at random.
         device: see ``Ascent``.
         precision: see ``Ascent``.
-        batch: the most tiles the net is shown at once.
+        batch: see ``Ascent``.
         deterministic: see ``Ascent``.
         watch: called after each pass.
 
@@ -191,12 +192,11 @@ def draw(
         for number in range(stage.iterations):
             now = style.at(done / total)
             rule.rate = strength * now.pace * stage.rate_at(number)
-            glance = compose(
-                draw_glances(
-                    generator, now.glances, turn=now.turn, scale=now.scale, shift=now.shift
-                ),
-                draw_shrink(generator, seen, net.input_size, now.afar),
+            turns = draw_glances(
+                generator, now.glances, turn=now.turn, scale=now.scale, shift=now.shift
             )
+            shrink = draw_shrink(generator, seen, net.input_size, now.afar)
+            glances = [compose(turn, shrink) for turn in turns]
             looked = [
                 (wish, view)
                 for wish in wishes
@@ -204,8 +204,9 @@ def draw(
             ]
             for wish, view in looked:
                 shaken = _shaken(view, style.jitter, generator)
-                aim = wish.objective.over(now.glances)
-                step = Step(shaken, aim, glance, equalize=True, variation=style.variation)
+                step = Step(
+                    shaken, wish.objective, glances, equalize=True, variation=style.variation
+                )
                 ascent.step(canvas, step, rule)
             if sigma := stage.blur_at(number):
                 canvas.blur(sigma)

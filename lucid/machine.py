@@ -5,11 +5,23 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
+from torch import Tensor
 
 from lucid.errors import LucidError, UsageError
+
+
+def find_devices(names: str) -> list[torch.device]:
+    """The devices that names with commas between stand for.
+
+    ``cpu,cpu`` is two workers on one processor.
+
+    Raises:
+        UsageError: see ``find_device``.
+    """
+    return [find_device(name.strip()) for name in names.split(",")]
 
 
 def find_device(name: str) -> torch.device:
@@ -82,6 +94,29 @@ def enough_memory(device: torch.device) -> Iterator[None]:
                 f"not enough memory on {device}: try a smaller picture, tile or batch"
             ) from error
         raise
+
+
+def kept_bytes(run: Callable[[], object]) -> int:
+    """How much memory a computation keeps for the way back."""
+    sizes: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        sizes[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
+    with torch.enable_grad(), hooks:
+        kept = run()  # held, or its memory would be given out twice
+    del kept
+    return sum(sizes.values())
+
+
+def free_memory(device: torch.device) -> float:
+    """Of a GPU, what nobody has; of the CPU, all, so that what depends on it does not
+    change from one run to the next."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return memory(device)
 
 
 def memory(device: torch.device) -> float:

@@ -12,13 +12,14 @@ from PIL import Image
 from torch import Tensor
 
 from lucid import images, warps
-from lucid.ascent import Ascent, DarknetRule, MomentumRule, Step
+from lucid.ascent import Ascent, Step
 from lucid.canvas import Canvas, PixelCanvas
 from lucid.errors import LucidError, UsageError
 from lucid.images import Size
 from lucid.machine import enough_memory
 from lucid.nets import Net
 from lucid.objectives import Enhance, Rebuild
+from lucid.rules import DarknetRule, MomentumRule
 from lucid.schedule import OCTAVE, Draw, layers_around, schedule
 from lucid.windows import Fitting
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -74,21 +74,6 @@ class Shrink:
         return shown.to(images.device)
 
 
-@dataclass(frozen=True)
-class Glances:
-    """Show a batch of images several times, one batch after the other.
-
-    Attributes:
-        ways: what is done to them each time.
-    """
-
-    ways: Sequence[Transform]
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """(n, 3, height, width) to (n x ways, 3, height, width)."""
-        return torch.cat([way(images) for way in self.ways])
-
-
 def compose(*transforms: Transform | None) -> Transform:
     """One after the other."""
     given = [transform for transform in transforms if transform]
@@ -129,15 +114,14 @@ def draw_affine(
 
 def draw_glances(
     generator: Generator, count: int, *, turn: float, scale: tuple[float, float], shift: float
-) -> Transform:
+) -> list[Affine]:
     """Draw ``count`` of ``draw_affine``, each at its own part of the range of scales."""
     low, high = scale
     bounds = [low + (high - low) * number / count for number in range(count + 1)]
-    ways = [
+    return [
         draw_affine(generator, turn=turn, scale=between, shift=shift)
         for between in itertools.pairwise(bounds)
     ]
-    return Glances(ways) if count > 1 else ways[0]
 
 
 def draw_shrink(generator: Generator, seen: Size, least: Size, afar: float = 0) -> Shrink | None:

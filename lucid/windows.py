@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lucid.errors import LucidError, UsageError
 from lucid.images import Size
-from lucid.machine import memory
+from lucid.machine import kept_bytes, memory
 
 LATTICE = 64
 """Pixels. Windows begin at multiples of it, so that every layer of a net, whose strides
@@ -235,17 +235,8 @@ def _bytes_per_pixel(see: See, layer: str, device: torch.device) -> float:
     """What is kept for the way back, measured as the difference that size makes."""
 
     def kept(side: int) -> int:
-        sizes: dict[int, int] = {}
-
-        def note(tensor: Tensor) -> Tensor:
-            sizes[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
-            return tensor
-
         picture = torch.full((1, 3, side, side), 0.5, device=device, requires_grad=True)
-        hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
-        with torch.enable_grad(), hooks:
-            see(picture, layer)
-        return sum(sizes.values())
+        return kept_bytes(lambda: see(picture, layer))
 
     small, large = COSTS
     return max(1.0, (kept(large) - kept(small)) / (large**2 - small**2))

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 from torch import Tensor
 
-from lucid.ascent import Adam, Ascent, DarknetRule, MomentumRule, Step
+from lucid.ascent import Ascent, Step
 from lucid.canvas import FourierCanvas, PixelCanvas
-from lucid.errors import UsageError
+from lucid.errors import LucidError, UsageError
 from lucid.nets import SCORES, Net
 from lucid.objectives import FAIRNESS, Classes, Enhance, Objective
+from lucid.rules import Adam, DarknetRule, MomentumRule
 from lucid.tiles import Tiling
+from lucid.transforms import Affine
 
 
 def fp32(net: Net, **options: object) -> Ascent:
@@ -65,6 +69,76 @@ def test_the_batch_size_changes_nothing_but_rounding(classifier: Net, batch: int
     torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
 
 
+def test_several_devices_share_the_images(classifier: Net) -> None:
+    """Two workers of one processor stand for two devices."""
+    images = torch.rand(7, 3, 32, 32)
+    seen = set()
+    shared = Ascent(classifier, device="cpu,cpu", precision="fp32", batch=2)
+    for number, worker in enumerate(shared.workers):
+        worker.net.stack[0].register_forward_pre_hook(
+            lambda _, inputs, number=number: seen.add((number, len(inputs[0])))
+        )
+    gradient = shared.gradient(images, Classes({1: 1.0}))
+    # Two at once each, in turn, and the seventh goes to the second.
+    assert seen == {(0, 2), (1, 2), (1, 1)}
+    alone = fp32(classifier, batch=2).gradient(images, Classes({1: 1.0}))
+    torch.testing.assert_close(gradient, alone, rtol=1e-4, atol=1e-6)
+
+
+class Greedy(Classes):
+    """Asks for more memory than there is for more than so many images."""
+
+    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
+        if len(seen[SCORES]) > 3:
+            torch.empty(2**55)
+        return super().measure(seen)
+
+
+def test_where_memory_runs_out_half_as_many_go_on(
+    classifier: Net, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = torch.rand(9, 3, 32, 32)
+    ascent = fp32(classifier, batch=8)
+    gradient = ascent.gradient(images, Greedy({1: 1.0}))
+    assert [record.getMessage() for record in caplog.records] == [
+        "not enough memory for 8 images at once: going on with 4, as --batch 4 does",
+        "not enough memory for 4 images at once: going on with 2, as --batch 2 does",
+    ]
+    expected = fp32(classifier, batch=2).gradient(images, Classes({1: 1.0}))
+    assert torch.equal(gradient, expected)
+
+
+def test_one_image_too_large_is_said_in_a_line(classifier: Net) -> None:
+    class Greediest(Classes):
+        def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
+            return torch.empty(2**55)
+
+    view = Tiling((32, 32), "none").cut((32, 32), torch.Generator()).views()[0]
+    canvas = PixelCanvas(torch.rand(3, 32, 32))
+    with pytest.raises(LucidError, match="not enough memory on cpu"):
+        fp32(classifier).step(canvas, Step(view, Greediest({1: 1.0})), DarknetRule(0.05))
+
+
+def test_a_batch_that_fits_is_found(classifier: Net, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    fp32(classifier).gradient(torch.rand(2, 3, 32, 32), Classes({1: 1.0}))
+    assert "16 images at once on each of cpu, fp32" in caplog.text
+
+
+def test_several_glances_at_an_image_are_one_batch(classifier: Net) -> None:
+    """A mix seen three ways: the gradient of what it is in their mean."""
+    images = torch.rand(2, 3, 32, 32)
+    ways = [Affine(0, scale, (0, 0)) for scale in (0.8, 1, 1.2)]
+    mix = Classes({0: 0.5, 1: 0.5}, 2, FAIRNESS)
+    found = fp32(classifier, batch=3).gradient(images, mix, ways)
+    assert found.shape == images.shape
+    for image, gradient in zip(images, found, strict=True):
+        leaf = image[None].clone().requires_grad_()
+        scores = classifier.scores(torch.cat([way(leaf) for way in ways]))
+        (expected,) = torch.autograd.grad(mix.over(3).measure({SCORES: scores}).sum(), leaf)
+        torch.testing.assert_close(gradient, expected[0], rtol=1e-3, atol=1e-5)
+
+
 def test_nothing_is_kept_for_the_weights(classifier: Net) -> None:
     ascent = fp32(classifier)
     ascent.gradient(torch.rand(1, 3, 32, 32), Classes({1: 1.0}))
@@ -101,7 +175,7 @@ def test_each_ring_of_a_spiral_is_shown_what_the_last_one_changed(classifier: Ne
 
 def step(rule: DarknetRule, image: Tensor, gradient: Tensor) -> Tensor:
     canvas = PixelCanvas(image)
-    rule(canvas, canvas.image(), gradient)
+    rule(canvas, gradient)
     return canvas.image().detach()
 
 
@@ -185,14 +259,14 @@ def test_momentum_carries_on_and_neighbours_pull() -> None:
     canvas = PixelCanvas(picture)
     rule = MomentumRule(rate=0.1, momentum=0.5, pull=0.2, reach=1)
     none = torch.zeros_like(picture)
-    rule(canvas, canvas.image(), none)
+    rule(canvas, none)
     # The corner has three neighbours, each 0.5 darker; they have one bright neighbour each.
     velocity = torch.zeros(2, 3)
     velocity[0, 0] = 0.2 * 3 * -0.5
     velocity[0, 1] = velocity[1, 0] = velocity[1, 1] = 0.2 * 0.5
     first = picture[0] + 0.1 * velocity
     torch.testing.assert_close(canvas.image()[0], first)
-    rule(canvas, canvas.image(), none)
+    rule(canvas, none)
     pull = -3 * first[0, 0] + first[0, 1] + first[1, 0] + first[1, 1]
     corner = first[0, 0] + 0.1 * (0.5 * velocity[0, 0] + 0.2 * pull)
     torch.testing.assert_close(canvas.image()[0, 0, 0], corner)
@@ -201,7 +275,7 @@ def test_momentum_carries_on_and_neighbours_pull() -> None:
 def test_momentum_normalises_the_gradient() -> None:
     canvas = PixelCanvas(torch.full((3, 4, 4), 0.5))
     gradient = torch.randn(3, 4, 4) * 1000 + 50
-    MomentumRule(rate=0.01, momentum=0, pull=0, reach=1)(canvas, canvas.image(), gradient)
+    MomentumRule(rate=0.01, momentum=0, pull=0, reach=1)(canvas, gradient)
     moved = (canvas.image().detach() - 0.5) / 0.01
     assert abs(float(moved.mean())) < 1e-4
     assert float(moved.std(correction=0)) == pytest.approx(1, rel=1e-3)

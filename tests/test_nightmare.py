@@ -13,12 +13,13 @@ from PIL import ImageChops, ImageStat
 from torch import Tensor
 
 from lucid import images, nets, warps
-from lucid.ascent import Ascent, DarknetRule, Step
+from lucid.ascent import Ascent, Step
 from lucid.canvas import PixelCanvas
 from lucid.errors import LucidError, UsageError
 from lucid.nets import Net
 from lucid.nightmare import Glimpse, nightmare, reconstruct
 from lucid.objectives import Enhance
+from lucid.rules import DarknetRule
 from lucid.schedule import Draw, read_steps
 
 # How the recordings were made; the rest is Darknet's default.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Callable
@@ -82,7 +83,7 @@ DEVICE = click.option(
     default="auto",
     show_default=True,
     metavar="auto|cpu|cuda[:N]|mps",
-    help="Where the net runs.",
+    help="Where the net runs; cuda:0,cuda:1 shares the tiles out.",
 )
 PRECISION = click.option(
     "--precision",
@@ -128,17 +129,23 @@ def make_folder(folder: Path) -> None:
         raise click.UsageError(f"{folder}: cannot be made a folder ({error.strerror})") from error
 
 
+def speak_up(verbose: bool, quiet: bool) -> None:
+    """Say what the program notes as it runs: with -v all, with -q nothing."""
+    level = logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", force=True)
+
+
 def tell_machine(net: Net, device: str, precision: str, seed: int) -> None:
     """What -v says: everything that a run's result depends on beside its options."""
     import torch
 
-    from lucid.machine import find_device, find_precision, precision_name
+    from lucid.machine import find_devices, find_precision, precision_name
 
-    where = find_device(device)
-    how = precision_name(find_precision(precision, where))
+    devices = find_devices(device)
+    how = precision_name(find_precision(precision, devices[0]))
     click.echo(
-        f"{net.name} on {where} ({torch.get_num_threads()} threads), {how}, seed {seed}, "
-        f"torch {torch.__version__}",
+        f"{net.name} on {', '.join(map(str, devices))} ({torch.get_num_threads()} threads), {how}, "
+        f"seed {seed}, torch {torch.__version__}",
         err=True,
     )
 

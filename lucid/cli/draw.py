@@ -18,6 +18,7 @@ from lucid.cli.common import (
     machine,
     net_files,
     progress_bar,
+    speak_up,
     stopped,
     tell_machine,
     tell_written,
@@ -220,9 +221,7 @@ class LayerType(click.ParamType):
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
-    default=16,
-    show_default=True,
-    help="The most tiles the net is shown at once.",
+    help="The most tiles the net is shown at once. Else as many as pay and fit; -v says how many.",
 )
 @click.option(
     "-o",
@@ -290,6 +289,7 @@ def draw(
             raise click.UsageError(f"{stage} exists: give --force to overwrite it")
 
     net = nets.load(net_name, weights, names, progress=not quiet)
+    speak_up(verbose, quiet)
     if verbose:
         tell_machine(net, options["device"], options["precision"], seed)
     wishes = _wishes(net, asked, style, final, shown, **options)

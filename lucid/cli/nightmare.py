@@ -18,6 +18,7 @@ from lucid.cli.common import (
     net_files,
     one_dash,
     progress_bar,
+    speak_up,
     stopped,
     tell_machine,
     tell_written,
@@ -210,6 +211,7 @@ def nightmare(
     net = nets.load(net_name, weights, names, progress=not quiet)
     # As Darknet names its files: its stems end at the first dot.
     stem = f"{Path(image_name).name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
+    speak_up(verbose, quiet)
     if verbose:
         tell_machine(net, device, precision, seed)
 

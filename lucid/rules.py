@@ -1,0 +1,157 @@
+"""How far a canvas moves along the way up: one rule for each program that dreams."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lucid.canvas import Canvas, gaussian
+from lucid.errors import UsageError
+
+
+class Rule(Protocol):
+    """How a canvas moves.
+
+    Attributes:
+        rate: how far.
+    """
+
+    rate: float
+
+    def __call__(self, canvas: Canvas, slope: Tensor) -> None:
+        """Move the canvas's parameter, given how the objective grows with it."""
+
+
+class Adam:
+    """Kingma and Ba's rule (2014): every parameter moves by about ``rate`` a step."""
+
+    def __init__(self, canvas: Canvas, rate: float) -> None:
+        self.rate = rate
+        self.optimizer = torch.optim.Adam([canvas.parameter], lr=rate, maximize=True)
+
+    def __call__(self, canvas: Canvas, slope: Tensor) -> None:
+        canvas.parameter.grad = slope
+        self.optimizer.param_groups[0]["lr"] = self.rate
+        self.optimizer.step()
+
+
+class MeanRule:
+    """The step of Google's deepdream and of deepdraw (2015), on pixels: so long that a
+    pixel moves by ``rate`` in the mean.
+
+    Before, the gradient may be lifted towards its low frequencies, by adding blurred
+    copies of it (as the later deepdreams do with a pyramid of Laplacians).
+    """
+
+    def __init__(self, rate: float, lift: Sequence[float] = ()) -> None:
+        """
+        Args:
+            rate: in units of the picture's 0..1.
+            lift: deviations, in pixels, of the Gaussians that the copies are blurred with.
+        """
+        self.rate, self.lift = rate, lift
+
+    def __call__(self, canvas: Canvas, slope: Tensor) -> None:
+        with torch.no_grad():
+            moved = sum((gaussian(slope, sigma) for sigma in self.lift), slope)
+            mean = moved.abs().mean().clamp(min=torch.finfo(moved.dtype).tiny)
+            canvas.parameter.add_(self.rate / mean * moved).clamp_(0, 1)
+
+
+GREY_PULL = 0.1
+"""How strongly Darknet draws a nightmare towards mid grey."""
+
+
+class DarknetRule:
+    """The step of Darknet's nightmare, on pixels.
+
+    To the gradient is added a pull towards grey; the sum, normalised to mean 0
+    and deviation 1, is taken ``rate`` times.
+    """
+
+    def __init__(self, rate: float, *, normalize: bool = True, grey: str | float = "auto") -> None:
+        """
+        Args:
+            rate: the step's size, in units of the picture's 0..1.
+            normalize: whether the step is normalised (Darknet's ``-norm``).
+            grey: ``darknet`` adds 0.1 x (0.5 - image) to the raw gradient. A
+                number X divides the gradient by its standard deviation first,
+                then adds X x (0.5 - image). ``auto`` is Darknet's way unless
+                its pull outweighs the gradient's own deviation, which would
+                leave a grey rectangle; then it is 0.1.
+        """
+        if isinstance(grey, str) and grey not in ("auto", "darknet"):
+            raise UsageError(f"grey={grey!r} is not auto, darknet or a number")
+        if isinstance(grey, float) and not math.isfinite(grey):
+            raise UsageError(f"grey={grey} must be a finite number")
+        self.rate, self.normalize, self.grey = rate, normalize, grey
+
+    def __call__(self, canvas: Canvas, slope: Tensor) -> None:
+        with torch.no_grad():
+            step = self._pulled(slope, 0.5 - canvas.parameter)
+            if self.normalize:
+                step = (step - step.mean()) / deviation(step[None])[0]
+            canvas.parameter.add_(self.rate * step).clamp_(0, 1)
+
+    def _pulled(self, slope: Tensor, pull: Tensor) -> Tensor:
+        pull = pull * (GREY_PULL if isinstance(self.grey, str) else self.grey)
+        if self.grey == "darknet":
+            return slope + pull
+        spread = deviation(slope[None])[0]
+        # torch.where and no `if`: the decision stays on the device.
+        strength = pull.std(correction=0)
+        small = (
+            strength > spread
+            if self.grey == "auto"
+            else torch.ones_like(strength, dtype=torch.bool)
+        )
+        # Without any gradient there is nothing to paint, and nothing is greyed.
+        pull = torch.where(slope.any(), pull, torch.zeros_like(pull))
+        return torch.where(small, slope / spread, slope) + pull
+
+
+class MomentumRule:
+    """The step of Darknet's reconstruction, on pixels.
+
+    The gradient, normalised to mean 0 and deviation 1, is added to a velocity,
+    and so is a pull of every pixel towards its neighbours; the picture moves by
+    ``rate`` velocities (after ``reconstruct_picture`` in Darknet's nightmare.c,
+    where the normalisation and the pull are commented out).
+    """
+
+    def __init__(self, rate: float, momentum: float, pull: float, reach: int) -> None:
+        """
+        Args:
+            rate: in units of the picture's 0..1.
+            momentum: how much of the velocity stays from step to step.
+            pull: towards each neighbour (Darknet's ``-lambda``).
+            reach: how far neighbours lie, in pixels (``-smooth``): all pixels of a
+                square of 2 x reach + 1.
+        """
+        self.rate, self.momentum, self.pull, self.reach = rate, momentum, pull, reach
+        self.velocity: Tensor | None = None
+
+    def __call__(self, canvas: Canvas, slope: Tensor) -> None:
+        image = canvas.parameter
+        with torch.no_grad():
+            if self.velocity is None:
+                self.velocity = torch.zeros_like(image)
+            self.velocity += (slope - slope.mean()) / deviation(slope[None])[0]
+            side = 2 * self.reach + 1
+            mean = F.avg_pool2d(image, side, 1, self.reach, count_include_pad=False)
+            # At the picture's edges fewer neighbours pull.
+            count = F.avg_pool2d(torch.ones_like(image), side, 1, self.reach) * side**2
+            self.velocity += self.pull * count * (mean - image)
+            canvas.parameter.add_(self.rate * self.velocity).clamp_(0, 1)
+            self.velocity *= self.momentum
+
+
+def deviation(values: Tensor) -> Tensor:
+    """The standard deviation of each item of a batch, never zero, ready to divide by."""
+    spread = values.std(tuple(range(1, values.ndim)), correction=0, keepdim=True)
+    return spread.clamp(min=torch.finfo(values.dtype).tiny)
