@@ -1,136 +1,286 @@
-"""What a step costs, whole and in tiles, on this machine."""
+"""What lucid's steps cost on this machine, beside the bare network's.
+
+The *floor* is what nobody can go below with the same net: forward, and backward to the
+images, of the same batch at the same precision, and nothing else. Floor and step take
+turns in one run, so that a busy machine slows both.
+"""
 
 from __future__ import annotations
 
 import platform
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from lucid.ascent import Ascent, Step
-from lucid.canvas import FourierCanvas
+from lucid.canvas import FourierCanvas, PixelCanvas
 from lucid.images import Size
-from lucid.machine import precision_name
-from lucid.manners import FROM_NOISE
-from lucid.nets import Net
-from lucid.objectives import Classes
-from lucid.rules import Adam
-from lucid.tiles import Tiling
-from lucid.transforms import draw_affine
+from lucid.machine import find_devices, precision_name
+from lucid.manners import FROM_NOISE, TILE
+from lucid.nets import Net, untrained
+from lucid.nightmare import Glimpse
+from lucid.objectives import Classes, Energy, Enhance, Objective
+from lucid.rules import Adam, DarknetRule
+from lucid.schedule import Draw
+from lucid.tiles import Pass, Tile, Tiling
+from lucid.transforms import draw_glances
+
+SCREAM = (448, 352)
+"""Height and width of the picture of Darknet's published nightmare, whose layer is 10."""
+
+DARKNET = 16.2 / 0.53
+"""How many bare fp32 steps the original takes for one of its own, on that picture: seconds
+of both, measured once, side by side, on two cores of a Xeon."""
+
+WORSE = 1.1
+"""A ratio that grew by more than this has become worse."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one task took.
+
+    Attributes:
+        task: ``nightmare``, ``draw`` or ``pass``.
+        net: its name.
+        size: width and height of the picture, and what of it is one step.
+        precision: what the net computed in.
+        floor: seconds that the bare net takes (median).
+        step: seconds that lucid takes (median).
+        ratio: ``step`` / ``floor``; of ``pass``, after division by how many of the
+            picture's pixels its tiles hold.
+        images: that the net was shown in a step.
+        megapixels: that it was shown in a second.
+        peak_memory: the most that the process (on CUDA: the device) has held so far, in bytes.
+    """
+
+    task: str
+    net: str
+    size: str
+    precision: str
+    floor: float
+    step: float
+    ratio: float
+    images: int
+    megapixels: float
+    peak_memory: int
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return self.task, self.net, self.size, self.precision
 
 
 @dataclass(frozen=True)
 class Report:
-    """What ``bench`` measured.
+    """All that was measured in one run.
 
     Attributes:
-        whole_step: seconds of a step over the whole picture (median).
-        tiled_pass: seconds of a pass over it in tiles (median).
-        area_ratio: how many pixels the tiles hold for each of the picture's.
-        overhead: ``tiled_pass`` / (``area_ratio`` x ``whole_step``).
-        peak_memory: the most the process (on CUDA: the device) held, in bytes.
+        device: by its own name.
+        machine: the operating system's word for it.
+        threads: that torch computes with.
+        torch: its version.
+        rows: a task each.
     """
 
-    net: str
-    size: str
-    order: str
-    tile: int
-    tiles: int
-    batch: int
     device: str
-    precision: str
+    machine: str
     threads: int
     torch: str
-    machine: str
-    whole_step: float
-    tiled_pass: float
-    steps_per_second: float
-    tiles_per_second: float
-    area_ratio: float
-    overhead: float
-    peak_memory: int
+    rows: list[Row] = field(default_factory=list)
+
+    def published(self) -> Iterator[tuple[str, float, float]]:
+        """Of Darknet's published command: precision, seconds of its ten iterations, and how
+        many times as long the original would take, by the bare fp32 step of this run."""
+        published = ("nightmare", "vgg-conv", _across(SCREAM))
+        found = {row.precision: row for row in self.rows if row.key[:3] == published}
+        if bare := found.get("fp32"):
+            for precision, row in found.items():
+                yield precision, 10 * row.step, DARKNET * bare.floor / row.step
+
+    def worse_than(self, before: dict[str, Any]) -> list[tuple[Row, float]]:
+        """The rows that have become worse since an earlier report, with what they were.
+
+        Args:
+            before: the earlier report, as ``dataclasses.asdict`` gives it.
+        """
+        ratios = {Row(**row).key: float(row["ratio"]) for row in before["rows"]}
+        return [
+            (row, ratios[row.key])
+            for row in self.rows
+            if row.key in ratios and row.ratio > WORSE * ratios[row.key]
+        ]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to measure.
+
+    Attributes:
+        name: ``nightmare``, ``draw`` or ``pass``.
+        net: by its name.
+        size: (height, width) of the picture, in pixels; without it, the task's own.
+        order: of the tiles of ``pass``.
+        tile: their side, in pixels.
+        batch: how many images the net is shown at once.
+        layer: of ``nightmare``.
+    """
+
+    name: str
+    net: str
+    size: Size | None = None
+    order: str = "spiral"
+    tile: int = TILE
+    batch: int = 16
+    layer: str = "10"
+
+
+TASKS = (
+    Task("nightmare", "vgg-conv", SCREAM),
+    Task("nightmare", "vgg-conv", (768, 1024)),
+    Task("draw", "squeezenet1_1"),
+    Task("draw", "googlenet"),
+    Task("pass", "squeezenet1_1", (768, 1024)),
+)
 
 
 def bench(
-    net: Net,
+    tasks: Sequence[Task] = TASKS,
     *,
-    size: Size = (768, 1024),
-    order: str = "spiral",
-    tile: int = 224,
-    batch: int = 16,
+    load: Callable[[str], Net] = untrained,
     device: str = "auto",
-    precision: str = "auto",
+    precisions: Sequence[str] = ("auto",),
     repeats: int = 5,
+    watch: Callable[[Row], None] | None = None,
 ) -> Report:
-    """Time a drawing's step untiled and tiled, turn by turn in one run.
+    """Measure tasks one after the other.
 
     Args:
-        net: a net with classes; its weights do not matter.
-        size: (height, width) of the picture.
-        order: of the tiles.
-        tile: their side, in pixels.
-        batch: the most tiles the net is shown at once.
+        tasks: what to measure.
+        load: makes a net of its name; random weights are as fast as any.
         device: see ``Ascent``.
-        precision: see ``Ascent``.
+        precisions: see ``Ascent``.
         repeats: how many of each are timed; medians are reported.
+        watch: called after each.
     """
-    ascent = Ascent(net, device=device, precision=precision, batch=batch)
-    objective = Classes({0: 1.0})
-    generator = torch.Generator().manual_seed(0)
-    # Fixed: the lattice's offset changes how many tiles a pass has.
-    sweeps = {
-        "whole": Tiling(size, "none").cut(size, generator),
-        "tiled": Tiling((tile, tile), order).cut(size, generator),
-    }
+    where = find_devices(device)[0]
+    report = Report(
+        _device_name(where), platform.platform(), torch.get_num_threads(), torch.__version__
+    )
+    for task in tasks:
+        for precision in precisions:
+            row = _measure(task, load(task.net), device, precision, repeats)
+            report.rows.append(row)
+            if watch:
+                watch(row)
+    return report
 
-    def one(sweep_name: str) -> Callable[[], None]:
-        canvas = FourierCanvas.noise(
-            size, decay=FROM_NOISE.decay, generator=generator, device=ascent.device
-        )
-        rule = Adam(canvas, FROM_NOISE.rate)
 
-        def run() -> None:
-            # A new pass each time, as in a drawing: its blending weights are part of the cost.
-            turn = draw_affine(generator)
-            for view in replace(sweeps[sweep_name]).views():
-                ascent.step(canvas, Step(view, objective, [turn], equalize=True), rule)
-
-        return run
-
-    runs = {name: one(name) for name in sweeps}
-    times: dict[str, list[float]] = {name: [] for name in sweeps}
+def _measure(task: Task, net: Net, device: str, precision: str, repeats: int) -> Row:
+    ascent = Ascent(net, device=device, precision=precision, batch=task.batch)
+    share, images = 1.0, 1
+    if task.name == "nightmare":
+        size = task.size or SCREAM
+        layer = net.find_layer(task.layer)
+        floor = bare_step(net, ascent, Energy(layer), 1, size)
+        step, shown = _nightmare_step(ascent, layer, size), size
+    elif task.name == "draw":
+        size, shown, images = _room_for(task), (task.tile, task.tile), task.batch
+        tiles = Tiling(shown, "fixed").cut(size, torch.Generator()).batches
+        sweep = Pass(size, shown, [[tile for batch in tiles for tile in batch][:images]])
+        floor = bare_step(net, ascent, Classes({0: 1.0}), images, shown)
+        step = _drawing(ascent, sweep)
+    else:
+        size, shown = task.size or (768, 1024), (task.tile, task.tile)
+        generator = torch.Generator().manual_seed(0)
+        sweep = Tiling(shown, task.order).cut(size, generator)
+        images = sum(map(len, sweep.batches))
+        share = images * task.tile**2 / (size[0] * size[1])
+        floor = _drawing(ascent, Pass(size, size, [[Tile(0, 0)]]))
+        step = _drawing(ascent, sweep)
+    times: list[tuple[float, float]] = []
     for repeat in range(repeats + 1):
-        for name, run in runs.items():
-            seconds = _time(run, ascent.device)
-            if repeat:  # the first of each warms up
-                times[name].append(seconds)
-
-    whole, tiled = (statistics.median(times[name]) for name in ("whole", "tiled"))
-    count = sum(map(len, sweeps["tiled"].batches))
-    ratio = count * tile * tile / (size[0] * size[1])
-    return Report(
+        pair = _time(floor, ascent.device), _time(step, ascent.device)
+        if repeat:  # the first of each warms up
+            times.append(pair)
+    bare, ours = (statistics.median(each) for each in zip(*times, strict=True))
+    return Row(
+        task=task.name,
         net=net.name,
-        size=f"{size[1]}x{size[0]}",
-        order=order,
-        tile=tile,
-        tiles=count,
-        batch=batch,
-        device=_device_name(ascent.device),
+        size=_across(size) if images == 1 else f"{_across(size)}, {images} of {_across(shown)}",
         precision=precision_name(ascent.dtype),
-        threads=torch.get_num_threads(),
-        torch=torch.__version__,
-        machine=platform.platform(),
-        whole_step=whole,
-        tiled_pass=tiled,
-        steps_per_second=1 / whole,
-        tiles_per_second=count / tiled,
-        area_ratio=ratio,
-        overhead=tiled / (ratio * whole),
+        floor=bare,
+        step=ours,
+        ratio=ours / (share * bare),
+        images=images,
+        megapixels=images * shown[0] * shown[1] / 1e6 / ours,
         peak_memory=_peak_memory(ascent.device),
     )
+
+
+def bare_step(
+    net: Net, ascent: Ascent, objective: Objective, count: int, size: Size
+) -> Callable[[], None]:
+    """Forward, and backward to the images: the floor."""
+    device = ascent.device
+    images = torch.rand(count, 3, *size, device=device)
+    images = images.to(memory_format=torch.channels_last).requires_grad_()
+
+    def run() -> None:
+        with torch.autocast(device.type, ascent.dtype, ascent.dtype != torch.float32):
+            seen = net.activations(images, objective.layers)
+        total = sum(value.float().square().sum() for value in seen.values())
+        assert isinstance(total, torch.Tensor)
+        torch.autograd.grad(total, images)
+
+    return run
+
+
+def _nightmare_step(ascent: Ascent, layer: str, size: Size) -> Callable[[], None]:
+    canvas = PixelCanvas(torch.rand(3, *size, device=ascent.device))
+    view = Glimpse(Draw(layer, dx=5, dy=-3, scale=1, flip=True), size)
+    step, rule = Step(view, Enhance(layer)), DarknetRule(0.05)
+    return lambda: ascent.step(canvas, step, rule)
+
+
+def _drawing(ascent: Ascent, sweep: Pass) -> Callable[[], None]:
+    """A whole pass, as ``lucid draw`` makes it."""
+    generator = torch.Generator().manual_seed(0)
+    canvas = FourierCanvas.noise(
+        sweep.size,
+        decay=FROM_NOISE.decay,
+        margin=16,
+        generator=generator,
+        device=ascent.device,
+    )
+    rule, objective = Adam(canvas, FROM_NOISE.rate), Classes({0: 1.0})
+
+    def run() -> None:
+        # Made anew each time, as in a drawing: its blending weights are part of the cost.
+        again = Pass(sweep.size, sweep.tile, sweep.batches, sweep.padding)
+        turns = draw_glances(
+            generator, 1, turn=FROM_NOISE.turn, scale=FROM_NOISE.scale, shift=FROM_NOISE.shift
+        )
+        for view in again.views():
+            ascent.step(canvas, Step(view, objective, turns, equalize=True), rule)
+
+    return run
+
+
+def _room_for(task: Task) -> Size:
+    """The least square picture that holds a batch of tiles at half overlap."""
+    count = 1
+    while count**2 < task.batch:
+        count += 1
+    side = task.tile + (count - 1) * round(task.tile / 2)
+    return side, side
+
+
+def _across(size: Size) -> str:
+    return f"{size[1]}x{size[0]}"
 
 
 def _time(run: Callable[[], None], device: torch.device) -> float:

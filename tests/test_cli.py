@@ -256,19 +256,41 @@ def test_the_real_net_names_the_dog(assets: Path, run: Run) -> None:
     assert "dogsled" in result.output.splitlines()[0]
 
 
-def test_bench_measures_tiles_beside_the_whole(desk: Path, run: Run) -> None:
-    words = "bench --net tiny.cfg --size 70x50 --tile-size 32 --repeats 1 --json --device cpu"
-    report = json.loads(run(*words.split()).output)
-    assert report["size"] == "70x50"
-    assert report["area_ratio"] == pytest.approx(report["tiles"] * 32 * 32 / 3500)
-    assert report["overhead"] == pytest.approx(
-        report["tiled_pass"] / (report["area_ratio"] * report["whole_step"])
-    )
-    assert report["peak_memory"] > 2**20
-    assert "overhead" in run(*words.replace("--json", "").split()).output
+BENCH = (
+    "bench --net tiny.cfg --layer 2 --size 70x50 --tile-size 32 --batch 3 --repeats 1 --device cpu"
+)
+
+
+def test_bench_measures_steps_beside_the_floor(desk: Path, run: Run) -> None:
+    report = json.loads(run(*BENCH.split(), "--json", "--precision", "fp32").output)
+    nightmare, draw, sweep = report["rows"]
+    assert nightmare["size"] == "70x50"
+    assert nightmare["ratio"] == pytest.approx(nightmare["step"] / nightmare["floor"])
+    assert draw["size"] == "48x48, 3 of 32x32"
+    share = sweep["images"] * 32 * 32 / 3500
+    assert sweep["ratio"] == pytest.approx(sweep["step"] / (share * sweep["floor"]))
+    assert sweep["peak_memory"] > 2**20
+    shown = run(*BENCH.split(), "--precision", "fp32", "--precision", "bf16", "nightmare").output
+    assert shown.count("nightmare") == 2
+    assert "ratio" in shown
+
+
+def test_bench_finds_what_became_worse(desk: Path, run: Run) -> None:
+    words = [*BENCH.split(), "--precision", "fp32", "nightmare"]
+    report = json.loads(run(*words, "--json").output)
+    report["rows"][0]["ratio"] = 1e-6
+    Path("fast.json").write_text(json.dumps(report))
+    result = run(*words, "--compare", "fast.json")
+    assert result.exit_code == 1
+    assert "worse: nightmare tiny 70x50 fp32, ratio" in result.output
+    report["rows"][0]["ratio"] = 1e6
+    Path("slow.json").write_text(json.dumps(report))
+    assert run(*words, "--compare", "slow.json").exit_code == 0
 
 
 BAD = [
+    ("bench sleep", 2, "'sleep' is no task: nightmare, draw or pass"),
+    ("bench --compare tiny.cfg", 1, "tiny.cfg: is not what `lucid bench --json` prints"),
     ("nightmare tiny.cfg photo.v2.png", 2, "takes CFG WEIGHTS IMAGE LAYER"),
     (
         "nightmare tiny.cfg photo.v2.png 2 --save-steps no/s.json",
