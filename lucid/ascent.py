@@ -31,7 +31,7 @@ from lucid.machine import (
 )
 from lucid.nets import Net
 from lucid.objectives import Objective
-from lucid.rules import Rule, deviation
+from lucid.rules import Rule, strength
 from lucid.transforms import Transform
 from lucid.windows import SPARE, Window, Windows
 
@@ -273,7 +273,7 @@ class Ascent:
             shown = step.view.gather(image.detach())
             gradient = self.gradient(shown, step.objective, step.transforms, step.windows)
             if step.equalize:
-                gradient = gradient / deviation(gradient)
+                gradient = gradient / strength(gradient)
             gradient = step.view.scatter(gradient)
             if step.variation:
                 gradient = gradient - step.variation * variation_slope(image.detach())

@@ -114,7 +114,7 @@ class Manner:
     lift: tuple[float, ...] = ()
     blur: float = 0
     variation: float = 0
-    balance: float = 2
+    balance: float = 4
     mixing: float = 8
     order: str | None = None
     carry: str = "logits"
@@ -161,6 +161,7 @@ SMALL_FROM_NOISE = Manner(
     rate=0.01,
     turn=0.15,
     scale=(0.85, 1.1),
+    balance=2,
     mixing=20,
 )
 SMALL_ON_A_BASE = replace(SMALL_FROM_NOISE, octaves=4, iterations=24, opening=1, decay=1.1)

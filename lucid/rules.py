@@ -151,6 +151,13 @@ class MomentumRule:
             self.velocity *= self.momentum
 
 
+def strength(values: Tensor) -> Tensor:
+    """The root mean square of each item of a batch, never zero, ready to divide by."""
+    axes = tuple(range(1, values.ndim))
+    length = torch.linalg.vector_norm(values, dim=axes, keepdim=True)
+    return (length / math.sqrt(values[0].numel())).clamp(min=torch.finfo(values.dtype).tiny)
+
+
 def deviation(values: Tensor) -> Tensor:
     """The standard deviation of each item of a batch, never zero, ready to divide by."""
     spread = values.std(tuple(range(1, values.ndim)), correction=0, keepdim=True)

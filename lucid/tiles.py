@@ -112,10 +112,12 @@ class TileView:
     def gather(self, image: Tensor) -> Tensor:
         """Cut the batch's tiles, (n, channels, *tile), from a (channels, *size) image."""
         rows, columns = self._span()
-        padded = image[:, self.sweep.fold(rows, 0, image.device)][
-            :, :, self.sweep.fold(columns, 1, image.device)
-        ]
-        tiles = torch.stack([padded[where] for where in self._slices(rows, columns)])
+        # Colours last, as nets like their images: whole pixels are copied, and once.
+        pixels = image.permute(1, 2, 0).contiguous()
+        pixels = pixels.index_select(0, self.sweep.fold(rows, 0, image.device))
+        pixels = pixels.index_select(1, self.sweep.fold(columns, 1, image.device))
+        cuts = [pixels[down, across] for down, across in self._slices(rows, columns)]
+        tiles = torch.stack(cuts).permute(0, 3, 1, 2)
         return self._fill_with_mean(tiles) if self.sweep.padding == "mean" else tiles
 
     def scatter(self, values: Tensor) -> Tensor:
@@ -132,13 +134,13 @@ class TileView:
         size = self.sweep.size
         rows, columns = self._span()
         total = values.new_zeros(values.shape[1], len(rows), len(columns))
-        for value, where in zip(values, self._slices(rows, columns), strict=True):
-            total[where] += value
+        for value, (down, across) in zip(values, self._slices(rows, columns), strict=True):
+            total[:, down, across] += value
         picture = values.new_zeros(values.shape[1], *size)
         if self.sweep.padding == "wrap":
-            down = values.new_zeros(values.shape[1], size[0], len(columns))
-            down.index_add_(1, self.sweep.fold(rows, 0, values.device), total)
-            return picture.index_add_(2, self.sweep.fold(columns, 1, values.device), down)
+            folded = values.new_zeros(values.shape[1], size[0], len(columns))
+            folded.index_add_(1, self.sweep.fold(rows, 0, values.device), total)
+            return picture.index_add_(2, self.sweep.fold(columns, 1, values.device), folded)
         # What lies past the edge only mirrors or fills: it has no pixel to change.
         top, bottom = max(rows.start, 0), min(rows.stop, size[0])
         left, right = max(columns.start, 0), min(columns.stop, size[1])
@@ -153,12 +155,12 @@ class TileView:
         height, width = self.sweep.tile
         return range(min(tops), max(tops) + height), range(min(lefts), max(lefts) + width)
 
-    def _slices(self, rows: range, columns: range) -> Iterator[tuple[slice, slice, slice]]:
+    def _slices(self, rows: range, columns: range) -> Iterator[tuple[slice, slice]]:
         """Each tile's place in a picture of those rows and columns."""
         height, width = self.sweep.tile
         for top, left in self.batch:
             down, across = top - rows.start, left - columns.start
-            yield slice(None), slice(down, down + height), slice(across, across + width)
+            yield slice(down, down + height), slice(across, across + width)
 
     def _fill_with_mean(self, tiles: Tensor) -> Tensor:
         height, width = self.sweep.size

@@ -76,7 +76,7 @@ def test_a_base_keeps_its_size_and_is_changed(classifier: Net, photo: Tensor) ->
     )
 
 
-def test_a_mix_forgets_its_last_drawing(classifier: Net) -> None:
+def test_an_objective_draws_as_its_names_do(classifier: Net) -> None:
     mix = classes(classifier, ["goldfish", "tench"])
     first, again = (draw(classifier, mix, **SMALL).tobytes() for _ in range(2))
     assert first == again == draw(classifier, ["goldfish", "tench"], **SMALL).tobytes()
@@ -96,8 +96,8 @@ def test_the_default_size_is_a_tile(make_net: Callable[..., Net]) -> None:
 def test_a_class_grows_where_it_is_drawn(classifier: Net) -> None:
     options = {**SMALL, "iterations": 20, "size": (32, 32)}
     painted = [images.from_pil(draw(classifier, [str(n)], **options)) for n in range(5)]
-    scores = classifier.scores(torch.stack(painted))
-    assert (scores.diagonal() > scores.mean(0)).all()
+    likely = classifier.probabilities(torch.stack(painted))
+    assert (likely.diagonal() > likely.mean(0)).all()
 
 
 def test_classes_mix_by_weight(classifier: Net) -> None:

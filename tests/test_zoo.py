@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from lucid import nets
 from lucid.errors import LucidError, UsageError
@@ -249,6 +250,30 @@ def test_a_residual_sum_leaves_what_it_sums_alone() -> None:
     alone = net.activations(images, ["layer1.0.bn2"])["layer1.0.bn2"]
     beside = net.activations(images, ["layer1.0.bn2", "layer2.0.add"])["layer1.0.bn2"]
     assert torch.equal(alone, beside)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet", "mobilenet_v3_small", "densenet121"])
+def test_folding_changes_no_layer(name: str) -> None:
+    """Each layer asked for alone, with all before it folded and overwritten, shows what it
+    shows when none may be, because every one is asked for; and its slope is the same."""
+    # In double precision: in single, a ReLU or a maximum may fall on the other side.
+    net = nets.untrained(name).double()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.5, 0.5)
+            module.running_var.uniform_(0.5, 2)
+    images = torch.rand(1, 3, 64, 64, dtype=torch.double, requires_grad=True)
+    beside = net.activations(images, net.layers)
+    for layer in [*net.layers[3:60:11], net.layers[-1]]:
+        alone = net.activations(images, [layer])[layer]
+        scale = beside[layer].std()
+        torch.testing.assert_close(alone / scale, beside[layer] / scale, atol=1e-6, rtol=1e-6)
+        slopes = [
+            torch.autograd.grad(seen.square().sum(), images, retain_graph=True)[0]
+            for seen in (alone, beside[layer])
+        ]
+        scale = slopes[0].std()
+        torch.testing.assert_close(*(slope / scale for slope in slopes), atol=1e-6, rtol=1e-6)
 
 
 def test_a_damaged_file_in_the_cache_is_named(

@@ -7,8 +7,10 @@ import operator
 from collections.abc import Callable, Collection
 
 import torch
+import torch.nn.functional as F
 import torchvision.models
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import get_model_weights, list_models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
@@ -61,6 +63,7 @@ class TorchvisionNet(Net):
         self.register_buffer("deviation", torch.tensor(transforms.std)[:, None, None], False)
         self.model = model.eval().requires_grad_(False)
         self._extractors: dict[frozenset[str], nn.Module] = {}
+        self._folded: dict[str, nn.Conv2d] = {}
         self._shapes = self._find_shapes()
         self.layers = list(self._shapes)
         # A SqueezeNet's scores pass a ReLU, behind which a class that it does
@@ -96,6 +99,7 @@ class TorchvisionNet(Net):
         # The extractors share the model's parameters but hold its buffers by
         # value: when the net moves to another device they are made anew.
         self._extractors.clear()
+        self._folded.clear()
         return super()._apply(fn, recurse)
 
     def find_layer(self, name: str) -> str:
@@ -119,7 +123,11 @@ class TorchvisionNet(Net):
             )
         nodes = frozenset(self._scores if name == SCORES else name for name in layers)
         if nodes not in self._extractors:
-            self._extractors[nodes] = _extractor(self.model, list(nodes))
+            extractor = _extractor(self.model, list(nodes))
+            _fold(extractor, self._folded)
+            _rectify_in_place(extractor)
+            extractor.recompile()
+            self._extractors[nodes] = extractor
         seen = self._extractors[nodes]((images - self.mean) / self.deviation)
         if SCORES in layers:
             scores = seen[self._scores]
@@ -138,7 +146,7 @@ class TorchvisionNet(Net):
         ]
 
 
-def _extractor(model: nn.Module, nodes: list[str]) -> nn.Module:
+def _extractor(model: nn.Module, nodes: list[str]) -> fx.GraphModule:
     """The part of a model up to the deepest of some nodes, and what they put out.
 
     What the model does in place is done beside it instead: else a node would
@@ -155,6 +163,48 @@ def _extractor(model: nn.Module, nodes: list[str]) -> nn.Module:
             node.target = operator.add
     extractor.recompile()
     return extractor
+
+
+def _fold(extractor: fx.GraphModule, folded: dict[str, nn.Conv2d]) -> None:
+    """Make a convolution and the normalisation behind it one, where nothing else asks for
+    the convolution.
+
+    Args:
+        extractor: of an eval-mode model.
+        folded: those made already, by the normalisation's name; more are added.
+    """
+    for node in list(extractor.graph.nodes):
+        normalisation = _module(extractor, node)
+        before = node.args[0] if node.args else None
+        if not isinstance(normalisation, nn.BatchNorm2d) or not isinstance(before, fx.Node):
+            continue
+        convolution = _module(extractor, before)
+        if not isinstance(convolution, nn.Conv2d) or len(before.users) > 1:
+            continue
+        if node.target not in folded:
+            one = fuse_conv_bn_eval(convolution, normalisation)
+            folded[node.target] = one.requires_grad_(False)
+        name = f"{before.target}_folded"
+        extractor.add_submodule(name, folded[node.target])
+        before.target = name
+        node.replace_all_uses_with(before)
+        extractor.graph.erase_node(node)
+
+
+def _rectify_in_place(extractor: fx.GraphModule) -> None:
+    """Let a ReLU overwrite what a layer with weights gives to it alone."""
+    for node in extractor.graph.nodes:
+        if not isinstance(_module(extractor, node), nn.ReLU) and node.target is not F.relu:
+            continue
+        (before, *_), alone = node.args, len(node.args[0].users) == 1
+        if alone and isinstance(_module(extractor, before), (nn.Conv2d, nn.BatchNorm2d, nn.Linear)):
+            # A module may be used at several places, not all of which may be overwritten.
+            node.op, node.target, node.kwargs = "call_function", F.relu, {"inplace": True}
+            node.args = (before,)
+
+
+def _module(extractor: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    return extractor.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
 # Caffe's names of the parts of an inception block, and torchvision's.
