@@ -192,9 +192,10 @@ def draw(
         for number in range(stage.iterations):
             now = style.at(done / total)
             rule.rate = strength * now.pace * stage.rate_at(number)
-            turns = draw_glances(
-                generator, now.glances, turn=now.turn, scale=now.scale, shift=now.shift
-            )
+            # Where tiles overlap, one sees what the others do from elsewhere.
+            few = min(2, now.glances)
+            count = max(few, now.glances * math.prod(seen) // math.prod(octave))
+            turns = draw_glances(generator, count, turn=now.turn, scale=now.scale, shift=now.shift)
             shrink = draw_shrink(generator, seen, net.input_size, now.afar)
             glances = [compose(turn, shrink) for turn in turns]
             looked = [

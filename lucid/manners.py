@@ -90,7 +90,7 @@ class Manner:
             nothing, and the net sees each tile at several calm glances at once: what is
             then seen is what stays.
         pace: what the rate is multiplied with.
-        glances: at each tile, a step.
+        glances: at each tile, a step; fewer where several tiles make a picture.
         afar: the share of steps that look from as far as ``draw_shrink`` may.
         carry: whether what an octave changed is added to the next octave's photograph
             between ``logits`` or between ``pixels``.
