@@ -31,7 +31,7 @@ from lucid.objectives import FAIRNESS, Classes, Guide, Objective
 from lucid.places import Everywhere, Inside, Place
 from lucid.rules import Adam, MeanRule, Rule
 from lucid.tiles import RolledView, Tile, TileView, Tiling
-from lucid.transforms import compose, draw_glances, draw_shrink
+from lucid.transforms import Pad, Transform, compose, draw_glances, draw_shrink
 
 BYTES_PER_PIXEL = 300
 """Of memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's
@@ -170,6 +170,9 @@ def draw(
     if tiling.order == "none" and not net.any_size and size != net.input_size:
         raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
 
+    if style.pad and not net.any_size:
+        raise UsageError(f"{net.name} sees pictures of one size only: it cannot be shown a pad")
+
     plan = _plan(net, style, size, tiling.tile, octave_count, octave_scale, iterations)
     ascent = Ascent(
         net, device=device, precision=precision, batch=batch, deterministic=deterministic
@@ -192,12 +195,7 @@ def draw(
         for number in range(stage.iterations):
             now = style.at(done / total)
             rule.rate = strength * now.pace * stage.rate_at(number)
-            # Where tiles overlap, one sees what the others do from elsewhere.
-            few = min(2, now.glances)
-            count = max(few, now.glances * math.prod(seen) // math.prod(octave))
-            turns = draw_glances(generator, count, turn=now.turn, scale=now.scale, shift=now.shift)
-            shrink = draw_shrink(generator, seen, net.input_size, now.afar)
-            glances = [compose(turn, shrink) for turn in turns]
+            glances = _glances(now, generator, seen, octave, net.input_size)
             looked = [
                 (wish, view)
                 for wish in wishes
@@ -343,6 +341,18 @@ def _masked(
         # What an octave changed spreads a little when it is enlarged.
         below = torch.where(painted > 0, below, photograph)
     return LayeredCanvas(canvas, below, painted)
+
+
+def _glances(
+    now: Manner, generator: Generator, seen: Size, octave: Size, least: Size
+) -> list[Transform]:
+    """How to look at tiles of one size, in an octave of another."""
+    # Where tiles overlap, one sees what the others do from elsewhere.
+    count = max(min(2, now.glances), now.glances * math.prod(seen) // math.prod(octave))
+    turns = draw_glances(generator, count, turn=now.turn, scale=now.scale, shift=now.shift)
+    shrink = draw_shrink(generator, seen, least, now.afar)
+    frame = Pad(now.pad) if now.pad else None
+    return [compose(frame, turn, shrink) for turn in turns]
 
 
 def _shaken(view: View, jitter: int, generator: Generator) -> View:

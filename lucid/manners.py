@@ -78,6 +78,7 @@ class Manner:
         turn: of ``draw_affine``, radians.
         scale: of ``draw_affine``.
         shift: of ``draw_affine``, a share of the side.
+        pad: the width of ``Pad`` around what the net is shown, in pixels; 0 for none.
         jitter: how far the whole picture is rolled at random, in pixels.
         lift: of ``MeanRule``.
         blur: after each pass, the deviation of a Gaussian in pixels.
@@ -110,6 +111,7 @@ class Manner:
     turn: float = 0.3
     scale: tuple[float, float] = (0.7, 1.25)
     shift: float = 0.09
+    pad: int = 0
     jitter: int = 0
     lift: tuple[float, ...] = ()
     blur: float = 0
@@ -229,7 +231,7 @@ def read_manner(name: str, start: Manner) -> Manner:
         raise LucidError(f"{path}: {error}") from error
 
 
-_COUNTS = {"octaves", "iterations", "opening", "closing", "jitter"}
+_COUNTS = {"octaves", "iterations", "opening", "closing", "pad", "jitter"}
 _NUMBERS = {"octave_scale", "rate", "decay", "background", "turn", "shift", "blur", "variation"}
 _NUMBERS |= {"balance", "mixing", "settling"}
 _WORDS = {"canvas", "rule", "order", "carry"}

@@ -57,6 +57,24 @@ class Affine:
 
 
 @dataclass(frozen=True)
+class Pad:
+    """Put a batch of images into a grey frame, so that none ends where the net's view does
+    (Olah, Mordvintsev and Schubert, 2017).
+
+    Attributes:
+        width: of the frame, in pixels.
+        grey: 0..1.
+    """
+
+    width: int
+    grey: float = 0.5
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(n, 3, height, width) to (n, 3, height + 2 x frame, width + 2 x frame)."""
+        return F.pad(images, [self.width] * 4, value=self.grey)
+
+
+@dataclass(frozen=True)
 class Shrink:
     """Show a batch of images from further away.
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from lucid import images, nets
 from lucid.draw import class_weights, classes, draw, fit
 from lucid.errors import UsageError
-from lucid.manners import SMALL_FROM_NOISE
+from lucid.manners import SMALL_FROM_NOISE, suited
 from lucid.nets import Net
 from lucid.tiles import Tiling
 
@@ -174,3 +175,15 @@ def test_deterministic_cuda_gives_the_same_bytes(classifier: Net) -> None:
     finally:
         torch.use_deterministic_algorithms(False)
     assert first == again
+
+
+def test_a_pad_is_seen_and_changes_the_picture(
+    classifier: Net, make_net: Callable[..., Net]
+) -> None:
+    manner = replace(suited(classifier, on_a_base=False), pad=4)
+    plain, framed = (draw(classifier, ["0"], manner=m, **SMALL) for m in (None, manner))
+    assert plain.size == framed.size
+    assert plain.tobytes() != framed.tobytes()
+    fixed = make_net(CLASSIFIER.replace("[avgpool]", "[connected]\noutput=5\n"))
+    with pytest.raises(UsageError, match="cannot be shown a pad"):
+        draw(fixed, ["0"], manner=manner, device="cpu")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lucid.transforms import Affine, Shrink, compose, draw_affine, draw_glances, draw_shrink
+from lucid.transforms import Affine, Pad, Shrink, compose, draw_affine, draw_glances, draw_shrink
 
 
 def test_an_affine_transform_that_does_nothing() -> None:
@@ -51,6 +51,15 @@ def test_a_net_is_shown_from_its_own_size_up_to_all_there_is() -> None:
     assert 64 <= min(heights) < 70
     assert 218 < max(heights) <= 224
     assert all(abs(width - 2 * height) <= 1 for height, width in zip(heights, widths, strict=True))
+
+
+def test_a_pad_is_a_grey_frame() -> None:
+    images = torch.rand(2, 3, 10, 12)
+    framed = Pad(4)(images)
+    assert framed.shape == (2, 3, 18, 20)
+    assert torch.equal(framed[:, :, 4:-4, 4:-4], images)
+    assert (framed[:, :, :4] == 0.5).all()
+    assert (framed[..., -4:] == 0.5).all()
 
 
 def test_a_net_can_be_made_to_look_from_afar() -> None:
