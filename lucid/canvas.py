@@ -240,7 +240,8 @@ def _plain(image: Tensor) -> Tensor:
 def _develop(spectrum: Tensor, size: Size, margin: int) -> Tensor:
     """The image, without the margin, of a spectrum in decorrelated colours."""
     plain = Trim.apply(torch.fft.irfft2(spectrum, s=size), margin)
-    return torch.sigmoid(torch.einsum("dc,chw->dhw", COLOUR_CORRELATION.to(plain), plain))
+    colours = COLOUR_CORRELATION.to(plain) @ plain.flatten(1)
+    return torch.sigmoid(colours.view_as(plain))
 
 
 class Trim(torch.autograd.Function):

@@ -20,9 +20,19 @@ def shift(image: Tensor, down: int, across: int) -> Tensor:
 
 def crop(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     """A window of a (channels, height, width) image; past its edges they are repeated."""
-    rows = torch.arange(top, top + height, device=image.device).clamp(0, image.shape[1] - 1)
-    columns = torch.arange(left, left + width, device=image.device).clamp(0, image.shape[2] - 1)
-    return image[:, rows][:, :, columns]
+    (above, rows, below), (before, columns, behind) = (
+        _inside(start, count, length)
+        for start, count, length in zip((top, left), (height, width), image.shape[1:], strict=True)
+    )
+    return F.pad(image[:, rows, columns], (before, behind, above, below), "replicate")
+
+
+def _inside(start: int, count: int, length: int) -> tuple[int, slice, int]:
+    """Of a window of ``count`` places: how many to repeat before, which there are of
+    ``length``, at the least one, and how many to repeat behind."""
+    first, last = max(0, min(start, length - 1)), min(length, max(start + count, 1))
+    before = min(max(0, -start), count - 1)
+    return before, slice(first, last), count - before - (last - first)
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
