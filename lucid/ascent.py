@@ -87,9 +87,10 @@ class Worker:
         self, images: Tensor, layers: Collection[str], transforms: Sequence[Transform] = ()
     ) -> dict[str, Tensor]:
         """See ``Ascent.see``."""
+        # Not at the net's precision: half a pixel of a turn is lost in bf16.
+        if transforms:
+            images = torch.cat([transform(images) for transform in transforms])
         with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
-            if transforms:
-                images = torch.cat([transform(images) for transform in transforms])
             seen = self.net.activations(images, layers)
         return {name: value.float() for name, value in seen.items()}
 

@@ -139,6 +139,17 @@ def test_several_glances_at_an_image_are_one_batch(classifier: Net) -> None:
         torch.testing.assert_close(gradient, expected[0], rtol=1e-3, atol=1e-5)
 
 
+def test_what_is_shown_keeps_its_precision(classifier: Net) -> None:
+    """A turn's places, as bf16, would be off by a good part of a pixel."""
+    turn = Affine(0.2, 0.9, (0.03, -0.02))
+    images = torch.rand(1, 3, 224, 224)
+    shown: list[Tensor] = []
+    classifier.stack[0].register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    ascent = Ascent(classifier, device="cpu", precision="bf16")
+    ascent.gradient(images, Classes({1: 1.0}), [turn])
+    torch.testing.assert_close(shown[-1], turn(images), atol=1e-5, rtol=0)
+
+
 def test_nothing_is_kept_for_the_weights(classifier: Net) -> None:
     ascent = fp32(classifier)
     ascent.gradient(torch.rand(1, 3, 32, 32), Classes({1: 1.0}))
