@@ -193,11 +193,12 @@ class Ascent:
         if windows:
             return self._in_windows(images, objective, windows)
         shape, glances = images.shape[1:], max(1, len(transforms))
-        if shape not in self._batches:
+        # One image alone leaves nothing to choose.
+        if shape not in self._batches and len(images) * glances > 1:
             self._batches[shape] = self._batch or self._fitting(images, objective, transforms)
         done: list[Tensor] = []
         while (start := sum(map(len, done))) < len(images):
-            batch = self._batches[shape]
+            batch = self._batches.get(shape, 1)
             waiting = images[start:].split(max(1, batch // glances))[: len(self.workers)]
             try:
                 done += self._share_out(waiting, objective, transforms)

@@ -18,6 +18,7 @@ import torch
 
 from lucid.ascent import Ascent, Step
 from lucid.canvas import FourierCanvas, PixelCanvas
+from lucid.draw import MARGIN
 from lucid.images import Size
 from lucid.machine import find_devices, precision_name
 from lucid.manners import FROM_NOISE, TILE
@@ -107,7 +108,10 @@ class Report:
         Args:
             before: the earlier report, as ``dataclasses.asdict`` gives it.
         """
-        ratios = {Row(**row).key: float(row["ratio"]) for row in before["rows"]}
+        ratios = {
+            (row["task"], row["net"], row["size"], row["precision"]): float(row["ratio"])
+            for row in before["rows"]
+        }
         return [
             (row, ratios[row.key])
             for row in self.rows
@@ -252,7 +256,7 @@ def _drawing(ascent: Ascent, sweep: Pass) -> Callable[[], None]:
     canvas = FourierCanvas.noise(
         sweep.size,
         decay=FROM_NOISE.decay,
-        margin=16,
+        margin=MARGIN,
         generator=generator,
         device=ascent.device,
     )

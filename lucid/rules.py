@@ -104,12 +104,8 @@ class DarknetRule:
             return slope + pull
         spread = deviation(slope[None])[0]
         # torch.where and no `if`: the decision stays on the device.
-        strength = pull.std(correction=0)
-        small = (
-            strength > spread
-            if self.grey == "auto"
-            else torch.ones_like(strength, dtype=torch.bool)
-        )
+        force = pull.std(correction=0)
+        small = force > spread if self.grey == "auto" else torch.ones_like(force, dtype=torch.bool)
         # Without any gradient there is nothing to paint, and nothing is greyed.
         pull = torch.where(slope.any(), pull, torch.zeros_like(pull))
         return torch.where(small, slope / spread, slope) + pull

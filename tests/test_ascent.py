@@ -125,6 +125,19 @@ def test_a_batch_that_fits_is_found(classifier: Net, caplog: pytest.LogCaptureFi
     assert "16 images at once on each of cpu, fp32" in caplog.text
 
 
+def test_one_image_does_not_settle_for_more(
+    classifier: Net, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    ascent, shown = fp32(classifier), []
+    classifier.stack[0].register_forward_pre_hook(lambda _, inputs: shown.append(len(inputs[0])))
+    ascent.gradient(torch.rand(1, 3, 32, 32), Classes({1: 1.0}))
+    assert shown == [1]  # nothing was tried beside it
+    assert not caplog.records
+    ascent.gradient(torch.rand(20, 3, 32, 32), Classes({1: 1.0}))
+    assert shown == [1, 1, 16, 4]
+
+
 def test_several_glances_at_an_image_are_one_batch(classifier: Net) -> None:
     """A mix seen three ways: the gradient of what it is in their mean."""
     images = torch.rand(2, 3, 32, 32)
