@@ -110,7 +110,7 @@ class Ascent:
 
     Attributes:
         device: the first of them, where canvases live.
-        dtype: what the net computes in.
+        dtype: what the net computes in there.
     """
 
     def __init__(
@@ -143,7 +143,6 @@ class Ascent:
             raise UsageError(f"a batch of {batch} holds nothing: use 1 or more")
         devices = find_devices(device)
         self.device = devices[0]
-        self.dtype = find_precision(precision, self.device)
         self._batch = batch
         self._batches: dict[torch.Size, int] = {}
         if deterministic:
@@ -156,8 +155,10 @@ class Ascent:
             one.to(where)
             one.to(memory_format=torch.channels_last)
         self.workers = [
-            Worker(one, where, self.dtype) for one, where in zip(nets, devices, strict=True)
+            Worker(one, where, find_precision(precision, where))
+            for one, where in zip(nets, devices, strict=True)
         ]
+        self.dtype = self.workers[0].dtype
         self._threads = ThreadPoolExecutor(len(devices)) if len(devices) > 1 else None
 
     def see(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
@@ -241,9 +242,8 @@ class Ascent:
         room = min(free_memory(worker.device) for worker in self.workers) / 2
         batch = max(1, min(most, int(room / max(1.0, SPARE * kept))))
         log.info(
-            "%d images at once on each of %s, %s",
-            *(batch, ", ".join(str(worker.device) for worker in self.workers)),
-            precision_name(self.dtype),
+            "%d images at once on each of %s",
+            *(batch, ", ".join(f"{w.device} ({precision_name(w.dtype)})" for w in self.workers)),
         )
         return batch
 

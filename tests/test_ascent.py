@@ -122,7 +122,7 @@ def test_one_image_too_large_is_said_in_a_line(classifier: Net) -> None:
 def test_a_batch_that_fits_is_found(classifier: Net, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     fp32(classifier).gradient(torch.rand(2, 3, 32, 32), Classes({1: 1.0}))
-    assert "16 images at once on each of cpu, fp32" in caplog.text
+    assert "16 images at once on each of cpu (fp32)" in caplog.text
 
 
 def test_one_image_does_not_settle_for_more(
