@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import figures
 import judge
 import numpy as np
 import pytest
+import seams
 import torch
 import train_lucid64
 from click.testing import CliRunner, Result
@@ -131,3 +133,46 @@ def test_a_judge_looks_at_what_was_drawn(tmp_path: Path) -> None:
     rows = [line for line in result.stdout.splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[0] for row in rows[2:]] == ["| goldfish", "| tench", "| tiger cat"]
     assert "in the judge's top 5: 3 of 3 (100%)" in result.stdout
+
+
+def test_seams_of_every_order_stand_in_a_table(tmp_path: Path) -> None:
+    net = str(write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES))
+    random = np.random.default_rng(0)
+    photo = tmp_path / "photo.png"
+    Image.fromarray(random.integers(0, 255, (50, 60, 3), np.uint8)).save(photo)
+    words = [
+        "--net",
+        net,
+        "--photo",
+        str(photo),
+        "--size",
+        "300x260",
+        "--seeds",
+        "2",
+        "--iters",
+        "1",
+    ]
+    result = CliRunner().invoke(seams.main, words)
+    assert result.exit_code == 0, result.output
+    rows = [line for line in result.stdout.splitlines() if line.startswith("| 300x260")]
+    assert [row.split(" | ")[1] for row in rows] == ["noise"] * 5 + ["photographs"] * 5
+    assert [row.split(" | ")[2] for row in rows[:5]] == [
+        *("spiral", "grid", "random", "deepdraw's first form", "none at all"),
+    ]
+    figures = [float(figure) for row in rows for figure in row.strip(" |").split(" | ")[3:]]
+    assert all(0.1 < figure < 10 for figure in figures)
+
+
+def test_strength_takes_a_photograph_away(tmp_path: Path) -> None:
+    net = str(write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES))
+    smooth = np.linspace(0, 255, 40 * 50 * 3).reshape(40, 50, 3)
+    photo, sheet = tmp_path / "photo.png", tmp_path / "sheet.png"
+    Image.fromarray(np.uint8(smooth)).save(photo)
+    words = ["strengths", "--net", net, "--class", "goldfish", str(photo), str(sheet)]
+    result = CliRunner().invoke(figures.main, words)
+    assert result.exit_code == 0, result.output
+    left = [float(line.split("SSIM ")[1].split(",")[0]) for line in result.stdout.splitlines()]
+    assert len(left) == 4
+    assert left == sorted(left, reverse=True)
+    assert left[0] > 0.8
+    assert Image.open(sheet).width > 4 * 50
