@@ -44,9 +44,8 @@ class Affine:
             [sine * width / height, cosine, 2 * self.shift[0]],
         ]
         matrix = torch.tensor(rows, device=images.device, dtype=images.dtype)
-        grid = F.affine_grid(
-            matrix.expand(len(images), 2, 3), list(images.shape), align_corners=False
-        )
+        grid = F.affine_grid(matrix[None], [1, *images.shape[1:]], align_corners=False)
+        grid = grid.expand(len(images), -1, -1, -1)
         place = _repeatable(images)
         return F.grid_sample(
             images.to(place),
