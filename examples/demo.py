@@ -8,21 +8,21 @@ from lucid import nets
 from lucid.draw import Progress, draw
 
 PICTURES = {
-    Path("goldfish.png"): ["goldfish"],
-    Path("hybrid.png"): ["lion", "monarch"],
+    Path("goldfish.png"): (["goldfish"], 5),
+    Path("hybrid.png"): (["lion", "monarch"], 4),
 }
 
 
 def main() -> None:
     net = nets.load("lucid64")
-    for path, classes in PICTURES.items():
+    for path, (classes, seed) in PICTURES.items():
         # The bar hides itself where nobody watches.
         with click.progressbar(length=100, label=" + ".join(classes)) as bar:
 
             def watch(progress: Progress, bar=bar) -> None:
                 bar.update(100 * progress.done // progress.total - bar.pos)
 
-            draw(net, classes, size=(384, 512), seed=4, watch=watch).save(path)
+            draw(net, classes, size=(384, 512), seed=seed, watch=watch).save(path)
         click.echo(f"painted {path.resolve()}")
 
 
