@@ -38,7 +38,7 @@ from lucid.windows import SPARE, Window, Windows
 log = logging.getLogger("lucid")
 
 MOST = {"cpu": 16, "cuda": 64, "mps": 16}
-"""Images that a device is shown at once: with more, none of them gets faster."""
+"""Images that a device is shown at once, where memory allows. Only the CPU's was tried."""
 
 
 class View(Protocol):

@@ -19,7 +19,7 @@ SETTLING = 0.5
 """Of a mix: with none, its last turns decide which class wins."""
 
 GLANCES = 8
-"""Of a mix, as it settles: with four, one pair in three still comes out lopsided."""
+"""Of a mix, as it settles: with four, one or two mixes in twelve came out lopsided."""
 
 CLOSING = 2
 """Of a mix: it takes time to settle."""

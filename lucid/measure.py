@@ -56,7 +56,7 @@ def seam_ratio(change: Tensor, borders: Borders) -> float:
 
     Args:
         change: (3, height, width), what was painted less what it was painted on.
-        borders: of all tiles that were looked at.
+        borders: of all tiles that were looked at; without any, the ratio is not a number.
     """
     below, beside = (change.diff(dim=axis).abs().mean(0).cpu() for axis in (1, 2))
     weighted = (below * borders.below).sum() + (beside * borders.beside).sum()

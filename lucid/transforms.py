@@ -116,9 +116,9 @@ def _repeatable(images: Tensor) -> torch.device:
 def draw_affine(
     generator: Generator,
     *,
-    turn: float = 0.3,
-    scale: tuple[float, float] = (0.7, 1.25),
-    shift: float = 0.09,
+    turn: float,
+    scale: tuple[float, float],
+    shift: float,
 ) -> Affine:
     """Draw an ``Affine``: angle within ±turn, scale within its bounds, shift within ±shift."""
     angle, size, down, across = torch.rand(4, generator=generator).tolist()

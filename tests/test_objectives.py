@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from lucid import images
 from lucid.draw import class_weights, classes, draw, guide
 from lucid.errors import UsageError
 from lucid.nets import SCORES, Net, outline
@@ -55,8 +56,6 @@ def test_a_guides_gradient_is_the_guides_feature_that_is_most_alike() -> None:
 def test_what_is_climbed_grows(classifier: Net, objective: Objective) -> None:
     def measure(iterations: int) -> float:
         picture = draw(classifier, objective, size=(32, 32), iterations=iterations, **SMALL)
-        from lucid import images
-
         with torch.no_grad():
             shown = classifier.activations(images.from_pil(picture)[None], objective.layers)
         return float(objective.measure(shown))
