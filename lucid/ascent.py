@@ -63,8 +63,8 @@ class Step:
         equalize: whether every image of the batch climbs with equal strength;
             otherwise the gradients are left as they are.
         windows: how to cut what the net is shown where that fits into no memory.
-        variation: how strongly the picture's total variation is held down, in
-            deviations of an equalized gradient.
+        variation: how strongly the total variation of what is shown is held down, in
+            units of an equalized gradient.
     """
 
     view: View
@@ -160,6 +160,11 @@ class Ascent:
         ]
         self.dtype = self.workers[0].dtype
         self._threads = ThreadPoolExecutor(len(devices)) if len(devices) > 1 else None
+
+    @property
+    def batch(self) -> int | None:
+        """The batch that was asked for, or the largest that was found to fit; None until then."""
+        return max(self._batches.values(), default=self._batch)
 
     def see(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """What the named layers put out, (n, …) each, at the ascent's precision, in fp32.
@@ -272,25 +277,36 @@ class Ascent:
         """
         with enough_memory(self.device):
             image = canvas.image()
-            shown = step.view.gather(image.detach())
-            gradient = self.gradient(shown, step.objective, step.transforms, step.windows)
-            if step.equalize:
-                gradient = gradient / strength(gradient)
-            gradient = step.view.scatter(gradient)
-            if step.variation:
-                gradient = gradient - step.variation * variation_slope(image.detach())
-            (slope,) = torch.autograd.grad(image, canvas.parameter, gradient)
+            push = self.push(step.view.gather(image.detach()), step)
+            (slope,) = torch.autograd.grad(image, canvas.parameter, step.view.scatter(push))
             rule(canvas, slope)
 
+    def push(self, shown: Tensor, step: Step) -> Tensor:
+        """Where a step wants each image to go.
 
-def variation_slope(image: Tensor) -> Tensor:
-    """How the total variation of a (channels, height, width) image, 0..1, grows with each
+        Args:
+            shown: what its view shows, (n, 3, height, width), RGB, 0..1.
+            step: whose view is not asked.
+
+        Returns:
+            (n, 3, height, width).
+        """
+        gradient = self.gradient(shown, step.objective, step.transforms, step.windows)
+        if step.equalize:
+            gradient = gradient / strength(gradient)
+        if step.variation:
+            gradient = gradient - step.variation * variation_slope(shown)
+        return gradient
+
+
+def variation_slope(images: Tensor) -> Tensor:
+    """How the total variation of (n, channels, height, width) images, 0..1, grows with each
     pixel (Rudin, Osher and Fatemi, 1992): up to a few units where pixels stand alone."""
     down, across = (
-        F.pad(image.diff(dim=axis), pad) for axis, pad in ((1, (0, 0, 0, 1)), (2, (0, 1)))
+        F.pad(images.diff(dim=axis), pad) for axis, pad in ((2, (0, 0, 0, 1)), (3, (0, 1)))
     )
     # Steps of less than a grey level count as none, else flat places would flicker.
     length = (down.square() + across.square() + (1 / 255) ** 2).sqrt()
     down, across = down / length, across / length
-    above, left = F.pad(down, (0, 0, 1, 0))[:, :-1], F.pad(across, (1, 0))[:, :, :-1]
+    above, left = F.pad(down, (0, 0, 1, 0))[..., :-1, :], F.pad(across, (1, 0))[..., :-1]
     return above - down + left - across

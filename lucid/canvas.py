@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Generator, Tensor
 from torchvision.transforms.functional import gaussian_blur
 
@@ -63,9 +64,8 @@ class PixelCanvas(Canvas):
     def noise(
         cls, size: Size, *, background: float, generator: Generator, device: torch.device
     ) -> PixelCanvas:
-        """A grey, 0..1, with a deviation of 8 of 255, as deepdraw starts."""
-        grey = background + 8 / 255 * torch.randn(3, *size, generator=generator)
-        return cls(grey.clamp(0, 1).to(device))
+        """``grey_noise`` of a size, drawn on the generator's own device."""
+        return cls(grey_noise(torch.empty(3, *size), background, generator).to(device))
 
     def image(self) -> Tensor:
         return self.parameter
@@ -219,6 +219,11 @@ class TintedCanvas(Canvas):
         self.canvas.blur(sigma)
 
 
+def grey_noise(image: Tensor, background: float, generator: Generator) -> Tensor:
+    """Fill an image with a grey, 0..1, that has a deviation of 8 of 255, as deepdraw starts."""
+    return image.normal_(background, 8 / 255, generator=generator).clamp_(0, 1)
+
+
 def brightness(image: Tensor) -> Tensor:
     """The luma, (1, height, width), of a (3, height, width) image (ITU-R BT.601)."""
     return torch.einsum("c,chw->hw", image.new_tensor([0.299, 0.587, 0.114]), image)[None]
@@ -226,9 +231,19 @@ def brightness(image: Tensor) -> Tensor:
 
 def gaussian(image: Tensor, sigma: float) -> Tensor:
     """A (channels, height, width) image, softened; past its edges it is mirrored."""
+    if image.device.type == "cpu":  # SciPy's takes a third of the time
+        soft = gaussian_filter(image.detach().numpy(), (0, sigma, sigma), mode="mirror")
+        return torch.from_numpy(soft)
     # A kernel no wider than the picture, whose reflection is all there is past its edge.
-    reach = min(math.ceil(4 * sigma), *(length - 1 for length in image.shape[1:]))
-    return gaussian_blur(image, [2 * reach + 1] * 2, [sigma] * 2)
+    reach = min(gaussian_reach(sigma), *(length - 1 for length in image.shape[1:]))
+    # One axis after the other: torchvision's kernels are squares of numbers.
+    across = gaussian_blur(image, [2 * reach + 1, 1], [sigma] * 2)
+    return gaussian_blur(across, [1, 2 * reach + 1], [sigma] * 2)
+
+
+def gaussian_reach(sigma: float) -> int:
+    """How far a Gaussian is followed, in pixels."""
+    return int(4 * sigma + 0.5)
 
 
 def _plain(image: Tensor) -> Tensor:

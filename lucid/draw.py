@@ -156,67 +156,189 @@ def draw(
             nets have it.
         LucidError: the picture does not fit into memory.
     """
+    plan = prepare(
+        net,
+        wanted,
+        base,
+        size=size,
+        manner=manner,
+        order=order,
+        tile_size=tile_size,
+        overlap=overlap,
+        padding=padding,
+        octave_count=octave_count,
+        octave_scale=octave_scale,
+        iterations=iterations,
+        strength=strength,
+        seed=seed,
+        device=device,
+        precision=precision,
+        batch=batch,
+        deterministic=deterministic,
+    )
+    style, base, generator, ascent = plan.style, plan.base, plan.generator, plan.ascent
+    if keep_colors and base is None:
+        raise UsageError("there are no colours to keep: give a picture to paint on")
+    _check_memory(plan.size, plan.tiling.tile)
+    base = None if base is None else base.to(ascent.device)
+    done, dream = 0, None
+    for octave, stage in plan.stages:
+        start = octaves.start(octave, dream, base, wrap=plan.wrap, between=style.carry)
+        canvas = _canvas(style, octave, start, 0 if plan.wrap else MARGIN, generator, ascent.device)
+        photograph = octaves.start(octave, None, base, wrap=plan.wrap)
+        if keep_colors and photograph is not None:
+            canvas = TintedCanvas(canvas, photograph)
+        canvas = _masked(canvas, _painted(plan.wishes, mask, octave), start, photograph)
+        rule: Rule = Adam(canvas, 0) if style.rule == "adam" else MeanRule(0, style.lift)
+        for number in range(stage.iterations):
+            now = plan.turn(octave, stage, number, done)
+            rule.rate = now.rate
+            looked = [
+                (wish, view)
+                for wish in plan.wishes
+                for view in wish.place.views(octave, now.tiling, generator)
+            ]
+            for wish, view in looked:
+                shaken = _shaken(view, style.jitter, generator)
+                ascent.step(canvas, now.step(shaken, wish.objective), rule)
+            if sigma := stage.blur_at(number):
+                canvas.blur(sigma)
+            done += math.prod(octave)
+            if watch:
+                views = [view for _, view in looked]
+                watch(Progress(done, plan.total, octave, plan.size, canvas, plan.wrap, views))
+        dream = canvas.image().detach()
+    assert dream is not None
+    return images.to_pil(dream)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How one pass goes.
+
+    Attributes:
+        rate: of the rule.
+        tiling: how the octave is cut into tiles.
+        glances: how the net looks at each of them.
+        variation: of ``Step``.
+    """
+
+    rate: float
+    tiling: Tiling
+    glances: Sequence[Transform]
+    variation: float
+
+    def step(self, view: View, objective: Objective) -> Step:
+        """A step of the pass."""
+        return Step(view, objective, self.glances, equalize=True, variation=self.variation)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A drawing that is ready to begin.
+
+    Attributes:
+        net: who draws.
+        style: how to climb.
+        wishes: what should grow, and where.
+        base: (3, height, width), RGB, 0..1: what to paint on, if not on noise.
+        tiling: how pictures are cut.
+        size: height and width of the picture.
+        stages: its octaves' sizes, with what to do at each.
+        strength: a multiple of the manner's rate.
+        ascent: the net, where it runs.
+        generator: of all that is drawn at random.
+    """
+
+    net: Net
+    style: Manner
+    wishes: Sequence[Wish]
+    base: Tensor | None
+    tiling: Tiling
+    size: Size
+    stages: Sequence[tuple[Size, Stage]]
+    strength: float
+    ascent: Ascent
+    generator: Generator
+
+    @property
+    def wrap(self) -> bool:
+        """Whether the picture's edges are to fit together."""
+        return self.tiling.padding == "wrap"
+
+    @property
+    def total(self) -> int:
+        """Pixels to climb through, in all octaves."""
+        return sum(stage.iterations * math.prod(octave) for octave, stage in self.stages)
+
+    def turn(self, octave: Size, stage: Stage, number: int, done: int) -> Turn:
+        """Draw how a pass goes: the one with a number, after ``done`` pixels of the total."""
+        now = self.style.at(done / self.total)
+        tiling = fit(self.tiling, self.net, octave)
+        seen = octave if tiling.order == "none" else tiling.tile
+        return Turn(
+            self.strength * now.pace * stage.rate_at(number),
+            tiling,
+            _glances(now, self.generator, seen, octave, self.net.input_size),
+            now.variation,
+        )
+
+
+def prepare(
+    net: Net,
+    wanted: Sequence[str] | Mapping[str, float] | Objective | Sequence[Wish],
+    base: Image.Image | Tensor | None = None,
+    *,
+    size: Size | None = None,
+    manner: Manner | None = None,
+    order: str = "spiral",
+    tile_size: int | None = None,
+    overlap: float = 0.5,
+    padding: str = "reflect",
+    octave_count: int | None = None,
+    octave_scale: float | None = None,
+    iterations: int | None = None,
+    strength: float = 1,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    batch: int | None = None,
+    deterministic: bool = False,
+) -> Plan:
+    """Find out all that a drawing needs; the arguments are those of ``draw``.
+
+    Raises:
+        UsageError: see ``draw``.
+    """
     style = manner or suited(net, on_a_base=base is not None)
     wishes = find_wishes(net, wanted, style)
     if any(isinstance(wish.objective, Classes) and wish.objective.fairness for wish in wishes):
         style = replace(style, settling=style.settling or SETTLING, closing=CLOSING)
     if isinstance(base, Image.Image):
         base = images.from_pil(base)
-    _check(strength, keep_colors, base)
+    if not 0 <= strength <= 100:
+        raise UsageError(f"strength {strength} must be from 0 to 100; 1 is usual")
     tiling = Tiling(_tile(net, tile_size), style.order or order, overlap, padding)
     if size is None:
         size = _usual_size(style, tiling.tile) if base is None else (base.shape[1], base.shape[2])
-    _check_size(size, tiling.tile)
+    if min(size) < 1:
+        raise UsageError(f"size {size[1]}x{size[0]} has no pixels")
     if tiling.order == "none" and not net.any_size and size != net.input_size:
         raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
-
     if style.pad and not net.any_size:
         raise UsageError(f"{net.name} sees pictures of one size only: it cannot be shown a pad")
-
-    plan = _plan(net, style, size, tiling.tile, octave_count, octave_scale, iterations)
-    ascent = Ascent(
-        net, device=device, precision=precision, batch=batch, deterministic=deterministic
+    return Plan(
+        net,
+        style,
+        wishes,
+        base,
+        tiling,
+        size,
+        _stages(net, style, size, tiling.tile, octave_count, octave_scale, iterations),
+        strength,
+        Ascent(net, device=device, precision=precision, batch=batch, deterministic=deterministic),
+        torch.Generator().manual_seed(seed),
     )
-    base = None if base is None else base.to(ascent.device)
-    generator = torch.Generator().manual_seed(seed)
-    wrap = padding == "wrap"
-    done, total = 0, sum(stage.iterations * math.prod(octave) for octave, stage in plan)
-    dream: Tensor | None = None
-    for octave, stage in plan:
-        start = octaves.start(octave, dream, base, wrap=wrap, between=style.carry)
-        canvas = _canvas(style, octave, start, 0 if wrap else MARGIN, generator, ascent.device)
-        photograph = octaves.start(octave, None, base, wrap=wrap)
-        if keep_colors and photograph is not None:
-            canvas = TintedCanvas(canvas, photograph)
-        canvas = _masked(canvas, _painted(wishes, mask, octave), start, photograph)
-        rule: Rule = Adam(canvas, 0) if style.rule == "adam" else MeanRule(0, style.lift)
-        cutting = fit(tiling, net, octave)
-        seen = octave if cutting.order == "none" else cutting.tile
-        for number in range(stage.iterations):
-            now = style.at(done / total)
-            rule.rate = strength * now.pace * stage.rate_at(number)
-            glances = _glances(now, generator, seen, octave, net.input_size)
-            looked = [
-                (wish, view)
-                for wish in wishes
-                for view in wish.place.views(octave, cutting, generator)
-            ]
-            for wish, view in looked:
-                shaken = _shaken(view, style.jitter, generator)
-                step = Step(
-                    shaken, wish.objective, glances, equalize=True, variation=style.variation
-                )
-                ascent.step(canvas, step, rule)
-            if sigma := stage.blur_at(number):
-                canvas.blur(sigma)
-            done += math.prod(octave)
-            if watch:
-                watch(
-                    Progress(done, total, octave, size, canvas, wrap, [view for _, view in looked])
-                )
-        dream = canvas.image().detach()
-    assert dream is not None
-    return images.to_pil(dream)
 
 
 def find_wishes(
@@ -402,7 +524,7 @@ def find_class(net: Net, name: str) -> int | tuple[int, ...]:
         raise UsageError(f"{error}. Try {some}, which know it") from error
 
 
-def _plan(
+def _stages(
     net: Net,
     style: Manner,
     size: Size,
@@ -458,29 +580,30 @@ def _tile(net: Net, side: int | None) -> Size:
     return net.input_size
 
 
-def _check(strength: float, keep_colors: bool, base: Tensor | None) -> None:
-    if keep_colors and base is None:
-        raise UsageError("there are no colours to keep: give a picture to paint on")
-    if not 0 <= strength <= 100:
-        raise UsageError(f"strength {strength} must be from 0 to 100; 1 is usual")
-
-
 def _usual_size(style: Manner, tile: Size) -> Size:
     """Where nothing is asked for: a tile's, or what stages lead up to from one."""
     grown = math.prod(stage.scale for stage in style.stages[1:])
     return round(tile[0] * grown), round(tile[1] * grown)
 
 
-def _check_size(size: Size, tile: Size) -> None:
-    """Refuse, before any work, a picture that this machine cannot hold."""
-    height, width = size
-    if min(size) < 1:
-        raise UsageError(f"size {width}x{height} has no pixels")
+def fits_memory(size: Size, tile: Size = (TILE, TILE)) -> bool:
+    """Whether this machine can hold a picture of (height, width) that ``draw`` paints."""
+    return _bytes_needed(size, tile) <= memory(torch.device("cpu"))
+
+
+def _bytes_needed(size: Size, tile: Size) -> int:
     # A picture smaller than a tile is filled up to one.
-    needed = BYTES_PER_PIXEL * max(height, tile[0]) * max(width, tile[1])
-    here = memory(torch.device("cpu"))
-    if needed > here:
+    return BYTES_PER_PIXEL * max(size[0], tile[0]) * max(size[1], tile[1])
+
+
+def _check_memory(size: Size, tile: Size) -> None:
+    """Refuse, before any work, a picture that this machine cannot hold."""
+    if not fits_memory(size, tile):
+        here = memory(torch.device("cpu"))
+        side = math.isqrt(int(here / BYTES_PER_PIXEL)) // 64 * 64
         raise UsageError(
-            f"size {width}x{height} in tiles of {tile[0]} needs about {needed / 2**30:,.0f} GiB of "
-            f"memory, and this machine has {here / 2**30:,.0f}"
+            f"size {size[1]}x{size[0]} in tiles of {tile[0]} needs about "
+            f"{_bytes_needed(size, tile) / 2**30:,.0f} GiB of memory, and this machine has "
+            f"{here / 2**30:,.0f}: pictures in memory go up to about {side}x{side} here; larger "
+            "ones are painted on disk, as pixels, and without masks"
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,37 @@ def write(image: Image.Image, path: Path) -> None:
     with replacing(path) as part:
         # The quality is a lossy format's; the others ignore it.
         image.save(part, format=FORMATS[path.suffix.lower()][0], quality=95)
+
+
+def write_bands(bands: Iterable[Tensor], size: Size, path: Path) -> None:
+    """Write a picture as PNG that never lies in memory as a whole.
+
+    Args:
+        bands: its rows from the top, (3, some, width) at once, RGB, 0..1.
+        size: of the picture, (height, width).
+        path: where to.
+
+    Raises:
+        LucidError: it cannot be written there.
+    """
+
+    def write_chunk(kind: bytes, content: bytes) -> None:
+        file.write(struct.pack(">I", len(content)) + kind + content)
+        file.write(struct.pack(">I", zlib.crc32(kind + content)))
+
+    with replacing(path) as part, part.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        write_chunk(b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], 8, 2, 0, 0, 0))
+        packer = zlib.compressobj()
+        above = np.zeros((1, 3 * size[1]), np.uint8)
+        for band in bands:
+            rows = np.concatenate([above, np.asarray(to_pil(band)).reshape(-1, 3 * size[1])])
+            above = rows[-1:]
+            # Filter 2, "up": each row as its difference from the one above packs better.
+            lines = np.insert(np.diff(rows, axis=0), 0, 2, axis=1)
+            write_chunk(b"IDAT", packer.compress(lines.tobytes()))
+        write_chunk(b"IDAT", packer.flush())
+        write_chunk(b"IEND", b"")
 
 
 @contextlib.contextmanager

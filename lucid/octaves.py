@@ -92,7 +92,17 @@ def start(
     if dream is None:
         return photograph
     before = resize(base, (dream.shape[1], dream.shape[2]), wrap=wrap)
+    change = resize(detail(dream, before, between), size, wrap=wrap)
+    return with_detail(photograph, change, between)
+
+
+def detail(dream: Tensor, before: Tensor, between: str) -> Tensor:
+    """What a dream changed in an image; ``between`` is as in ``start``."""
+    return dream - before if between == "pixels" else logit(dream) - logit(before)
+
+
+def with_detail(photograph: Tensor, change: Tensor, between: str) -> Tensor:
+    """A photograph, changed by a ``detail`` of its own size."""
     if between == "pixels":
-        return (photograph + resize(dream - before, size, wrap=wrap)).clamp(0, 1)
-    change = logit(dream) - logit(before)
-    return torch.sigmoid(logit(photograph) + resize(change, size, wrap=wrap))
+        return (photograph + change).clamp(0, 1)
+    return torch.sigmoid(logit(photograph) + change)

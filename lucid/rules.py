@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lucid.canvas import Canvas, gaussian
+from lucid.canvas import Canvas, gaussian, gaussian_reach
 from lucid.errors import UsageError
 
 
@@ -41,8 +41,8 @@ class Adam:
 
 
 class MeanRule:
-    """The step of Google's deepdream and of deepdraw (2015), on pixels: so long that a
-    pixel moves by ``rate`` in the mean.
+    """The step of Google's deepdream and of deepdraw (2015), on pixels: so long that those
+    that were looked at move by ``rate`` in the mean.
 
     Before, the gradient may be lifted towards its low frequencies, by adding blurred
     copies of it (as the later deepdreams do with a pyramid of Laplacians).
@@ -58,9 +58,23 @@ class MeanRule:
 
     def __call__(self, canvas: Canvas, slope: Tensor) -> None:
         with torch.no_grad():
-            moved = sum((gaussian(slope, sigma) for sigma in self.lift), slope)
-            mean = moved.abs().mean().clamp(min=torch.finfo(moved.dtype).tiny)
-            canvas.parameter.add_(self.rate / mean * moved).clamp_(0, 1)
+            way = self.lifted(slope)
+            length = self.rate / self.mean(way.abs().sum(), slope.count_nonzero())
+            canvas.parameter.add_(length * way).clamp_(0, 1)
+
+    def lifted(self, slope: Tensor) -> Tensor:
+        """The gradient, (channels, height, width), and its blurred copies, added up."""
+        return sum((gaussian(slope, sigma) for sigma in self.lift), slope)
+
+    @property
+    def reach(self) -> int:
+        """How far the copies are blurred, in pixels."""
+        return max((gaussian_reach(sigma) for sigma in self.lift), default=0)
+
+    @staticmethod
+    def mean(total: Tensor, count: Tensor) -> Tensor:
+        """Of ``count`` values that add up to ``total``; never zero, ready to divide by."""
+        return (total / count.clamp(min=1)).clamp(min=torch.finfo(total.dtype).tiny)
 
 
 GREY_PULL = 0.1

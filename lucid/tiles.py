@@ -71,10 +71,30 @@ class Pass:
         down, across = (hann(length).to(like) for length in self.tile)
         return down[:, None] * across
 
-    def fold(self, positions: range, axis: int, device: torch.device) -> Tensor:
+    def fold(self, positions: range, axis: int) -> Tensor:
         """For positions along an axis, in or out of the picture, the pixels they show."""
         inside = wrapped if self.padding == "wrap" else reflected
-        return inside(torch.arange(positions.start, positions.stop, device=device), self.size[axis])
+        return inside(torch.arange(positions.start, positions.stop), self.size[axis])
+
+    def add(self, picture: Tensor, tile: Tile, values: Tensor) -> None:
+        """Add a tile's values, (channels, *tile), to a (channels, *size) picture, in place."""
+        for down, rows in self.inside(tile.top, 0):
+            for across, columns in self.inside(tile.left, 1):
+                picture[:, rows, columns] += values[:, down, across]
+
+    def inside(self, start: int, axis: int) -> Iterator[tuple[slice, slice]]:
+        """Of a tile that starts there, the parts along an axis that have pixels to change, each
+        with where it lies in the picture."""
+        length, stop = self.size[axis], start + self.tile[axis]
+        # What lies past an edge that does not wrap only mirrors or fills.
+        walls = range(start // length, (stop - 1) // length + 1) if self.padding == "wrap" else (0,)
+        for wall in walls:
+            first, last = max(start, wall * length), min(stop, (wall + 1) * length)
+            if first < last:
+                yield (
+                    slice(first - start, last - start),
+                    slice(first - wall * length, last - wall * length),
+                )
 
 
 class PastedPass(Pass):
@@ -112,10 +132,14 @@ class TileView:
     def gather(self, image: Tensor) -> Tensor:
         """Cut the batch's tiles, (n, channels, *tile), from a (channels, *size) image."""
         rows, columns = self._span()
-        # Colours last, as nets like their images: whole pixels are copied, and once.
-        pixels = image.permute(1, 2, 0).contiguous()
-        pixels = pixels.index_select(0, self.sweep.fold(rows, 0, image.device))
-        pixels = pixels.index_select(1, self.sweep.fold(columns, 1, image.device))
+        inside = [self.sweep.fold(span, axis) for axis, span in enumerate((rows, columns))]
+        # Of a picture that may be larger than memory, no more is copied than is shown.
+        top, left = (int(places.min()) for places in inside)
+        bottom, right = (int(places.max()) + 1 for places in inside)
+        down, across = (places.to(image.device) for places in inside)
+        part = image[:, top:bottom, left:right].index_select(1, down - top)
+        # Colours last, as nets like their images.
+        pixels = part.permute(1, 2, 0).contiguous().index_select(1, across - left)
         cuts = [pixels[down, across] for down, across in self._slices(rows, columns)]
         tiles = torch.stack(cuts).permute(0, 3, 1, 2)
         return self._fill_with_mean(tiles) if self.sweep.padding == "mean" else tiles
@@ -131,22 +155,9 @@ class TileView:
 
     def accumulate(self, values: Tensor) -> Tensor:
         """Add (n, channels, *tile) values up where they lie in the picture."""
-        size = self.sweep.size
-        rows, columns = self._span()
-        total = values.new_zeros(values.shape[1], len(rows), len(columns))
-        for value, (down, across) in zip(values, self._slices(rows, columns), strict=True):
-            total[:, down, across] += value
-        picture = values.new_zeros(values.shape[1], *size)
-        if self.sweep.padding == "wrap":
-            folded = values.new_zeros(values.shape[1], size[0], len(columns))
-            folded.index_add_(1, self.sweep.fold(rows, 0, values.device), total)
-            return picture.index_add_(2, self.sweep.fold(columns, 1, values.device), folded)
-        # What lies past the edge only mirrors or fills: it has no pixel to change.
-        top, bottom = max(rows.start, 0), min(rows.stop, size[0])
-        left, right = max(columns.start, 0), min(columns.stop, size[1])
-        picture[:, top:bottom, left:right] = total[
-            :, top - rows.start : bottom - rows.start, left - columns.start : right - columns.start
-        ]
+        picture = values.new_zeros(values.shape[1], *self.sweep.size)
+        for tile, value in zip(self.batch, values, strict=True):
+            self.sweep.add(picture, tile, value)
         return picture
 
     def _span(self) -> tuple[range, range]:

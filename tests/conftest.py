@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from lucid.nets.darknet_layers import build
 RECORDED = Path(__file__).parent / "recorded"
 """What the original Darknet put out: small random nets layer by layer, and its nightmares
 step by step."""
+
+LUCID = [sys.executable, "-c", "from lucid.cli import main; main()"]
+"""The command, as a process of its own."""
 
 HEADER = np.array([0, 2, 0, 0, 0], "<i4").tobytes()
 """Version 0.2, with a 64-bit count of the images seen."""

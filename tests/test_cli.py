@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import CLASS_NAMES, CLASSIFIER, write_net
+from conftest import CLASS_NAMES, CLASSIFIER, LUCID, write_net
 from PIL import Image
 
 from lucid import images, nets
@@ -21,7 +21,6 @@ from lucid.cli import main
 from lucid.nightmare import reconstruct
 
 Run = Callable[..., Result]
-LUCID = [sys.executable, "-c", "from lucid.cli import main; main()"]
 
 
 @pytest.fixture

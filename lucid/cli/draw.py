@@ -219,6 +219,12 @@ class LayerType(click.ParamType):
     "--save-every", type=click.IntRange(min=1), help="Keep the picture after every so many passes."
 )
 @click.option(
+    "--on-disk",
+    is_flag=True,
+    help="Paint pixels in files beside the output, as is done with what is too large for memory.",
+)
+@click.option("--resume", is_flag=True, help="Go on where the same command was cut short, on disk.")
+@click.option(
     "--batch",
     type=click.IntRange(min=1),
     help="The most tiles the net is shown at once. Else as many as pay and fit; -v says how many.",
@@ -244,6 +250,8 @@ def draw(
     force: bool,
     weights: Path | None,
     names: Path | None,
+    on_disk: bool,
+    resume: bool,
     quiet: bool,
     verbose: bool,
     **options: Any,
@@ -258,80 +266,160 @@ def draw(
     lucid draw photo.jpg --net googlenet --layer inception_4c/output --preset deepdream
     """
     from lucid import images, nets
-    from lucid.draw import draw as paint
-    from lucid.sheets import contact_sheet
+    from lucid.draw import fits_memory
 
     picture = images.read(base) if base else None
     alpha = images.read_alpha(base) if base else None
-    if seed is None:
-        seed = secrets.randbelow(2**31)
+    final = size
+    if size is None and picture is not None:
+        final = (picture.shape[1], picture.shape[2])
+    if final and not fits_memory(final) and options["canvas"] in (None, "pixels"):
+        on_disk = True
+        if not quiet:
+            click.echo("too large for memory: painting pixels, in files beside it", err=True)
+    if on_disk or resume:
+        _check_on_disk(alpha is not None, count, save_every, **options)
+        if not options["preset"]:
+            options["canvas"] = options["canvas"] or "pixels"
+    seed = _seed(seed, output, resume)
     # The outline knows the classes: a wrong one is found before any download.
     outline = nets.outline(net_name, weights, names)
     asked = _asked(outline, seed, **options)
     style = _style(outline, picture is not None, **options)
-    final = size
-    if size is None and picture is not None:
-        final = (picture.shape[1], picture.shape[2])
     _wishes(outline, asked, style, final, None, **options)  # what is wrong is said now
     mask = _read_mask(options["mask"]) if options["mask"] else None
     shown = images.read(options["guide"]) if options["guide"] else None
 
     subject = _subject(outline, asked, options["layers"])
     target = output or images.numbered(f"{base.stem}_{subject}" if base else subject)
-    singles = [target.with_stem(f"{target.stem}_seed{seed + n}") for n in range(count)]
-    targets = [target] if count == 1 else [target, *singles]
-    for path in targets:
+    singles = [target]
+    if count > 1:
+        singles = [target.with_stem(f"{target.stem}_seed{seed + n}") for n in range(count)]
+    for path in {target, *singles}:
         images.check_writable(path, final or (1, 1), alpha=alpha is not None)
-        if path.exists() and not force:
-            raise click.UsageError(f"{path} exists: give --force to overwrite it")
-        stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
-        if save_every and not force and (stage := next(stages, None)):
-            raise click.UsageError(f"{stage} exists: give --force to overwrite it")
+        _check_free(path, save_every, force)
 
     net = nets.load(net_name, weights, names, progress=not quiet)
     speak_up(verbose, quiet)
     if verbose:
         tell_machine(net, options["device"], options["precision"], seed)
     wishes = _wishes(net, asked, style, final, shown, **options)
-    written: list[Path] = []
-    pictures = []
-    for number in range(count):
-        single = target if count == 1 else singles[number]
-        watcher = _Watcher(single, save_every, alpha, verbose)
-        try:
-            with progress_bar(single.name, 1, quiet) as watcher.bar:
-                result = paint(
-                    net,
-                    wishes,
-                    picture,
-                    size=size,
-                    manner=style,
-                    mask=mask,
-                    order=options["tiles"],
-                    octave_count=options["octaves"],
-                    iterations=options["iters"],
-                    seed=seed + number,
-                    watch=watcher,
-                    **{name: options[name] for name in PASSED_ON},
-                )
-        except KeyboardInterrupt:
-            if watcher.latest:
-                written.append(_write(watcher.latest.picture(), single, alpha))
-            stopped(written)
-        pictures.append(result)
-        written += [*watcher.written, _write(result, single, alpha)]
-    if count > 1:
-        images.write(contact_sheet(pictures), target)
-        written.append(target)
+    settings = {
+        "size": size,
+        "manner": style,
+        "order": options["tiles"],
+        "octave_count": options["octaves"],
+        "iterations": options["iters"],
+        **{name: options[name] for name in PASSED_ON},
+    }
+    if on_disk or resume:
+        _paint_on_disk(net, wishes, target, picture, resume, quiet, seed=seed, **settings)
+        written = [target]
+    else:
+        settings |= {"mask": mask, "keep_colors": options["keep_colors"]}
+        watcher = _Watcher(save_every, alpha, verbose)
+        written = _paint(net, wishes, target, singles, picture, watcher, quiet, seed, settings)
     if not quiet:
         tell_written(written, f" (seed {seed})")
 
 
 PASSED_ON = (
-    *("tile_size", "overlap", "padding", "octave_scale", "strength", "keep_colors"),
+    *("tile_size", "overlap", "padding", "octave_scale", "strength"),
     *("device", "precision", "batch", "deterministic"),
 )
 """Options that are called in Python what they are called here."""
+
+
+def _paint(
+    net: Net,
+    wishes: list[Wish],
+    target: Path,
+    singles: list[Path],
+    picture: Any,
+    watcher: _Watcher,
+    quiet: bool,
+    seed: int,
+    settings: dict[str, Any],
+) -> list[Path]:
+    """Draw a picture for each of the files, and a sheet if there are several; says which."""
+    from lucid import images
+    from lucid.draw import draw as paint
+    from lucid.sheets import contact_sheet
+
+    written: list[Path] = []
+    pictures = []
+    for number, single in enumerate(singles):
+        watcher.begin(single)
+        try:
+            with progress_bar(single.name, 1, quiet) as watcher.bar:
+                result = paint(net, wishes, picture, seed=seed + number, watch=watcher, **settings)
+        except KeyboardInterrupt:
+            if watcher.latest:
+                written.append(_write(watcher.latest.picture(), single, watcher.alpha))
+            stopped(written)
+        pictures.append(result)
+        written += [*watcher.written, _write(result, single, watcher.alpha)]
+    if len(singles) > 1:
+        images.write(contact_sheet(pictures), target)
+        written.append(target)
+    return written
+
+
+def _paint_on_disk(
+    net: Net,
+    wishes: list[Wish],
+    target: Path,
+    picture: Any,
+    resume: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
+    from lucid.giant import draw_on_disk
+
+    def watch(done: int, total: int) -> None:
+        bar.length = total
+        bar.update(done - bar.pos)
+
+    try:
+        with progress_bar(target.name, 1, quiet) as bar:
+            draw_on_disk(net, wishes, target, picture, resume=resume, watch=watch, **settings)
+    except KeyboardInterrupt:
+        click.echo("stopped: the same command with --resume goes on", err=True)
+        raise SystemExit(130) from None
+
+
+def _seed(seed: int | None, output: Path | None, resume: bool) -> int:
+    """The one that is given, or that the drawing to be resumed has, or a new one."""
+    from lucid.giant import seed_to_resume
+
+    if resume and not output:
+        raise click.UsageError("--resume needs -o, the picture that was to be written")
+    if resume and output:
+        return seed_to_resume(output, seed)
+    return secrets.randbelow(2**31) if seed is None else seed
+
+
+def _check_on_disk(transparent: bool, count: int, save_every: int | None, **options: Any) -> None:
+    """Refuse what needs the whole picture in memory."""
+    refused = {
+        "--count": count > 1,
+        "--save-every": save_every,
+        "--mask": options["mask"],
+        "--keep-colors": options["keep_colors"],
+        "--path": options["path"],
+        "transparency": transparent,
+    }
+    for name, given in refused.items():
+        if given:
+            raise click.UsageError(f"there is no {name} for pictures that are painted on disk")
+
+
+def _check_free(path: Path, save_every: int | None, force: bool) -> None:
+    """Refuse to overwrite what is there already, unless that is asked for."""
+    stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
+    there = path if path.exists() else next(stages, None) if save_every else None
+    if there and not force:
+        raise click.UsageError(f"{there} exists: give --force to overwrite it")
 
 
 def _asked(net: Net, seed: int, **options: Any) -> list[Asked]:
@@ -485,11 +573,13 @@ def _subject(net: Net, asked: list[Asked], layers: tuple[Any, ...]) -> str:
 class _Watcher:
     """What is told after each pass: the bar, the stages that are kept, the octaves."""
 
-    def __init__(
-        self, target: Path, save_every: int | None, alpha: Image.Image | None, verbose: bool
-    ) -> None:
-        self.target, self.save_every, self.alpha, self.verbose = target, save_every, alpha, verbose
+    def __init__(self, save_every: int | None, alpha: Image.Image | None, verbose: bool) -> None:
+        self.save_every, self.alpha, self.verbose = save_every, alpha, verbose
         self.bar: Any = None
+
+    def begin(self, target: Path) -> None:
+        """From now on a picture is drawn that will be written there."""
+        self.target = target
         self.latest: Progress | None = None
         self.passes = 0
         self.written: list[Path] = []
