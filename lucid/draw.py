@@ -323,6 +323,8 @@ def prepare(
         size = _usual_size(style, tiling.tile) if base is None else (base.shape[1], base.shape[2])
     if min(size) < 1:
         raise UsageError(f"size {size[1]}x{size[0]} has no pixels")
+    if math.prod(size) > math.prod(tiling.tile):
+        style = replace(style, variation=max(style.variation, style.tiled_variation))
     if tiling.order == "none" and not net.any_size and size != net.input_size:
         raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
     if style.pad and not net.any_size:

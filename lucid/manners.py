@@ -83,6 +83,7 @@ class Manner:
         lift: of ``MeanRule``.
         blur: after each pass, the deviation of a Gaussian in pixels.
         variation: of ``Step``.
+        tiled_variation: the same where several tiles make a picture, if it is more.
         balance: of ``Classes``, for a single class.
         mixing: the same for a mix, whose log-probabilities are among all classes: those
             within the mix alone would let a third class step in.
@@ -116,6 +117,7 @@ class Manner:
     lift: tuple[float, ...] = ()
     blur: float = 0
     variation: float = 0
+    tiled_variation: float = 0
     balance: float = 4
     mixing: float = 8
     order: str | None = None
@@ -155,7 +157,8 @@ FROM_NOISE = Manner()
 ON_A_BASE = replace(FROM_NOISE, iterations=24, decay=1.1)
 
 # Found by eye on lucid64: it paints whole things at its own size, then finishes them
-# without losing sight of the whole. docs/lucid64.md says how.
+# without losing sight of the whole. docs/lucid64.md says how. Larger pictures, whose tiles
+# are never seen beside each other, would grow specks of static here and there.
 SMALL_FROM_NOISE = Manner(
     octaves=None,
     iterations=32,
@@ -163,6 +166,7 @@ SMALL_FROM_NOISE = Manner(
     rate=0.01,
     turn=0.15,
     scale=(0.85, 1.1),
+    tiled_variation=0.05,
     balance=2,
     mixing=20,
 )
@@ -232,8 +236,8 @@ def read_manner(name: str, start: Manner) -> Manner:
 
 
 _COUNTS = {"octaves", "iterations", "opening", "closing", "pad", "jitter"}
-_NUMBERS = {"octave_scale", "rate", "decay", "background", "turn", "shift", "blur", "variation"}
-_NUMBERS |= {"balance", "mixing", "settling"}
+_NUMBERS = {"octave_scale", "rate", "decay", "background", "turn", "shift", "blur"}
+_NUMBERS |= {"variation", "tiled_variation", "balance", "mixing", "settling"}
 _WORDS = {"canvas", "rule", "order", "carry"}
 _KNOWN = _COUNTS | _NUMBERS | _WORDS | {"scale", "lift"}
 

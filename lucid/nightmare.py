@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lucid import images, warps
+from lucid import geometry, images
 from lucid.ascent import Ascent, Step
 from lucid.canvas import Canvas, PixelCanvas
 from lucid.errors import LucidError, UsageError
@@ -42,12 +42,12 @@ class Glimpse:
         return height, width
 
     def gather(self, image: Tensor) -> Tensor:
-        seen = warps.resize(warps.shift(image, self.draw.dy, self.draw.dx), *self.shown)
+        seen = geometry.resize(geometry.shift(image, self.draw.dy, self.draw.dx), *self.shown)
         return (seen.flip(2) if self.draw.flip else seen)[None]
 
     def scatter(self, values: Tensor) -> Tensor:
         (value,) = values.flip(3) if self.draw.flip else values
-        return warps.shift(warps.resize(value, *self.size), -self.draw.dy, -self.draw.dx)
+        return geometry.shift(geometry.resize(value, *self.size), -self.draw.dy, -self.draw.dx)
 
 
 @dataclass(frozen=True)
@@ -167,8 +167,8 @@ def nightmare(
                 picture = canvas.image().detach()
                 yield images.to_pil(picture)
                 if rotate:
-                    picture = warps.rotate(picture, rotate)
-                canvas = PixelCanvas(warps.zoom(picture, zoom))
+                    picture = geometry.rotate(picture, rotate)
+                canvas = PixelCanvas(geometry.zoom(picture, zoom))
 
     return paint(picture)
 

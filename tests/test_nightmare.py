@@ -12,7 +12,7 @@ from conftest import RECORDED
 from PIL import ImageChops, ImageStat
 from torch import Tensor
 
-from lucid import images, nets, warps
+from lucid import geometry, images, nets
 from lucid.ascent import Ascent, Step
 from lucid.canvas import PixelCanvas
 from lucid.errors import LucidError, UsageError
@@ -37,8 +37,8 @@ def psnr(found: Tensor, expected: np.ndarray) -> float:
 
 def warp(picture: Tensor, options: dict[str, float]) -> Tensor:
     if "rotate" in options:
-        picture = warps.rotate(picture, options["rotate"])
-    return warps.zoom(picture, options.get("zoom", 1))
+        picture = geometry.rotate(picture, options["rotate"])
+    return geometry.zoom(picture, options.get("zoom", 1))
 
 
 @pytest.fixture
