@@ -3,6 +3,7 @@ noise or on a photograph, everywhere or where one points."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -176,11 +177,30 @@ def draw(
         batch=batch,
         deterministic=deterministic,
     )
-    style, base, generator, ascent = plan.style, plan.base, plan.generator, plan.ascent
+    _check_memory(plan.size, plan.tiling.tile)
+    return images.to_pil(paint(plan, mask=mask, keep_colors=keep_colors, watch=watch))
+
+
+def paint(
+    plan: Plan,
+    *,
+    mask: Tensor | None = None,
+    keep_colors: bool = False,
+    watch: Callable[[Progress], None] | None = None,
+) -> Tensor:
+    """Do what is planned; the arguments are those of ``draw``.
+
+    Returns:
+        The picture, (3, height, width), 0..1, on the plan's device.
+
+    Raises:
+        UsageError: there are no colours to keep.
+        LucidError: see ``draw``.
+    """
+    style, generator, ascent = plan.style, plan.generator, plan.ascent
+    base = None if plan.base is None else plan.base.to(ascent.device)
     if keep_colors and base is None:
         raise UsageError("there are no colours to keep: give a picture to paint on")
-    _check_memory(plan.size, plan.tiling.tile)
-    base = None if base is None else base.to(ascent.device)
     done, dream = 0, None
     for octave, stage in plan.stages:
         start = octaves.start(octave, dream, base, wrap=plan.wrap, between=style.carry)
@@ -209,7 +229,7 @@ def draw(
                 watch(Progress(done, plan.total, octave, plan.size, canvas, plan.wrap, views))
         dream = canvas.image().detach()
     assert dream is not None
-    return images.to_pil(dream)
+    return dream
 
 
 @dataclass(frozen=True)
@@ -270,6 +290,19 @@ class Plan:
     def total(self) -> int:
         """Pixels to climb through, in all octaves."""
         return sum(stage.iterations * math.prod(octave) for octave, stage in self.stages)
+
+    def recipe(self) -> str:
+        """A hash of all that the picture depends on but the seed."""
+        said = (self.style, self.wishes, self.tiling, self.stages, self.strength)
+        recipe = hashlib.sha256(
+            repr((self.net.name, self.ascent.dtype, torch.__version__, said)).encode()
+        )
+        for tensor in [
+            *self.net.state_dict().values(),
+            *([] if self.base is None else [self.base]),
+        ]:
+            recipe.update(tensor.cpu().numpy().tobytes())
+        return recipe.hexdigest()
 
     def turn(self, octave: Size, stage: Stage, number: int, done: int) -> Turn:
         """Draw how a pass goes: the one with a number, after ``done`` pixels of the total."""

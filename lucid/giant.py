@@ -9,7 +9,6 @@ a run that was killed goes on from its last whole pass.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 import json
 import math
@@ -50,7 +49,7 @@ BYTES_PER_PIXEL = 4 * (3 + 3 + 3 + 3 + 1)
 their weights."""
 
 STATE = "state.json"
-FILES = ("canvas_*", "gradient", "way", "weights", "wide", "change", "larger")
+FILES = ("canvas_*", "gradient", "way", "weights", "wide", "change", "larger", f".{STATE}.*")
 
 
 def draw_on_disk(
@@ -154,7 +153,7 @@ class _Work:
     ) -> None:
         """Of a plan, in a folder, after what a killed run had done before."""
         self.plan, self.folder, self.state, self.watch = plan, folder, before, watch
-        self.recipe = _recipe(plan)
+        self.recipe = plan.recipe()
         self.done = 0
 
     def begin(self) -> None:
@@ -398,13 +397,3 @@ def _check(plan: Plan) -> None:
         raise UsageError("on disk there is neither blur nor jitter: use another preset")
     if plan.tiling.order in ("none", "fixed") or plan.tiling.padding == "mean":
         raise UsageError("on disk tiles are spiral, grid or random, and padding reflects or wraps")
-
-
-def _recipe(plan: Plan) -> str:
-    """A hash of all that a plan's picture depends on."""
-    said = (plan.style, plan.wishes, plan.tiling, plan.stages, plan.strength, plan.ascent.dtype)
-    recipe = hashlib.sha256(repr((plan.net.name, torch.__version__, said)).encode())
-    tensors = list(plan.net.state_dict().values())
-    for tensor in tensors if plan.base is None else [*tensors, plan.base]:
-        recipe.update(tensor.cpu().numpy().tobytes())
-    return recipe.hexdigest()

@@ -185,9 +185,9 @@ def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> N
         raise UsageError(f"{path}: cannot be written there ({error.strerror})") from error
 
 
-def numbered(stem: str, folder: Path = Path()) -> Path:
+def numbered(stem: str, folder: Path = Path(), suffix: str = ".png") -> Path:
     """The first free ``stem_0000.png``, ``stem_0001.png``, … in a folder."""
     number = 0
-    while (path := folder / f"{stem}_{number:04d}.png").exists():
+    while (path := folder / f"{stem}_{number:04d}{suffix}").exists():
         number += 1
     return path

@@ -1,8 +1,9 @@
-"""How well a picture hides how it was made: seams, edges, and likeness to its base."""
+"""How well a picture hides how it was made: seams, edges, likeness to its base; how much a
+film flickers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from scipy.ndimage import median_filter
 from torch import Tensor
 
 from lucid.canvas import gaussian
+from lucid.flow import Flow
 from lucid.images import Size
 from lucid.tiles import Tile
 
@@ -108,3 +110,18 @@ def ssim(image: Tensor, other: Tensor) -> float:
     return float(
         (likeness / ((here**2 + there**2 + small) * (spread + other_spread + smaller))).mean()
     )
+
+
+def flicker(frames: Sequence[Tensor], flows: Sequence[Flow]) -> float:
+    """How much frames change that should only move: the mean absolute difference of each
+    from the one before, moved to where things are now, where they are in view in both.
+
+    Args:
+        frames: two or more, (3, height, width), 0..1.
+        flows: how things move from each to the next, one fewer.
+    """
+    changes = [
+        ((after - flow.carry(before)).abs() * flow.seen).sum() / (3 * flow.seen.sum())
+        for before, after, flow in zip(frames[:-1], frames[1:], flows, strict=True)
+    ]
+    return float(torch.stack(changes).mean())

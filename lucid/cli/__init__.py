@@ -13,6 +13,7 @@ from lucid.cli.classes import classes
 from lucid.cli.classify import classify
 from lucid.cli.convert import convert
 from lucid.cli.draw import draw
+from lucid.cli.film import film
 from lucid.cli.layers import layers
 from lucid.cli.models import models
 from lucid.cli.nightmare import nightmare
@@ -50,8 +51,9 @@ def main() -> None:
     lucid draw --class goldfish              paint what a class looks like
     lucid draw photo.jpg --class goldfish    find it in a photograph
     lucid nightmare NET photo.jpg LAYER      let a layer have its way
+    lucid film photo.jpg --class goldfish --warp zoom:.05     dream on and on
     """
 
 
-for command in (draw, nightmare, models, layers, classes, classify, weights, convert, bench):
+for command in (draw, nightmare, film, models, layers, classes, classify, weights, convert, bench):
     main.add_command(command)

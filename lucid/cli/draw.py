@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lucid.draw import Progress, Wish
     from lucid.manners import Manner
     from lucid.nets import Net
+    from lucid.objectives import Objective
     from lucid.places import Place
 
 DEFAULT_NET = "lucid64"
@@ -490,7 +491,6 @@ def _wishes(
 ) -> list[Wish]:
     """What is asked for, as objectives with their places: a mix for each place."""
     from lucid import draw as drawing
-    from lucid.objectives import Channel, Energy
     from lucid.places import Everywhere
 
     brush = options["brush"]
@@ -506,21 +506,29 @@ def _wishes(
         )
         for place, mix in mixes.items()
     ]
-    for name, channel, neuron in options["layers"]:
-        layer = net.find_layer(name)
-        shape = next(shape for known, _, shape in net.describe() if known == layer)
-        if channel is not None and channel >= shape[0]:
-            raise click.UsageError(f"layer {name} has channels 0 to {shape[0] - 1}, no {channel}")
+    for layer in options["layers"]:
+        objective = layer_objective(net, *layer)
         if shown is not None:
             objective = drawing.guide(
-                net, layer, shown, device=options["device"], precision=options["precision"]
+                net, layer[0], shown, device=options["device"], precision=options["precision"]
             )
-            wishes.append(drawing.Wish(objective, usual))
-        elif channel is None:
-            wishes.append(drawing.Wish(Energy(layer), usual))
-        else:
-            wishes.append(drawing.Wish(Channel(layer, channel, neuron), usual))
+        wishes.append(drawing.Wish(objective, usual))
     return wishes
+
+
+def layer_objective(
+    net: Net, name: str, channel: int | None, neuron: tuple[float, float] | None
+) -> Objective:
+    """What excites a layer, a channel or a neuron, as ``LayerType`` reads it."""
+    from lucid.objectives import Channel, Energy
+
+    layer = net.find_layer(name)
+    shape = next(shape for known, _, shape in net.describe() if known == layer)
+    if channel is None:
+        return Energy(layer)
+    if channel >= shape[0]:
+        raise click.UsageError(f"layer {name} has channels 0 to {shape[0] - 1}, no {channel}")
+    return Channel(layer, channel, neuron)
 
 
 def _place(text: str, size: tuple[int, int] | None, brush: float | None) -> Place:

@@ -1,0 +1,110 @@
+"""How much do dreams on a video flicker?
+
+    python examples/flicker.py photo.jpg
+
+Makes a video of which every motion is known, by panning and turning a photograph; dreams
+on it twice, each frame by itself and with the dream moved along; and prints the flicker of
+each: the mean absolute difference of neighbouring frames once their motion is undone, in
+255ths. The video itself has some too, from resampling.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import click
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lucid import images, nets
+from lucid.draw import classes
+from lucid.errors import LucidError
+from lucid.film import Script, dream_over
+from lucid.flow import Flow
+from lucid.images import Size
+from lucid.measure import flicker
+from lucid.sheets import contact_sheet
+
+
+def camera(photo: Tensor, frames: int, size: Size, pan: float, turn: float) -> list[Tensor]:
+    """What a camera sees that pans over a photograph and turns."""
+    return [_look(photo, size, *_place(frame, pan, turn)) for frame in range(frames)]
+
+
+def motions(frames: int, size: Size, pan: float, turn: float) -> list[Flow]:
+    """How things move from each of its frames to the next."""
+    height, width = size
+    x = torch.arange(width) - (width - 1) / 2
+    y = torch.arange(height)[:, None] - (height - 1) / 2
+    flows = []
+    for frame in range(1, frames):
+        # From a pixel to the place it shows, and from there to the pixel that showed it before.
+        (shift, angle), (before, earlier) = _place(frame, pan, turn), _place(frame - 1, pan, turn)
+        across = math.cos(angle) * x - math.sin(angle) * y + shift - before
+        down = math.sin(angle) * x + math.cos(angle) * y
+        back_x = math.cos(earlier) * across + math.sin(earlier) * down
+        back_y = math.cos(earlier) * down - math.sin(earlier) * across
+        seen = (back_x.abs() < (width - 1) / 2) & (back_y.abs() < (height - 1) / 2)
+        flows.append(Flow(torch.stack([back_x - x, back_y - y]), seen.float()))
+    return flows
+
+
+def _place(frame: int, pan: float, turn: float) -> tuple[float, float]:
+    return pan * frame, math.radians(turn) * frame
+
+
+def _look(photo: Tensor, size: Size, shift: float, angle: float) -> Tensor:
+    height, width = size
+    x = torch.arange(width) - (width - 1) / 2
+    y = torch.arange(height)[:, None] - (height - 1) / 2
+    across = math.cos(angle) * x - math.sin(angle) * y + shift
+    down = math.sin(angle) * x + math.cos(angle) * y
+    grid = torch.stack([across * 2 / photo.shape[2], down * 2 / photo.shape[1]], -1)
+    return F.grid_sample(photo[None], grid[None], padding_mode="reflection", align_corners=False)[0]
+
+
+@click.command(help=(__doc__ or "").split("\n\n")[0])
+@click.argument("photo", type=click.Path(path_type=Path))
+@click.option("--net", "net_name", default="lucid64", show_default=True)
+@click.option("--class", "wanted", default="tabby", show_default=True)
+@click.option("--frames", default=12, show_default=True)
+@click.option("--side", default=224, show_default=True, help="Of each frame, in pixels.")
+@click.option("--pan", default=3.0, show_default=True, help="Pixels a frame.")
+@click.option("--turn", default=0.5, show_default=True, help="Degrees a frame.")
+@click.option("--sheet", type=click.Path(path_type=Path), help="Where to write all frames.")
+def main(
+    photo: Path,
+    net_name: str,
+    wanted: str,
+    frames: int,
+    side: int,
+    pan: float,
+    turn: float,
+    sheet: Path | None,
+) -> None:
+    net = nets.load(net_name)
+    script = Script({0: classes(net, [wanted])})
+    video = camera(images.read(photo), frames, (side, side), pan, turn)
+    flows = motions(frames, (side, side), pan, turn)
+    footage = [images.to_pil(frame) for frame in video]
+    shown = {
+        "the video": footage,
+        "each by itself": list(dream_over(net, script, footage, flow=False)),
+        "moved along": list(dream_over(net, script, footage)),
+    }
+    for name, pictures in shown.items():
+        amount = 255 * flicker([images.from_pil(picture) for picture in pictures], flows)
+        click.echo(f"{name:<16} {amount:.2f}")
+    if sheet:
+        rows = [picture for pictures in shown.values() for picture in pictures]
+        images.write(contact_sheet(rows, columns=frames), sheet)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LucidError as error:
+        sys.exit(f"Error: {error}")

@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lucid.cli.common import (
+    FILE,
+    SEED,
+    OneDashCommand,
+    Size,
+    loudness,
+    machine,
+    net_files,
+    progress_bar,
+    speak_up,
+    tell_machine,
+)
+from lucid.cli.draw import DEFAULT_NET, AskedType, LayerType, layer_objective
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from lucid.film import Script
+    from lucid.nets import Net
+    from lucid.objectives import Objective
+    from lucid.reel import Frames
+
+PREVIEW = "preview.png"
+NOTE = "film.json"
+
+
+@click.command(cls=OneDashCommand)
+@click.argument("base", required=False, type=FILE)
+@click.option(
+    "--class",
+    "classes",
+    type=AskedType(),
+    multiple=True,
+    help="What to dream of: as in `lucid draw`. Several mix.",
+)
+@click.option(
+    "--layer",
+    "layers",
+    type=LayerType(),
+    multiple=True,
+    help="Dream of what excites a layer, or a channel of it.",
+)
+@click.option(
+    "--warp",
+    "warps",
+    multiple=True,
+    metavar="NAME[:NUMBERS]",
+    help="What happens between two dreams; several in order. Numbers may be arithmetic in t, the "
+    "frame, and those of rolls in n, the column: zoom:0.05, roll:15*sin(n/20). `lucid film "
+    "--list-warps` names all.",
+)
+@click.option("--warps", "own_warps", type=FILE, help="Run a Python file of your own warps.")
+@click.option("--list-warps", is_flag=True, help="Say which warps there are, and stop.")
+@click.option("--frames", type=int, help="How many.  [default: 60; of a video, all]")
+@click.option(
+    "--at",
+    "keys",
+    type=(click.IntRange(min=0), str),
+    multiple=True,
+    metavar="FRAME NAME=VALUE",
+    help="A key frame: class=NAME, layer=NAME, strength=NUMBER, or a warp's first number "
+    "(zoom=0.1). In between it goes gradually.",
+)
+@click.option(
+    "--from",
+    "source",
+    type=FILE,
+    help="Dream nothing: make a film of these frames (a folder), this animation or video.",
+)
+@click.option(
+    "--net",
+    "net_name",
+    default=DEFAULT_NET,
+    show_default=True,
+    metavar="NET",
+    help="Which net dreams: a name from `lucid models`, or a path to a .cfg.",
+)
+@click.option("--size", type=Size(), help="Of the frames, as 640x480. Else the base's.")
+@click.option("--octaves", type=click.IntRange(min=1), help="Of each frame.  [default: 2]")
+@click.option(
+    "--iters", type=click.IntRange(min=1), help="Passes a frame at each octave.  [default: 6]"
+)
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    help="How far each dream goes.",
+)
+@click.option("--tile-size", type=click.IntRange(min=8), help="Side of a tile, in pixels.")
+@click.option("--seed", type=SEED, help="Of all that is drawn at random. Else a new one.")
+@click.option("--batch", type=click.IntRange(min=1), help="As in `lucid draw`.")
+@click.option(
+    "--hold",
+    type=click.FloatRange(0, 1),
+    help="On a video: how much of the last dream stays on what it was dreamt on.  [default: 0.85]",
+)
+@click.option("--no-flow", is_flag=True, help="On a video: dream each frame by itself.")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    help="A file (.gif, .apng, .webp, .mp4, .webm), or a folder for numbered frames. "
+    "Else a numbered GIF.",
+)
+@click.option(
+    "--delay",
+    type=click.IntRange(1, 1000),
+    default=7,
+    show_default=True,
+    help="Between frames, in hundredths of a second.",
+)
+@click.option(
+    "--loop",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="How often an animation is shown: 0 for ever, 1 once.",
+)
+@click.option("--reverse", is_flag=True, help="Show the last frame first.")
+@click.option("--boomerang", is_flag=True, help="Show the frames there and back again.")
+@click.option("--resume", is_flag=True, help="Go on after the last frame of the same -o.")
+@click.option("--force", is_flag=True, help="Overwrite what -o names.")
+@net_files
+@machine
+@loudness
+def film(
+    base: Path | None,
+    source: Path | None,
+    own_warps: Path | None,
+    list_warps: bool,
+    output: Path | None,
+    delay: int,
+    loop: int,
+    reverse: bool,
+    boomerang: bool,
+    resume: bool,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> None:
+    """Dream, warp, dream again: a film that starts on BASE, a picture, or from noise.
+
+    If BASE is a video or an animation, every frame of it is dreamt on.
+
+    \b
+    lucid film photo.jpg --class goldfish --warp zoom:0.05 -o deeper.mp4
+    lucid film --class jellyfish --warp "roll:15*sin(n/20)" --frames 120 -o waves.gif
+    lucid film photo.jpg --layer 8 --warp rotate:2 --at 0 zoom=0 --at 60 zoom=.1 --warp zoom:0
+    lucid film --from frames/ --reverse -o back.gif
+    """
+    from lucid import images, reel, warps
+
+    if own_warps:
+        warps.load(own_warps)
+    if list_warps:
+        for name in sorted(warps.WARPS):
+            what = (warps.WARPS[name].__doc__ or "").split("\n\n")[0]
+            click.echo(f"{warps.usage(name):<46} {' '.join(what.split())}")
+        return
+    target = output or images.numbered("film", suffix=".gif")
+    reel.check(target)
+    in_folder = not target.suffix
+    if target.is_file() and not force and not resume:
+        raise click.UsageError(f"{target} exists: give --force to overwrite it")
+    order = {"reverse": reverse, "boomerang": boomerang}
+    if source:
+        frames: Sequence[Image.Image] = reel.read(source)
+        if in_folder:
+            kept = _fresh(target, force)
+            for frame in reel.in_order(frames, **order):
+                kept.append(frame)
+        else:
+            reel.write(reel.in_order(frames, **order), target, delay=delay, loop=loop)
+        if not quiet:
+            click.echo(f"wrote {target} ({len(frames)} frames)")
+        return
+    if in_folder and (reverse or boomerang):
+        raise click.UsageError(f"{target} is a folder: its frames stand in the order they are made")
+
+    folder = target if in_folder else target.with_name(f"{target.name}.part")
+    kept = _dreamt(base, folder, resume, force, quiet, verbose, **options)
+    if not in_folder:
+        reel.write(reel.in_order(kept, **order), target, delay=delay, loop=loop)
+        kept.remove(PREVIEW, NOTE)
+    if not quiet:
+        click.echo(f"wrote {target} ({len(kept)} frames)")
+
+
+def _dreamt(
+    base: Path | None,
+    folder: Path,
+    resume: bool,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> Frames:
+    """Dream all frames that are not in the folder yet."""
+    from lucid import images, nets, reel
+    from lucid.film import dream_over
+    from lucid.film import film as dream
+
+    footage = reel.read(base) if base and reel.is_film(base) else None
+    picture = images.read(base) if base and footage is None else None
+    count = options["frames"]
+    if count is None:
+        count = 60 if footage is None else len(footage)
+    if count < 1:
+        raise click.UsageError(f"a film of {count} frames shows nothing: give 1 or more")
+    if footage is not None and options["warps"]:
+        raise click.UsageError("a video moves by itself: leave --warp out")
+    if footage is None and (options["hold"] is not None or options["no_flow"]):
+        raise click.UsageError("--hold and --no-flow are for videos")
+    net_of = (options["net_name"], options["weights"], options["names"])
+    _script(nets.outline(*net_of), **options)  # what is wrong is said now
+
+    seed = options["seed"]
+    if resume:
+        frames = reel.Frames(folder)
+        seed = _seed_to_resume(folder, seed)
+    else:
+        frames = _fresh(folder, force)
+        seed = secrets.randbelow(2**31) if seed is None else seed
+        (folder / NOTE).write_text(json.dumps({"seed": seed}), encoding="utf-8")
+    net = nets.load(*net_of, progress=not quiet)
+    speak_up(verbose, quiet)
+    if verbose:
+        tell_machine(net, options["device"], options["precision"], seed)
+        click.echo(f"the frames so far: {folder / PREVIEW}", err=True)
+    script = _script(net, **options)
+    settings = {
+        "octave_count": options["octaves"],
+        "iterations": options["iters"],
+        "seed": seed,
+        **{name: options[name] for name in PASSED_ON},
+    }
+    done = len(frames)
+    last = frames[done - 1] if done else None
+    new: Iterator[Image.Image]
+    if footage is None:
+        after = None if last is None else (done - 1, last)
+        new = dream(net, script, picture, frames=count, after=after, **settings)
+    else:
+        if options["hold"] is not None:
+            settings["hold"] = options["hold"]
+        settings |= {"flow": not options["no_flow"], "skip": done, "last": last}
+        new = dream_over(net, script, footage[:count], **settings)
+    with progress_bar(folder.name.removesuffix(".part"), count, quiet) as bar:
+        bar.update(min(done, count))
+        try:
+            _keep(new, frames, count, bar)
+        except KeyboardInterrupt:
+            click.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
+            raise SystemExit(130) from None
+    return frames
+
+
+def _keep(new: Iterator[Image.Image], frames: Frames, count: int, bar: Any) -> None:
+    """Write frames as they come, and now and then a sheet of those there are."""
+    from lucid import images
+    from lucid.sheets import contact_sheet
+
+    for frame in new:
+        frames.append(frame)
+        bar.update(1)
+        if len(frames) % max(1, count // 16) == 0 or len(frames) == count:
+            shown = frames[:: max(1, len(frames) // 16)]
+            images.write(contact_sheet([_small(each) for each in shown]), frames.folder / PREVIEW)
+
+
+PASSED_ON = ("size", "strength", "tile_size", "device", "precision", "batch")
+"""Options that are called in Python what they are called here."""
+
+
+def _script(net: Net, **options: Any) -> Script:
+    """What the film does, as the command line says it."""
+    from lucid import warps
+    from lucid.film import Script
+
+    wanted: dict[int, Objective] = {}
+    if options["classes"] or options["layers"]:
+        wanted[0] = _objective(net, options["classes"], options["layers"])
+    changes: dict[str, dict[int, float]] = {}
+    for frame, key in options["keys"]:
+        name, equals, value = key.partition("=")
+        if not equals:
+            raise click.UsageError(f"--at {frame} {key!r}: write NAME=VALUE, such as zoom=0.1")
+        if name == "class":
+            asked = [AskedType().convert(part, None, None) for part in value.split("+")]
+            wanted[frame] = _objective(net, asked, ())
+        elif name == "layer":
+            wanted[frame] = _objective(net, (), [LayerType().convert(value, None, None)])
+        else:
+            try:
+                changes.setdefault(name, {})[frame] = float(value)
+            except ValueError:
+                raise click.UsageError(f"--at {frame} {key!r}: {value!r} is no number") from None
+    return Script(wanted, [warps.parse(text) for text in options["warps"]], changes)
+
+
+def _objective(net: Net, asked: Sequence[Any], layers: Sequence[Any]) -> Objective:
+    from lucid import draw
+    from lucid.film import film_manner
+
+    if any(each.place for each in asked):
+        raise click.UsageError("a film has no places: leave @ out")
+    parts: list[Objective] = [layer_objective(net, *layer) for layer in layers]
+    if asked:
+        weights: dict[str, float] = {}
+        for each in asked:
+            weights[each.name] = weights.get(each.name, 0.0) + each.weight
+        parts.append(draw.classes(net, weights, film_manner(net)))
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def _fresh(folder: Path, force: bool) -> Frames:
+    """A folder without frames."""
+    from lucid.reel import Frames
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"{folder}: cannot be made a folder ({error.strerror})") from error
+    frames = Frames(folder)
+    if len(frames):
+        if not force:
+            raise click.UsageError(
+                f"{folder} holds {len(frames)} frames: --resume goes on, --force begins anew"
+            )
+        frames.remove()
+        frames = Frames(folder)
+    return frames
+
+
+def _seed_to_resume(folder: Path, seed: int | None) -> int:
+    try:
+        kept = int(json.loads((folder / NOTE).read_text(encoding="utf-8"))["seed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise click.UsageError(f"{folder} holds nothing to resume: leave --resume out") from None
+    if seed not in (None, kept):
+        raise click.UsageError(f"{folder} was begun with seed {kept}, not {seed}")
+    return kept
+
+
+def _small(frame: Image.Image) -> Image.Image:
+    return frame.resize((160, max(1, 160 * frame.height // frame.width)))

@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from conftest import CLASS_NAMES, CLASSIFIER, LUCID, write_net
+from flicker import camera, motions
+from PIL import Image
+from torch import Generator, Tensor
+
+from lucid import images, nets, reel
+from lucid.cli import main
+from lucid.draw import classes
+from lucid.errors import UsageError
+from lucid.film import Script, between, dream_over, film
+from lucid.flow import follow
+from lucid.measure import flicker
+from lucid.nets import Net
+from lucid.warps import parse
+
+QUICK = {"tile_size": 32, "octave_count": 1, "iterations": 1, "device": "cpu", "precision": "fp32"}
+OPTIONS = "--net tiny.cfg --class goldfish --tile-size 32 --octaves 1 --iters 1 --device cpu"
+
+
+def run(words: str, *more: str) -> Result:
+    return CliRunner().invoke(main, ["film", *words.split(), *more])
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> Path:
+    """A folder to work in, with a net and a photograph in it."""
+    write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES)
+    images.write(images.to_pil(photo), tmp_path / "photo.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def same(one: Image.Image, other: Image.Image) -> bool:
+    return one.size == other.size and one.tobytes() == other.tobytes()
+
+
+def test_each_frame_dreams_on_the_one_before_warped(classifier: Net, photo: Tensor) -> None:
+    script = Script({0: classes(classifier, ["goldfish"])}, [parse("glide:4")])
+    frames = list(film(classifier, script, photo, frames=3, **QUICK))
+    assert len(frames) == 3
+    moved = parse("glide:4")(images.from_pil(frames[1]), 2, Generator())
+    change = (images.from_pil(frames[2]) - moved).abs().mean()
+    still = (images.from_pil(frames[2]) - images.from_pil(frames[1])).abs().mean()
+    assert 0 < change < still / 2
+
+
+def test_a_film_goes_on_from_any_frame(classifier: Net, photo: Tensor) -> None:
+    script = Script({0: classes(classifier, ["goldfish"])}, [parse("random-roll:-3,3")])
+    for base in (photo, None):
+        size = {"size": (40, 48)}
+        whole = list(film(classifier, script, base, frames=4, seed=3, **size, **QUICK))
+        rest = film(
+            classifier, script, base, frames=4, seed=3, after=(1, whole[1]), **size, **QUICK
+        )
+        assert all(map(same, rest, whole[2:]))
+
+
+def test_without_a_base_the_first_frame_is_drawn_from_noise(classifier: Net) -> None:
+    script = Script({0: classes(classifier, ["goldfish"])})
+    frames = list(film(classifier, script, frames=2, size=(40, 36), **QUICK))
+    assert [frame.size for frame in frames] == [(36, 40)] * 2
+
+
+def test_keys_give_way_to_each_other() -> None:
+    keys = {10: "a", 20: "b", 40: "c"}
+    assert between(keys, 0) == ("a", "a", 0)
+    assert between(keys, 10) == ("a", "b", 0)
+    assert between(keys, 15) == ("a", "b", 0.5)
+    assert between(keys, 35) == ("b", "c", 0.75)
+    assert between(keys, 99) == ("c", "c", 0)
+
+
+def test_key_frames_change_what_grows_and_what_happens(classifier: Net, photo: Tensor) -> None:
+    goldfish, tench = (classes(classifier, [name]) for name in ("goldfish", "tench"))
+    script = Script(
+        {0: goldfish, 10: tench},
+        [parse("glide:0,t")],
+        {"glide": {4: 8.0}, "strength": {10: 0.0}},
+    )
+    assert script.objective(0) is goldfish
+    scores = {nets.SCORES: torch.randn(1, 5)}
+    mixed = 0.6 * goldfish.measure(scores) + 0.4 * tench.measure(scores)
+    torch.testing.assert_close(script.objective(4).measure(scores), mixed)
+    assert script.strength(5) == 0.5
+    assert script.objective(12) is tench
+    glided = script.warp(photo, 2, Generator())
+    torch.testing.assert_close(glided, parse("glide:4,2")(photo, 2, Generator()))
+    with pytest.raises(UsageError, match="zoom"):
+        Script({0: goldfish}, [], {"zoom": {1: 1.0}})
+    with pytest.raises(UsageError, match="nothing to dream"):
+        Script({})
+
+
+def test_a_killed_film_goes_on_to_the_same_bytes(desk: Path) -> None:
+    words = f"photo.png {OPTIONS} --warp random-roll:-2,2 --warp zoom:.02 --frames 30 --seed 4"
+    running = subprocess.Popen(
+        [*LUCID, "film", *words.split(), "-q", "-o", "cut.gif"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    reached = desk / "cut.gif.part" / "frame_000003.png"
+    while running.poll() is None and not reached.exists():
+        time.sleep(0.005)
+    running.kill()
+    assert running.wait() < 0, "the film was over before it could be killed"
+    assert "--resume" in run(words, "-o", "cut.gif").stderr
+    assert run(words, "-o", "cut.gif", "--resume").exit_code == 0
+    assert run(words, "-o", "whole.gif").exit_code == 0
+    assert Path("cut.gif").read_bytes() == Path("whole.gif").read_bytes()
+    assert not Path("cut.gif.part").exists()
+
+
+def test_frames_in_a_folder_can_be_made_more(desk: Path) -> None:
+    words = f"photo.png {OPTIONS} --warp zoom:.1 -o frames"
+    assert run(f"{words} --frames 2 --seed 1").exit_code == 0
+    first = Path("frames/frame_000001.png").read_bytes()
+    assert run(f"{words} --frames 4 --resume").exit_code == 0
+    assert Path("frames/frame_000001.png").read_bytes() == first
+    assert len(reel.Frames(Path("frames"))) == 4
+    assert Image.open("frames/preview.png").width > 56
+    assert json.loads(Path("frames/film.json").read_text())["seed"] == 1
+    assert "begun with seed 1" in run(f"{words} --seed 2 --resume").stderr
+
+
+@pytest.mark.parametrize("ending", [".gif", ".apng", ".webp", ".mp4", ".webm"])
+def test_frames_become_films_and_films_are_read(tmp_path: Path, ending: str) -> None:
+    if ending in reel.VIDEO:
+        pytest.importorskip("av")
+    frames = [Image.new("RGB", (64, 48), (40 * n, 120, 255 - 40 * n)) for n in range(5)]
+    path = tmp_path / f"film{ending}"
+    reel.write(frames, path, delay=10, loop=2)
+    shown = list(reel.read(path))
+    assert len(shown) == 5
+    for frame, found in zip(frames, shown, strict=True):
+        difference = np.asarray(frame).astype(int) - np.asarray(found).astype(int)
+        assert abs(difference).max() < 24
+    again = tmp_path / f"again{ending}"
+    reel.write(frames, again, delay=10, loop=2)
+    assert again.read_bytes() == path.read_bytes()
+    if ending == ".gif":
+        with Image.open(path) as image:
+            assert (image.info["duration"], image.info["loop"]) == (100, 1)
+
+
+def test_an_animation_that_is_shown_once_says_so(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), shade) for shade in ("red", "green")]
+    for loop, said in ((0, 0), (1, None)):
+        reel.write(frames, tmp_path / "film.gif", loop=loop)
+        with Image.open(tmp_path / "film.gif") as image:
+            assert image.info.get("loop") == said
+
+
+def test_frames_that_are_there_are_put_together_without_dreaming(desk: Path) -> None:
+    shades = ["red", "green", "blue"]
+    Path("in").mkdir()
+    for number, shade in enumerate(shades):
+        Image.new("RGB", (8, 8), shade).save(f"in/round_{number + 9}.png")
+    assert run("--from in -o there.gif --boomerang").exit_code == 0
+    assert run("--from there.gif -o back.apng --reverse").exit_code == 0
+    assert run("--from back.apng -o out").exit_code == 0
+    found = [frame.getpixel((0, 0)) for frame in reel.Frames(Path("out"))]
+    expected = [Image.new("RGB", (1, 1), shade).getpixel((0, 0)) for shade in shades]
+    assert found == [expected[n] for n in (1, 2, 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("photo.png --warp zom:1", "no warp 'zom'; the nearest are zoom"),
+        ("photo.png --warp zoom", "write zoom:SHARE"),
+        ("photo.png --warp roll:open(n)", "arithmetic"),
+        ("photo.png --frames 0", "shows nothing"),
+        ("photo.png --at 5 zoom=1", "none of the film's warps"),
+        ("photo.png --at 5 zoom", "NAME=VALUE"),
+        ("photo.png --warp zoom:1 --at 5 zoom=x", "no number"),
+        ("photo.png --at 5 class=gold-fisch", "gold-fisch"),
+        ("photo.png -o film.avi", ".mp4"),
+        ("photo.png -o nowhere/film.gif", "nowhere"),
+        ("photo.png --hold .5", "for videos"),
+        ("photo.png -o there --reverse", "is a folder"),
+        ("none.png", "none.png"),
+        ("broken.mp4", "broken.mp4: cannot be read as a video"),
+        ("--from broken.gif", "broken.gif: cannot be read as a film"),
+        ("--from empty", "holds no pictures"),
+        ("photo.png --resume -o film.gif", "nothing to resume"),
+        ("photo.png --warps broken.mp4", "broken.mp4: SyntaxError"),
+    ],
+)
+def test_bad_input_gets_one_line_that_says_what_is_wrong(desk: Path, words: str, said: str) -> None:
+    if "mp4" in words:
+        pytest.importorskip("av")
+    Path("broken.mp4").write_text("this is no video, and no Python")
+    Path("broken.gif").write_text("no animation")
+    Path("empty").mkdir()
+    result = run(f"{OPTIONS} {words}")
+    assert result.exit_code in (1, 2)
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(desk.glob("film*"))
+
+
+def test_a_full_disk_leaves_the_frames_that_are_whole(desk: Path) -> None:
+    """A limit on the size of files stands for it."""
+    size = Path("photo.png").stat().st_size
+    code = (
+        "import resource; from lucid.cli import main; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({2 * size}, resource.RLIM_INFINITY)); main()"
+    )
+    words = f"film photo.png {OPTIONS} --warp random-roll:0,40 --frames 9 -o out -q"
+    result = subprocess.run(
+        [sys.executable, "-c", code, *words.split()], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: out/")
+    assert "cannot be written" in result.stderr
+    for path in Path("out").glob("frame_*"):
+        Image.open(path).load()
+
+
+def test_motion_that_is_known_is_found(photo: Tensor) -> None:
+    pytest.importorskip("cv2")
+    large = torch.nn.functional.interpolate(photo[None], (160, 224), mode="bicubic")[0].clamp(0, 1)
+    video = camera(large, 2, (96, 128), pan=3, turn=1)
+    (known,) = motions(2, (96, 128), pan=3, turn=1)
+    found = follow(*video)
+    inside = known.seen.bool()
+    inside[:8], inside[-8:], inside[:, :8], inside[:, -8:] = False, False, False, False
+    assert (found.back - known.back).abs()[:, inside].median() < 0.3
+    carried = (known.carry(video[0]) - video[1]).abs()[:, inside]
+    assert carried.mean() < 0.01
+
+
+def test_a_dream_that_is_moved_along_flickers_less(photo: Tensor) -> None:
+    pytest.importorskip("cv2")
+    large = torch.nn.functional.interpolate(photo[None], (160, 224), mode="bicubic")[0].clamp(0, 1)
+    video = camera(large, 3, (96, 96), pan=2, turn=0.5)
+    flows = motions(3, (96, 96), pan=2, turn=0.5)
+    footage = [images.to_pil(frame) for frame in video]
+    net = nets.load("lucid64")
+    script = Script({0: classes(net, ["tabby"])})
+
+    def measured(flow: bool) -> float:
+        dreams = dream_over(net, script, footage, flow=flow, octave_count=1)
+        return flicker([images.from_pil(dream) for dream in dreams], flows)
+
+    assert measured(flow=True) < 0.6 * measured(flow=False)
+
+
+def test_a_dream_on_a_video_goes_on_from_any_frame(classifier: Net, photo: Tensor) -> None:
+    pytest.importorskip("cv2")
+    footage = [images.to_pil(frame) for frame in camera(photo, 4, (40, 48), pan=2, turn=0.5)]
+    script = Script({0: classes(classifier, ["goldfish"])})
+    whole = list(dream_over(classifier, script, footage, **QUICK))
+    rest = dream_over(classifier, script, footage, skip=2, last=whole[1], **QUICK)
+    assert all(map(same, rest, whole[2:]))
+    with pytest.raises(UsageError, match="hold"):
+        next(dream_over(classifier, script, footage, hold=2))
+
+
+def test_a_video_is_dreamt_on_frame_by_frame(desk: Path) -> None:
+    pytest.importorskip("av")
+    pytest.importorskip("cv2")
+    frames = [images.to_pil(frame) for frame in camera(torch.rand(3, 60, 80), 3, (40, 48), 1, 0)]
+    reel.write(frames, Path("clip.mp4"))
+    assert run(f"clip.mp4 {OPTIONS} -o dream.mp4").exit_code == 0
+    assert len(reel.read(Path("dream.mp4"))) == 3
+    assert "moves by itself" in run(f"clip.mp4 {OPTIONS} --warp zoom:1 -o x.mp4").stderr
