@@ -9,26 +9,31 @@ from __future__ import annotations
 
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from lucid.ascent import Ascent, Step
 from lucid.canvas import FourierCanvas, PixelCanvas
-from lucid.draw import MARGIN
+from lucid.draw import MARGIN, paint, prepare
+from lucid.film import Script, film, film_manner
 from lucid.images import Size
 from lucid.machine import find_devices, precision_name
 from lucid.manners import FROM_NOISE, TILE
 from lucid.nets import Net, untrained
 from lucid.nightmare import Glimpse
 from lucid.objectives import Classes, Energy, Enhance, Objective
+from lucid.reel import Frames
 from lucid.rules import Adam, DarknetRule
 from lucid.schedule import Draw
 from lucid.tiles import Pass, Tile, Tiling
 from lucid.transforms import draw_glances
+from lucid.warps import parse
 
 SCREAM = (448, 352)
 """Height and width of the picture of Darknet's published nightmare, whose layer is 10."""
@@ -46,7 +51,7 @@ class Row:
     """What one task took.
 
     Attributes:
-        task: ``nightmare``, ``draw`` or ``pass``.
+        task: ``nightmare``, ``draw``, ``pass`` or ``film``.
         net: its name.
         size: width and height of the picture, and what of it is one step.
         precision: what the net computed in.
@@ -124,7 +129,7 @@ class Task:
     """Something to measure.
 
     Attributes:
-        name: ``nightmare``, ``draw`` or ``pass``.
+        name: ``nightmare``, ``draw``, ``pass`` or ``film``.
         net: by its name.
         size: (height, width) of the picture, in pixels; without it, the task's own.
         order: of the tiles of ``pass``.
@@ -148,6 +153,7 @@ TASKS = (
     Task("draw", "squeezenet1_1"),
     Task("draw", "googlenet"),
     Task("pass", "squeezenet1_1", (768, 1024)),
+    Task("film", "lucid64", (512, 512)),
 )
 
 
@@ -186,6 +192,8 @@ def bench(
 def _measure(task: Task, net: Net, device: str, precision: str, repeats: int) -> Row:
     ascent = Ascent(net, device=device, precision=precision, batch=task.batch)
     share, images = 1.0, 1
+    floor: Callable[[], object]
+    step: Callable[[], object]
     if task.name == "nightmare":
         size = task.size or SCREAM
         layer = net.find_layer(task.layer)
@@ -197,6 +205,9 @@ def _measure(task: Task, net: Net, device: str, precision: str, repeats: int) ->
         sweep = Pass(size, shown, [[tile for batch in tiles for tile in batch][:images]])
         floor = bare_step(net, ascent, Classes({0: 1.0}), images, shown)
         step = _drawing(ascent, sweep)
+    elif task.name == "film":
+        size, shown = task.size or (512, 512), task.size or (512, 512)
+        floor, step = _filming(net, size, device=device, precision=precision, batch=task.batch)
     else:
         size, shown = task.size or (768, 1024), (task.tile, task.tile)
         generator = torch.Generator().manual_seed(0)
@@ -274,6 +285,22 @@ def _drawing(ascent: Ascent, sweep: Pass) -> Callable[[], None]:
     return run
 
 
+def _filming(
+    net: Net, size: Size, **machine: Any
+) -> tuple[Callable[[], object], Callable[[], object]]:
+    """A frame's dream alone, and a whole frame, from the last one's bytes to its own file."""
+    script = Script({0: Classes({0: 1.0})}, [parse("zoom:0.05")])
+    base = torch.rand(3, *size)
+    plan = prepare(net, script.objective(0), base, manner=film_manner(net), **machine)
+    more = film(net, script, base, frames=10**6, **machine)
+
+    def run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            Frames(Path(folder)).append(next(more))
+
+    return lambda: paint(plan), run
+
+
 def _room_for(task: Task) -> Size:
     """The least square picture that holds a batch of tiles at half overlap."""
     count = 1
@@ -287,7 +314,7 @@ def _across(size: Size) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _time(run: Callable[[], None], device: torch.device) -> float:
+def _time(run: Callable[[], object], device: torch.device) -> float:
     start = time.perf_counter()
     run()
     if device.type == "cuda":

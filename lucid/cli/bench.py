@@ -59,8 +59,8 @@ def bench(
 ) -> None:
     """Measure what lucid's steps cost here, beside the bare network's.
 
-    TASK is nightmare (a step of it), draw (a batch of tiles) or pass (a picture in tiles
-    beside the same picture whole); without one, all of them.
+    TASK is nightmare (a step of it), draw (a batch of tiles), pass (a picture in tiles
+    beside the same picture whole) or film (a frame beside its dream alone); without one, all.
     """
     before = _read(compare) if compare else None
     from lucid import nets
@@ -70,7 +70,7 @@ def bench(
 
     unknown = set(tasks) - {task.name for task in TASKS}
     if unknown:
-        raise click.UsageError(f"{min(unknown)!r} is no task: nightmare, draw or pass")
+        raise click.UsageError(f"{min(unknown)!r} is no task: nightmare, draw, pass or film")
     where = find_devices(device)[0]
     # What auto stands for may be fp32 itself.
     wanted = list({find_precision(name, where): name for name in reversed(precisions)}.values())
