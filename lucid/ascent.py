@@ -88,8 +88,8 @@ class Worker:
     ) -> dict[str, Tensor]:
         """See ``Ascent.see``."""
         # Not at the net's precision: half a pixel of a turn is lost in bf16.
-        if transforms:
-            images = torch.cat([transform(images) for transform in transforms])
+        glances = [transform(images) for transform in transforms] or [images]
+        images = torch.cat(glances) if len(glances) > 1 else glances[0]
         with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
             seen = self.net.activations(images, layers)
         return {name: value.float() for name, value in seen.items()}
@@ -293,7 +293,7 @@ class Ascent:
         """
         gradient = self.gradient(shown, step.objective, step.transforms, step.windows)
         if step.equalize:
-            gradient = gradient / strength(gradient)
+            gradient /= strength(gradient)
         if step.variation:
             gradient = gradient - step.variation * variation_slope(shown)
         return gradient

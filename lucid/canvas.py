@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
+from scipy.fft import next_fast_len
 from scipy.ndimage import gaussian_filter
 from torch import Generator, Tensor
 from torchvision.transforms.functional import gaussian_blur
@@ -92,14 +93,14 @@ class FourierCanvas(Canvas):
 
         Args:
             spectrum: the coefficients, before they are scaled.
-            size: height and width of the picture with its margin.
+            size: height and width of the picture.
             decay: amplitudes fall with frequency to this power; photographs
                 lie near 1, more makes broader shapes and stronger colours.
-            margin: on every side, in pixels.
+            margin: on every side, in pixels, at the least.
         """
-        self.size, self.margin = size, margin
-        self.scale = _wave_lengths(size, spectrum.device) ** decay * (
-            math.sqrt(math.prod(size)) / 4
+        self.size, self.whole, self.margin = size, with_margin(size, margin), margin
+        self.scale = _wave_lengths(self.whole, spectrum.device) ** decay * (
+            math.sqrt(math.prod(self.whole)) / 4
         )
         self.parameter = spectrum.requires_grad_()
 
@@ -114,26 +115,25 @@ class FourierCanvas(Canvas):
         device: torch.device,
     ) -> FourierCanvas:
         """A grey field of a size with a little noise, drawn on the generator's own device."""
-        height, width = (length + 2 * margin for length in size)
+        height, width = with_margin(size, margin)
         spectrum = 0.01 * torch.randn(3, height, width // 2 + 1, 2, generator=generator)
-        return cls(spectrum.to(device), (height, width), decay, margin)
+        return cls(spectrum.to(device), size, decay, margin)
 
     @classmethod
     def of(cls, image: Tensor, *, decay: float, margin: int = 0) -> FourierCanvas:
         """The canvas that shows an image, (3, height, width), 0..1."""
-        whole = mirrored(image, margin)
-        spectrum = torch.view_as_real(torch.fft.rfft2(_plain(whole)))
-        canvas = cls(spectrum, (whole.shape[1], whole.shape[2]), decay, margin)
+        spectrum = torch.view_as_real(torch.fft.rfft2(mirrored(_plain(image), margin)))
+        canvas = cls(spectrum, (image.shape[1], image.shape[2]), decay, margin)
         with torch.no_grad():
             canvas.parameter /= canvas.scale[..., None]
         return canvas
 
     def image(self) -> Tensor:
         spectrum = torch.view_as_complex(self.parameter) * self.scale
-        return _develop(spectrum, self.size, self.margin)
+        return _develop(spectrum, self.whole, self.size, self.margin)
 
     def blur(self, sigma: float) -> None:
-        frequency = _frequencies(self.size, self.parameter.device)
+        frequency = _frequencies(self.whole, self.parameter.device)
         with torch.no_grad():
             self.parameter *= torch.exp(-2 * (math.pi * sigma * frequency) ** 2)[..., None]
 
@@ -149,10 +149,10 @@ class PhaseCanvas(Canvas):
     def __init__(self, phases: Tensor, size: Size, margin: int = 0) -> None:
         """Take phases, (3, height, width // 2 + 1), in radians; the rest is as in
         ``FourierCanvas``."""
-        self.size, self.margin = size, margin
-        lengths = _wave_lengths(size, phases.device)
+        self.size, self.whole, self.margin = size, with_margin(size, margin), margin
+        lengths = _wave_lengths(self.whole, phases.device)
         strengths = PHOTOGRAPHS.to(phases)[:, None, None]
-        self.magnitude = strengths * lengths**PHOTOGRAPHS_DECAY * math.sqrt(math.prod(size))
+        self.magnitude = strengths * lengths**PHOTOGRAPHS_DECAY * math.sqrt(math.prod(self.whole))
         self.magnitude[:, 0, 0] = 0  # mid grey on the whole
         self.parameter = phases.requires_grad_()
 
@@ -161,19 +161,19 @@ class PhaseCanvas(Canvas):
         cls, size: Size, *, margin: int = 0, generator: Generator, device: torch.device
     ) -> PhaseCanvas:
         """Phases at random: a cloud with the colours of photographs."""
-        height, width = (length + 2 * margin for length in size)
+        height, width = with_margin(size, margin)
         phases = 2 * math.pi * torch.rand(3, height, width // 2 + 1, generator=generator)
-        return cls(phases.to(device), (height, width), margin)
+        return cls(phases.to(device), size, margin)
 
     @classmethod
     def of(cls, image: Tensor, *, margin: int = 0) -> PhaseCanvas:
         """The phases of an image, (3, height, width), 0..1: its shapes, not its contrast."""
-        whole = mirrored(image, margin)
-        phases = torch.fft.rfft2(_plain(whole)).angle()
-        return cls(phases, (whole.shape[1], whole.shape[2]), margin)
+        phases = torch.fft.rfft2(mirrored(_plain(image), margin)).angle()
+        return cls(phases, (image.shape[1], image.shape[2]), margin)
 
     def image(self) -> Tensor:
-        return _develop(torch.polar(self.magnitude, self.parameter), self.size, self.margin)
+        spectrum = torch.polar(self.magnitude, self.parameter)
+        return _develop(spectrum, self.whole, self.size, self.margin)
 
     def blur(self, sigma: float) -> None:
         raise UsageError("phases cannot be blurred: use the canvas fourier or pixels")
@@ -253,9 +253,9 @@ def _plain(image: Tensor) -> Tensor:
     return torch.einsum("dc,chw->dhw", inverse, logit(image))
 
 
-def _develop(spectrum: Tensor, size: Size, margin: int) -> Tensor:
+def _develop(spectrum: Tensor, whole: Size, size: Size, margin: int) -> Tensor:
     """The image, without the margin, of a spectrum in decorrelated colours."""
-    plain = Trim.apply(torch.fft.irfft2(spectrum, s=size), margin)
+    plain = Trim.apply(torch.fft.irfft2(spectrum, s=whole), size, margin)
     colours = COLOUR_CORRELATION.to(plain) @ plain.flatten(1)
     return torch.sigmoid(colours.view_as(plain))
 
@@ -265,23 +265,34 @@ class Trim(torch.autograd.Function):
     were it left alone, waves that reach into it would hold the picture's edges back."""
 
     @staticmethod
-    def forward(context: Any, whole: Tensor, margin: int) -> Tensor:
+    def forward(context: Any, whole: Tensor, size: Size, margin: int) -> Tensor:
         context.margin = margin
-        height, width = whole.shape[1:]
-        return whole[:, margin : height - margin, margin : width - margin]
+        return whole[:, margin : margin + size[0], margin : margin + size[1]]
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return mirrored(gradient, context.margin), None
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return mirrored(gradient, context.margin), None, None
+
+
+def with_margin(size: Size, margin: int) -> Size:
+    """A size with a margin on every side, and a little more behind it where that makes the
+    lengths quick to transform: products of small factors."""
+    if not margin:
+        return size
+    height, width = (next_fast_len(length + 2 * margin, real=True) for length in size)
+    return height, width
 
 
 def mirrored(image: Tensor, margin: int) -> Tensor:
-    """A (channels, height, width) image with its mirror image around it."""
+    """A (channels, height, width) image with its mirror image around it: see ``with_margin``."""
+    if not margin:
+        return image
+    whole = with_margin((image.shape[1], image.shape[2]), margin)
     rows, columns = (
-        reflected(torch.arange(-margin, length + margin, device=image.device), length)
-        for length in image.shape[1:]
+        reflected(torch.arange(-margin, long - margin, device=image.device), length)
+        for long, length in zip(whole, image.shape[1:], strict=True)
     )
-    return image[:, rows][:, :, columns] if margin else image
+    return image.index_select(1, rows).index_select(2, columns)
 
 
 def reflected(positions: Tensor, length: int) -> Tensor:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lucid.canvas import FourierCanvas, PixelCanvas, Trim
+from lucid.canvas import FourierCanvas, PixelCanvas, Trim, with_margin
 
 CPU = torch.device("cpu")
 
@@ -65,7 +65,7 @@ def test_a_margin_keeps_opposite_edges_apart() -> None:
 
 def test_a_margin_changes_as_the_mirror_of_the_picture() -> None:
     whole = torch.zeros(1, 6, 8, requires_grad=True)
-    Trim.apply(whole, 2).backward(torch.arange(8.0).reshape(1, 2, 4))
+    Trim.apply(whole, (2, 4), 2).backward(torch.arange(8.0).reshape(1, 2, 4))
     rows = [[6, 5, 4, 5, 6, 7, 6, 5], [2, 1, 0, 1, 2, 3, 2, 1]]
     expected = torch.tensor([[rows[(row + 1) % 2] for row in range(6)]], dtype=torch.float)
     assert whole.grad is not None
@@ -87,3 +87,16 @@ def test_a_pixel_canvas_leaves_its_image_alone() -> None:
     with torch.no_grad():
         canvas.parameter += 1
     assert image.max() <= 1
+
+
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 20))
+def test_a_picture_with_its_margin_is_quick_to_transform(
+    height: int, width: int, margin: int
+) -> None:
+    for long, length in zip(with_margin((height, width), margin), (height, width), strict=True):
+        assert long >= length + 2 * margin
+        for factor in (2, 3, 5):
+            while long % factor == 0:
+                long //= factor  # noqa: PLW2901
+        assert long == 1
+    assert with_margin((height, width), 0) == (height, width)
