@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -277,3 +279,38 @@ def test_a_video_is_dreamt_on_frame_by_frame(desk: Path) -> None:
     assert run(f"clip.mp4 {OPTIONS} -o dream.mp4").exit_code == 0
     assert len(reel.read(Path("dream.mp4"))) == 3
     assert "moves by itself" in run(f"clip.mp4 {OPTIONS} --warp zoom:1 -o x.mp4").stderr
+
+
+def _commands() -> list[str]:
+    text = (Path(__file__).parents[1] / "examples" / "films.md").read_text(encoding="utf-8")
+    return re.findall(r"(?:`|^)lucid film (.*?)(?:`|$)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", _commands())
+def test_the_films_that_are_shown_can_be_made(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor
+) -> None:
+    pytest.importorskip("av")
+    pytest.importorskip("cv2")
+    monkeypatch.chdir(tmp_path)
+    images.write(images.to_pil(photo), Path("base.png"))
+    shades = [Image.new("RGB", (48, 32), (60 * n, 90, 90)) for n in range(3)]
+    reel.write(shades, Path("clip.mp4"))
+    kept = reel.Frames(Path("frames"))
+    kept.folder.mkdir()
+    for shade in shades:
+        kept.append(shade)
+    quick = (
+        []
+        if "--from" in words
+        else ["--octaves", "1", "--iters", "1", "--frames", "2", "--device", "cpu"]
+    )
+    small = [] if {"base.png", "clip.mp4", "--from"} & set(words.split()) else ["--size", "48x32"]
+    result = CliRunner().invoke(main, ["film", *shlex.split(words), *quick, *small])
+    assert result.exit_code == 0, result.output
+    target = Path(re.search(r"wrote (\S+) \(\d frames\)", result.output)[1])  # type: ignore[index]
+    assert len(reel.read(target)) >= 2
+
+
+def test_there_are_eleven_films() -> None:
+    assert len(_commands()) >= 9 + 4
