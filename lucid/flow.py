@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,16 +90,20 @@ def _raft_weights() -> Path | None:
     return path if path.exists() else None
 
 
-def _raft(first: Tensor, second: Tensor) -> Tensor:
+@functools.cache
+def _raft_net() -> torch.nn.Module:
     from torchvision.models.optical_flow import Raft_Small_Weights, raft_small
 
-    weights = Raft_Small_Weights.DEFAULT
-    net = raft_small(weights=weights).eval()
+    return raft_small(weights=Raft_Small_Weights.DEFAULT).eval()
+
+
+def _raft(first: Tensor, second: Tensor) -> Tensor:
     height, width = first.shape[1:]
     # RAFT sees multiples of eight, no fewer than 128.
     size = [max(128, -(-side // 8) * 8) for side in (height, width)]
     shown = [F.interpolate(frame[None], size, mode="bilinear") for frame in (first, second)]
     with torch.inference_mode():
-        flow = net(*weights.transforms()(*shown))[-1]
+        # It was trained on -1..1.
+        flow = _raft_net()(*(2 * frame - 1 for frame in shown))[-1]
     scale = flow.new_tensor([width / size[1], height / size[0]])[:, None, None]
     return (F.interpolate(flow, (height, width), mode="bilinear")[0] * scale).clone()

@@ -244,6 +244,22 @@ def test_motion_that_is_known_is_found(photo: Tensor) -> None:
     assert carried.mean() < 0.01
 
 
+def test_raft_is_asked_where_its_weights_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor
+) -> None:
+    """Random weights find no motion, but take the same way."""
+    from torchvision.models.optical_flow import Raft_Small_Weights, raft_small
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    name = Path(Raft_Small_Weights.DEFAULT.url).name
+    torch.save(raft_small(weights=None).state_dict(), tmp_path / "checkpoints" / name)
+    found = follow(photo, photo.roll(2, 2))
+    assert found.back.shape == (2, *photo.shape[1:])
+    assert found.back.isfinite().all()
+    torch.testing.assert_close(follow(photo, photo.roll(2, 2)).back, found.back)
+
+
 def test_a_dream_that_is_moved_along_flickers_less(photo: Tensor) -> None:
     pytest.importorskip("cv2")
     large = torch.nn.functional.interpolate(photo[None], (160, 224), mode="bicubic")[0].clamp(0, 1)
