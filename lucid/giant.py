@@ -2,7 +2,7 @@
 
 The canvas is pixels in a file, seen as a tensor (``torch.from_file``): the system keeps in
 memory what there is room for. Tiles stream through the net, what they want is added up in a
-second file, and the canvas moves band by band. So a picture may be as large as the disk, and
+second file, and the canvas moves block by block. So a picture may be as large as the disk, and
 a run that was killed goes on from its last whole pass.
 """
 
@@ -368,6 +368,7 @@ def _read_state(folder: Path, seed: int | None) -> _State:
     """What a killed run noted last; ``seed`` is what is asked for, if any is."""
     try:
         state = _State(**json.loads((folder / STATE).read_text(encoding="utf-8")))
+        (folder / state.canvas).stat()
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{folder} holds nothing to resume: leave --resume out") from error
     if seed not in (None, state.seed):

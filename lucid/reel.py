@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,14 @@ from lucid.errors import LucidError, UsageError
 from lucid.images import FORMATS, replacing
 from lucid.sheets import contact_sheet
 
+DELAY = 7
+"""Between frames, in hundredths of a second, where nothing else is said."""
+
 VIDEO = {".mp4": "libx264", ".webm": "libvpx-vp9"}
 """Endings of video files, with the encoder."""
+
+VIDEOS = (*VIDEO, ".mov", ".mkv", ".avi", ".m4v")
+"""Endings of video files that are read."""
 
 ANIMATED = {".gif": "GIF", ".apng": "PNG", ".webp": "WEBP"}
 """Endings of films that Pillow writes, with its name of the format."""
@@ -109,9 +116,52 @@ def _by_number(path: Path) -> list[tuple[int, str]]:
     return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", path.name)]
 
 
+@dataclass(frozen=True)
+class Footage:
+    """A film to dream on, of which a video's frames are read one by one.
+
+    Attributes:
+        path: of a folder of pictures, an animation or a video.
+        count: of its frames.
+        delay: between them, in hundredths of a second.
+    """
+
+    path: Path
+    count: int
+    delay: Fraction
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        moving = self.path.suffix.lower() in VIDEOS
+        return _decoded(self.path) if moving else iter(read(self.path))
+
+
+def footage(path: Path) -> Footage:
+    """What ``is_film`` says is one.
+
+    Raises:
+        LucidError: it cannot be read.
+        UsageError: what reads videos is missing.
+    """
+    if path.suffix.lower() not in VIDEOS:
+        frames = read(path)
+        delay = Fraction(DELAY)
+        if path.is_file():
+            with Image.open(path) as image:
+                delay = Fraction(image.info.get("duration") or 10 * DELAY) / 10
+        return Footage(path, len(frames), delay)
+    av = _av()
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            count = stream.frames or sum(1 for _ in container.decode(stream))
+            return Footage(path, count, 100 / Fraction(stream.average_rate or 25))
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise LucidError(f"{path}: cannot be read as a video ({error})") from error
+
+
 def is_film(path: Path) -> bool:
     """Whether a file holds more than one picture, as far as its name and header say."""
-    if path.is_dir() or path.suffix.lower() in (*VIDEO, ".mov", ".mkv", ".avi", ".m4v"):
+    if path.is_dir() or path.suffix.lower() in VIDEOS:
         return True
     if path.suffix.lower() not in ANIMATED:
         return False
@@ -150,7 +200,9 @@ def check(path: Path) -> None:
         raise UsageError(f"{path}: there is no folder {path.parent}")
 
 
-def write(frames: Iterable[Image.Image], path: Path, *, delay: int = 7, loop: int = 0) -> None:
+def write(
+    frames: Iterable[Image.Image], path: Path, *, delay: Fraction | int = DELAY, loop: int = 0
+) -> None:
     """Write a film, whole or not at all.
 
     Args:
@@ -171,8 +223,10 @@ def write(frames: Iterable[Image.Image], path: Path, *, delay: int = 7, loop: in
             _animate(list(frames), part, ANIMATED[path.suffix.lower()], delay, loop)
 
 
-def _animate(frames: list[Image.Image], part: Path, kind: str, delay: int, loop: int) -> None:
-    options: dict[str, Any] = {"duration": 10 * delay, "save_all": True, "format": kind}
+def _animate(
+    frames: list[Image.Image], part: Path, kind: str, delay: Fraction | int, loop: int
+) -> None:
+    options: dict[str, Any] = {"duration": round(10 * delay), "save_all": True, "format": kind}
     # In GIF no word means once, and a number how often it is shown again.
     if kind != "GIF" or loop != 1:
         options["loop"] = loop - 1 if kind == "GIF" and loop else loop
@@ -196,7 +250,7 @@ def _av() -> Any:
     return av
 
 
-def _encode(frames: Iterable[Image.Image], part: Path, ending: str, delay: int) -> None:
+def _encode(frames: Iterable[Image.Image], part: Path, ending: str, delay: Fraction | int) -> None:
     av = _av()
     # Without a date or a number drawn at random: the same frames make the same file.
     exact = {"fflags": "+bitexact"}
@@ -206,7 +260,7 @@ def _encode(frames: Iterable[Image.Image], part: Path, ending: str, delay: int) 
             # Both encoders halve the resolution of colours.
             even = frame.crop((0, 0, frame.width // 2 * 2, frame.height // 2 * 2))
             if stream is None:
-                stream = container.add_stream(VIDEO[ending], rate=Fraction(100, delay))
+                stream = container.add_stream(VIDEO[ending], rate=100 / Fraction(delay))
                 stream.width, stream.height = even.size
                 stream.pix_fmt = "yuv420p"
                 stream.options = QUALITY[VIDEO[ending]]
@@ -221,5 +275,5 @@ def _decoded(path: Path) -> Iterator[Image.Image]:
         with av.open(str(path)) as container:
             for frame in container.decode(video=0):
                 yield frame.to_image()
-    except (av.FFmpegError, IndexError) as error:
+    except (av.FFmpegError, IndexError, OSError) as error:
         raise LucidError(f"{path}: cannot be read as a video ({error})") from error

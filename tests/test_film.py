@@ -291,9 +291,13 @@ def test_a_video_is_dreamt_on_frame_by_frame(desk: Path) -> None:
     pytest.importorskip("av")
     pytest.importorskip("cv2")
     frames = [images.to_pil(frame) for frame in camera(torch.rand(3, 60, 80), 3, (40, 48), 1, 0)]
-    reel.write(frames, Path("clip.mp4"))
+    reel.write(frames, Path("clip.mp4"), delay=20)
     assert run(f"clip.mp4 {OPTIONS} -o dream.mp4").exit_code == 0
-    assert len(reel.read(Path("dream.mp4"))) == 3
+    made = reel.footage(Path("dream.mp4"))
+    assert (made.count, made.delay) == (3, 20)
+    assert len(list(made)) == 3
+    assert run(f"clip.mp4 {OPTIONS} --frames 2 -o dream.gif").exit_code == 0
+    assert reel.footage(Path("dream.gif")).count == 2
     assert "moves by itself" in run(f"clip.mp4 {OPTIONS} --warp zoom:1 -o x.mp4").stderr
 
 

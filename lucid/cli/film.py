@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from lucid.film import Script
     from lucid.nets import Net
     from lucid.objectives import Objective
-    from lucid.reel import Frames
+    from lucid.reel import Footage, Frames
 
 PREVIEW = "preview.png"
 NOTE = "film.json"
@@ -116,9 +117,7 @@ NOTE = "film.json"
 @click.option(
     "--delay",
     type=click.IntRange(1, 1000),
-    default=7,
-    show_default=True,
-    help="Between frames, in hundredths of a second.",
+    help="Between frames, in hundredths of a second.  [default: 7; of a video, its own]",
 )
 @click.option(
     "--loop",
@@ -140,7 +139,7 @@ def film(
     own_warps: Path | None,
     list_warps: bool,
     output: Path | None,
-    delay: int,
+    delay: int | None,
     loop: int,
     reverse: bool,
     boomerang: bool,
@@ -175,6 +174,11 @@ def film(
     if target.is_file() and not force and not resume:
         raise click.UsageError(f"{target} exists: give --force to overwrite it")
     order = {"reverse": reverse, "boomerang": boomerang}
+    footage = reel.footage(base) if base and not source and reel.is_film(base) else None
+    pace: dict[str, Any] = {
+        "delay": delay or (footage.delay if footage else reel.DELAY),
+        "loop": loop,
+    }
     if source:
         frames: Sequence[Image.Image] = reel.read(source)
         if in_folder:
@@ -182,7 +186,7 @@ def film(
             for frame in reel.in_order(frames, **order):
                 kept.append(frame)
         else:
-            reel.write(reel.in_order(frames, **order), target, delay=delay, loop=loop)
+            reel.write(reel.in_order(frames, **order), target, **pace)
         if not quiet:
             click.echo(f"wrote {target} ({len(frames)} frames)")
         return
@@ -190,9 +194,9 @@ def film(
         raise click.UsageError(f"{target} is a folder: its frames stand in the order they are made")
 
     folder = target if in_folder else target.with_name(f"{target.name}.part")
-    kept = _dreamt(base, folder, resume, force, quiet, verbose, **options)
+    kept = _dreamt(base, footage, folder, resume, force, quiet, verbose, **options)
     if not in_folder:
-        reel.write(reel.in_order(kept, **order), target, delay=delay, loop=loop)
+        reel.write(reel.in_order(kept, **order), target, **pace)
         kept.remove(PREVIEW, NOTE)
     if not quiet:
         click.echo(f"wrote {target} ({len(kept)} frames)")
@@ -200,6 +204,7 @@ def film(
 
 def _dreamt(
     base: Path | None,
+    footage: Footage | None,
     folder: Path,
     resume: bool,
     force: bool,
@@ -212,11 +217,10 @@ def _dreamt(
     from lucid.film import dream_over
     from lucid.film import film as dream
 
-    footage = reel.read(base) if base and reel.is_film(base) else None
     picture = images.read(base) if base and footage is None else None
     count = options["frames"]
     if count is None:
-        count = 60 if footage is None else len(footage)
+        count = 60 if footage is None else footage.count
     if count < 1:
         raise click.UsageError(f"a film of {count} frames shows nothing: give 1 or more")
     if footage is not None and options["warps"]:
@@ -256,7 +260,7 @@ def _dreamt(
         if options["hold"] is not None:
             settings["hold"] = options["hold"]
         settings |= {"flow": not options["no_flow"], "skip": done, "last": last}
-        new = dream_over(net, script, footage[:count], **settings)
+        new = dream_over(net, script, itertools.islice(footage, count), **settings)
     with progress_bar(folder.name.removesuffix(".part"), count, quiet) as bar:
         bar.update(min(done, count))
         try:
