@@ -328,7 +328,7 @@ def test_the_films_that_are_shown_can_be_made(
     small = [] if {"base.png", "clip.mp4", "--from"} & set(words.split()) else ["--size", "48x32"]
     result = CliRunner().invoke(main, ["film", *shlex.split(words), *quick, *small])
     assert result.exit_code == 0, result.output
-    target = Path(re.search(r"wrote (\S+) \(\d frames\)", result.output)[1])  # type: ignore[index]
+    target = Path(re.search(r"wrote (\S+) \(\d frames", result.output)[1])  # type: ignore[index]
     assert len(reel.read(target)) >= 2
 
 

@@ -174,32 +174,42 @@ def film(
     if target.is_file() and not force and not resume:
         raise click.UsageError(f"{target} exists: give --force to overwrite it")
     order = {"reverse": reverse, "boomerang": boomerang}
-    footage = reel.footage(base) if base and not source and reel.is_film(base) else None
-    pace: dict[str, Any] = {
-        "delay": delay or (footage.delay if footage else reel.DELAY),
-        "loop": loop,
-    }
+    given = source or base
+    footage = reel.footage(given) if given and reel.is_film(given) else None
+    pace: dict[str, Any] = {"loop": loop, "delay": delay}
+    if delay is None:
+        pace["delay"] = footage.delay if footage else reel.DELAY
     if source:
-        frames: Sequence[Image.Image] = reel.read(source)
-        if in_folder:
-            kept = _fresh(target, force)
-            for frame in reel.in_order(frames, **order):
-                kept.append(frame)
-        else:
-            reel.write(reel.in_order(frames, **order), target, **pace)
+        count = _put_together(list(reel.in_order(reel.read(source), **order)), target, force, pace)
         if not quiet:
-            click.echo(f"wrote {target} ({len(frames)} frames)")
+            click.echo(f"wrote {target} ({count} frames)")
         return
     if in_folder and (reverse or boomerang):
         raise click.UsageError(f"{target} is a folder: its frames stand in the order they are made")
 
     folder = target if in_folder else target.with_name(f"{target.name}.part")
+    options["seed"] = _seed(folder, options["seed"], resume)
     kept = _dreamt(base, footage, folder, resume, force, quiet, verbose, **options)
     if not in_folder:
         reel.write(reel.in_order(kept, **order), target, **pace)
         kept.remove(PREVIEW, NOTE)
     if not quiet:
-        click.echo(f"wrote {target} ({len(kept)} frames)")
+        click.echo(f"wrote {target} ({len(kept)} frames, seed {options['seed']})")
+
+
+def _put_together(
+    frames: list[Image.Image], target: Path, force: bool, pace: dict[str, Any]
+) -> int:
+    """Write frames that are there already; says how many."""
+    from lucid import reel
+
+    if target.suffix:
+        reel.write(frames, target, **pace)
+    else:
+        kept = _fresh(target, force)
+        for frame in frames:
+            kept.append(frame)
+    return len(frames)
 
 
 def _dreamt(
@@ -230,24 +240,18 @@ def _dreamt(
     net_of = (options["net_name"], options["weights"], options["names"])
     _script(nets.outline(*net_of), **options)  # what is wrong is said now
 
-    seed = options["seed"]
-    if resume:
-        frames = reel.Frames(folder)
-        seed = _seed_to_resume(folder, seed)
-    else:
-        frames = _fresh(folder, force)
-        seed = secrets.randbelow(2**31) if seed is None else seed
-        (folder / NOTE).write_text(json.dumps({"seed": seed}), encoding="utf-8")
+    frames = reel.Frames(folder) if resume else _fresh(folder, force)
+    if not resume:
+        (folder / NOTE).write_text(json.dumps({"seed": options["seed"]}), encoding="utf-8")
     net = nets.load(*net_of, progress=not quiet)
     speak_up(verbose, quiet)
     if verbose:
-        tell_machine(net, options["device"], options["precision"], seed)
+        tell_machine(net, options["device"], options["precision"], options["seed"])
         click.echo(f"the frames so far: {folder / PREVIEW}", err=True)
     script = _script(net, **options)
     settings = {
         "octave_count": options["octaves"],
         "iterations": options["iters"],
-        "seed": seed,
         **{name: options[name] for name in PASSED_ON},
     }
     done = len(frames)
@@ -284,7 +288,7 @@ def _keep(new: Iterator[Image.Image], frames: Frames, count: int, bar: Any) -> N
             images.write(contact_sheet([_small(each) for each in shown]), frames.folder / PREVIEW)
 
 
-PASSED_ON = ("size", "strength", "tile_size", "device", "precision", "batch")
+PASSED_ON = ("size", "strength", "tile_size", "seed", "device", "precision", "batch")
 """Options that are called in Python what they are called here."""
 
 
@@ -351,7 +355,10 @@ def _fresh(folder: Path, force: bool) -> Frames:
     return frames
 
 
-def _seed_to_resume(folder: Path, seed: int | None) -> int:
+def _seed(folder: Path, seed: int | None, resume: bool) -> int:
+    """The one that is given, or that the film to be resumed has, or a new one."""
+    if not resume:
+        return secrets.randbelow(2**31) if seed is None else seed
     try:
         kept = int(json.loads((folder / NOTE).read_text(encoding="utf-8"))["seed"])
     except (OSError, ValueError, KeyError, TypeError):
