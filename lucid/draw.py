@@ -177,7 +177,6 @@ def draw(
         batch=batch,
         deterministic=deterministic,
     )
-    _check_memory(plan.size, plan.tiling.tile)
     return images.to_pil(paint(plan, mask=mask, keep_colors=keep_colors, watch=watch))
 
 
@@ -194,9 +193,10 @@ def paint(
         The picture, (3, height, width), 0..1, on the plan's device.
 
     Raises:
-        UsageError: there are no colours to keep.
+        UsageError: there are no colours to keep, or this machine cannot hold the picture.
         LucidError: see ``draw``.
     """
+    _check_memory(plan.size, plan.tiling.tile)
     style, generator, ascent = plan.style, plan.generator, plan.ascent
     base = None if plan.base is None else plan.base.to(ascent.device)
     if keep_colors and base is None:

@@ -15,6 +15,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -281,15 +282,19 @@ class _Work:
         """Move blocks of the canvas as tiles want it, and forget what they want."""
         size = (canvas.shape[1], canvas.shape[2])
         way = self._map("way", *canvas.shape)
-        total, count = torch.zeros(()), torch.zeros((), dtype=torch.long)
-        for rows, columns in blocks:
+
+        def lift(block: tuple[slice, slice]) -> tuple[Tensor, Tensor]:
+            rows, columns = block
             down, inner_rows = _around(rows, rule.reach, size[0])
             across, inner_columns = _around(columns, rule.reach, size[1])
             slope = gradient[:, down, across] / weights[:, down, across]
             way[:, rows, columns] = rule.lifted(slope)[:, inner_rows, inner_columns]
-            total += way[:, rows, columns].abs().sum()
-            count += slope[:, inner_rows, inner_columns].count_nonzero()
-        length = rule.rate / rule.mean(total, count)
+            moved = slope[:, inner_rows, inner_columns].count_nonzero()
+            return way[:, rows, columns].abs().sum(), moved
+
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            totals, counts = zip(*threads.map(lift, blocks), strict=True)
+        length = rule.rate / rule.mean(torch.stack(totals).sum(), torch.stack(counts).sum())
         for rows, columns in blocks:
             canvas[:, rows, columns].add_(length * way[:, rows, columns]).clamp_(0, 1)
             gradient[:, rows, columns] = 0
