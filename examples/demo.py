@@ -8,8 +8,8 @@ from lucid import nets
 from lucid.draw import Progress, draw
 
 PICTURES = {
-    Path("goldfish.png"): (["goldfish"], 5),
-    Path("hybrid.png"): (["lion", "monarch"], 4),
+    Path("goldfish.png"): (["goldfish"], 1),
+    Path("hybrid.png"): (["lion", "monarch"], 3),
 }
 
 
