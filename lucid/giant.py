@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import logging
 import math
 import os
 import shutil
@@ -35,6 +36,8 @@ from lucid.objectives import Objective
 from lucid.places import Everywhere
 from lucid.rules import MeanRule
 from lucid.tiles import Batch, Pass, TileView
+
+log = logging.getLogger("lucid")
 
 CHUNK = 64
 """Tiles that are cut at once: a multiple of every batch that lucid chooses."""
@@ -168,6 +171,9 @@ class _Work:
             _check_disk(self.folder.parent, self.plan.size)
             self.folder.mkdir(exist_ok=True)
             self._drop(*FILES)
+            log.warning(
+                "painting pixels in files in %s; if cut short, --resume goes on", self.folder
+            )
             return
         if self.state.recipe != self.recipe:
             raise UsageError(

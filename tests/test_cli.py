@@ -262,12 +262,13 @@ BENCH = (
 
 def test_bench_measures_steps_beside_the_floor(desk: Path, run: Run) -> None:
     report = json.loads(run(*BENCH.split(), "--json", "--precision", "fp32").output)
-    nightmare, draw, sweep = report["rows"]
+    nightmare, draw, sweep, film = report["rows"]
     assert nightmare["size"] == "70x50"
     assert nightmare["ratio"] == pytest.approx(nightmare["step"] / nightmare["floor"])
     assert draw["size"] == "48x48, 3 of 32x32"
     share = sweep["images"] * 32 * 32 / 3500
     assert sweep["ratio"] == pytest.approx(sweep["step"] / (share * sweep["floor"]))
+    assert film["ratio"] == pytest.approx(film["step"] / film["floor"])
     assert sweep["peak_memory"] > 2**20
     shown = run(*BENCH.split(), "--precision", "fp32", "--precision", "bf16", "nightmare").output
     assert shown.count("nightmare") == 2
@@ -288,7 +289,7 @@ def test_bench_finds_what_became_worse(desk: Path, run: Run) -> None:
 
 
 BAD = [
-    ("bench sleep", 2, "'sleep' is no task: nightmare, draw or pass"),
+    ("bench sleep", 2, "'sleep' is no task: nightmare, draw, pass or film"),
     ("bench --compare tiny.cfg", 1, "tiny.cfg: is not what `lucid bench --json` prints"),
     ("nightmare tiny.cfg photo.v2.png", 2, "takes CFG WEIGHTS IMAGE LAYER"),
     (
@@ -345,7 +346,8 @@ BAD = [
     ("draw --net nonet --class goldfish", 2, "there is no net 'nonet'"),
     ("draw --net tiny.cfg --class 1 --size 0x40", 2, "'0x40' is not a width and a height"),
     ("draw --net tiny.cfg --class 1 --size big", 2, "'big' is not a width and a height"),
-    ("draw --net tiny.cfg --class 1 --size 999999x999999", 2, "GiB of memory"),
+    ("draw --net tiny.cfg --class 1 --size 999999x999999", 1, "GiB of disk"),
+    ("draw --net tiny.cfg --class 1 --canvas fourier --size 999999x999999", 2, "GiB of memory"),
     ("draw --net tiny.cfg --class 1 -octave 4", 2, "No such option"),
     ("draw --net tiny.cfg --class 1 -o missing/x.png", 2, "there is no folder missing"),
     ("draw --net tiny.cfg --class 1 -o /proc/x.png", 2, "/proc/x.png: "),

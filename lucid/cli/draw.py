@@ -276,8 +276,6 @@ def draw(
         final = (picture.shape[1], picture.shape[2])
     if final and not fits_memory(final) and options["canvas"] in (None, "pixels"):
         on_disk = True
-        if not quiet:
-            click.echo("too large for memory: painting pixels, in files beside it", err=True)
     if on_disk or resume:
         _check_on_disk(alpha is not None, count, save_every, **options)
         if not options["preset"]:
