@@ -294,9 +294,8 @@ class Plan:
     def recipe(self) -> str:
         """A hash of all that the picture depends on but the seed."""
         said = (self.style, self.wishes, self.tiling, self.stages, self.strength)
-        recipe = hashlib.sha256(
-            repr((self.net.name, self.ascent.dtype, torch.__version__, said)).encode()
-        )
+        machine = (self.ascent.device.type, self.ascent.dtype)
+        recipe = hashlib.sha256(repr((self.net.name, machine, torch.__version__, said)).encode())
         for tensor in [
             *self.net.state_dict().values(),
             *([] if self.base is None else [self.base]),
@@ -640,5 +639,5 @@ def _check_memory(size: Size, tile: Size) -> None:
             f"size {size[1]}x{size[0]} in tiles of {tile[0]} needs about "
             f"{_bytes_needed(size, tile) / 2**30:,.0f} GiB of memory, and this machine has "
             f"{here / 2**30:,.0f}: pictures in memory go up to about {side}x{side} here; larger "
-            "ones are painted on disk, as pixels, and without masks"
+            "ones `lucid draw` paints on disk, as pixels, and without masks"
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import torch
 from PIL import Image
 from torch import Generator, Tensor
 
@@ -51,9 +53,21 @@ class Script:
     def __post_init__(self) -> None:
         if not self.wanted:
             raise UsageError("there is nothing to dream of: name a class or a layer")
-        for name in self.changes:
-            if name != "strength" and name not in {warp.name for warp in self.warps}:
+        for name, keys in self.changes.items():
+            if not all(map(math.isfinite, keys.values())):
+                raise UsageError(f"{name!r} cannot change to what is no number")
+            if name == "strength":
+                if not all(0 <= value <= 100 for value in keys.values()):
+                    raise UsageError("a strength must be from 0 to 100; 1 is usual")
+                continue
+            changed = [warp for warp in self.warps if warp.name == name]
+            if not changed:
                 raise UsageError(f"{name!r} cannot change: it is none of the film's warps")
+            for warp in changed:
+                if not warp.arguments or "n" in warp.arguments[0].variables:
+                    raise UsageError(f"{name!r} has no number to begin with that could change")
+        for frame in {frame for keys in self.changes.values() for frame in keys}:
+            self.warp(torch.zeros(3, 16, 16), frame, Generator())  # what is wrong is said now
 
     def objective(self, frame: int) -> Objective:
         """What grows at a frame."""
@@ -241,6 +255,8 @@ def dream_over(
         now = images.from_pil(image)
         if settings.get("size"):
             now = octaves.resize(now, settings["size"]).clamp(0, 1)
+        if before is not None and now.shape != before.shape:
+            raise UsageError(f"frame {frame} is not of the size of the one before: give a size")
         if frame >= skip:
             shown, fresh = now, True
             if flow and before is not None and last is not None:

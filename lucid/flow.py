@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def follow(before: Tensor, after: Tensor) -> Flow:
     else by OpenCV's dense inverse search (Kroeger and others, 2016).
 
     Raises:
-        UsageError: neither is at hand.
+        UsageError: neither is at hand, or the frames are too small.
     """
     motion = _raft if _raft_weights() else _inverse_search
     back, forth = motion(after, before), motion(before, after)
@@ -67,7 +68,7 @@ def _moved(values: Tensor, back: Tensor) -> Tensor:
     return F.grid_sample(values[None], grid, padding_mode="border", align_corners=False)[0]
 
 
-def _inverse_search(first: Tensor, second: Tensor) -> Tensor:
+def _cv2() -> Any:
     try:
         import cv2
     except ImportError:
@@ -75,11 +76,32 @@ def _inverse_search(first: Tensor, second: Tensor) -> Tensor:
             "following a video's motion needs OpenCV: pip install 'lucid-nightmare[video]', or "
             "give --no-flow"
         ) from None
+    return cv2
+
+
+def check() -> None:
+    """Find out before the work that motion cannot be followed.
+
+    Raises:
+        UsageError: see ``follow``.
+    """
+    if not _raft_weights():
+        _cv2()
+
+
+def _inverse_search(first: Tensor, second: Tensor) -> Tensor:
+    cv2 = _cv2()
     one, two = (
         (brightness(frame)[0].clamp(0, 1) * 255).byte().cpu().numpy() for frame in (first, second)
     )
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = search.calc(one, two, np.zeros((*one.shape, 2), np.float32))
+    try:
+        flow = search.calc(one, two, np.zeros((*one.shape, 2), np.float32))
+    except cv2.error as error:
+        height, width = one.shape
+        raise UsageError(
+            f"frames of {width}x{height} are too small to follow: give --no-flow"
+        ) from error
     return torch.from_numpy(flow).permute(2, 0, 1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -81,24 +80,24 @@ class Frames(Pictures):
         self.files.append(path)
 
     def remove(self, *others: str) -> None:
-        """Remove the frames, what a kill left of one, other files of the folder, and the folder
-        itself if it then holds nothing."""
-        cut_short = self.folder.glob(".*.png.*")
-        for path in [*self.files, *cut_short, *(self.folder / name for name in others)]:
-            path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self.folder.rmdir()
+        """Remove all frames, what a kill left of one, and other files of the folder."""
+        names = ("frame_*.png", ".*.png.*", *others)
+        for path in itertools.chain(*(self.folder.glob(name) for name in names)):
+            path.unlink()
+        self.files.clear()
 
 
 def read(path: Path) -> Sequence[Image.Image]:
     """The frames of a film: of a folder of pictures, an animation or a video.
 
-    Of a folder all pictures, by the numbers in their names.
+    Of a folder its frames, if it has any, else all pictures, by the numbers in their names.
 
     Raises:
         LucidError: it is none, or cannot be read.
     """
     if path.is_dir():
+        if len(frames := Frames(path)):
+            return frames
         files = [file for file in path.iterdir() if file.suffix.lower() in FORMATS]
         if not files:
             raise LucidError(f"{path}: holds no pictures")
@@ -147,8 +146,9 @@ def footage(path: Path) -> Footage:
         delay = Fraction(DELAY)
         if path.is_file():
             with Image.open(path) as image:
+                image.load()  # WebP's says no sooner
                 delay = Fraction(image.info.get("duration") or 10 * DELAY) / 10
-        return Footage(path, len(frames), delay)
+        return Footage(path, len(frames), delay.limit_denominator(1000))
     av = _av()
     try:
         with av.open(str(path)) as container:
@@ -216,11 +216,24 @@ def write(
         LucidError: it cannot be written.
     """
     check(path)
+    frames = _alike(frames, path)
     with replacing(path) as part:
         if path.suffix.lower() in VIDEO:
             _encode(frames, part, path.suffix.lower(), delay)
         else:
             _animate(list(frames), part, ANIMATED[path.suffix.lower()], delay, loop)
+
+
+def _alike(frames: Iterable[Image.Image], path: Path) -> Iterator[Image.Image]:
+    """Frames that a film can be made of."""
+    first: Image.Image | None = None
+    for frame in frames:
+        first = first or frame
+        if frame.size != first.size:
+            raise LucidError(f"{path}: its frames are not all of one size")
+        if path.suffix.lower() in VIDEO and min(frame.size) < 2:
+            raise LucidError(f"{path}: a video is two pixels wide and high, or more")
+        yield frame
 
 
 def _animate(
@@ -260,7 +273,9 @@ def _encode(frames: Iterable[Image.Image], part: Path, ending: str, delay: Fract
             # Both encoders halve the resolution of colours.
             even = frame.crop((0, 0, frame.width // 2 * 2, frame.height // 2 * 2))
             if stream is None:
-                stream = container.add_stream(VIDEO[ending], rate=100 / Fraction(delay))
+                stream = container.add_stream(
+                    VIDEO[ending], rate=(100 / Fraction(delay)).limit_denominator(1000)
+                )
                 stream.width, stream.height = even.size
                 stream.pix_fmt = "yuv420p"
                 stream.options = QUALITY[VIDEO[ending]]

@@ -106,9 +106,13 @@ def parse(text: str) -> Warp:
             raise UsageError(f"warp {text!r}: {error}") from error
     made = Warp(name, tuple(arguments))
     try:  # what is wrong with its numbers is said now
-        made(torch.zeros(3, 16, 16), 1, Generator())
+        tried = made(torch.zeros(3, 16, 16), 1, Generator())
     except UsageError as error:
         raise UsageError(f"warp {text!r}: {error}") from error
+    except Exception as error:  # a user's own may do anything
+        raise UsageError(f"warp {text!r}: {type(error).__name__}: {error}") from error
+    if tried.shape != (3, 16, 16):
+        raise UsageError(f"warp {text!r} does not keep a picture's size")
     return made
 
 
@@ -252,8 +256,9 @@ def random_roll(
     """Each column n downward by at least ``low`` and at most ``high`` pixels, at random;
     ``group`` neighbours go together."""
     width = image.shape[2]
-    chances = torch.rand(math.ceil(width / max(1, int(group))), generator=generator)
-    chances = chances.repeat_interleave(max(1, int(group)))[:width].to(image.device)
+    together = int(min(max(1, group), width))
+    chances = torch.rand(math.ceil(width / together), generator=generator)
+    chances = chances.repeat_interleave(together)[:width].to(image.device)
     least, most = low(width), high(width)
     # Every whole number between is as likely as any other.
     return _rolled(image, (least + chances * (most - least + 1) - 0.5).clamp(max=most))
@@ -426,7 +431,7 @@ def grid(
 
 @warp
 def kaleidoscope(image: Tensor, frame: int, generator: Generator, sectors: float) -> Tensor:
-    """So many sectors about the middle, each the mirror image of the next."""
+    """So many sectors about the middle, each of them its own mirror image."""
     if not 1 <= sectors <= 1000:
         raise UsageError(f"{sectors:g} sectors: give 1 to 1000")
     x, y = _places(image)

@@ -134,6 +134,28 @@ def test_frames_in_a_folder_can_be_made_more(desk: Path) -> None:
     assert Image.open("frames/preview.png").width > 56
     assert json.loads(Path("frames/film.json").read_text())["seed"] == 1
     assert "begun with seed 1" in run(f"{words} --seed 2 --resume").stderr
+    assert "other settings" in run(f"{words} --strength 2 --resume").stderr
+    assert "--force" in run(f"{words} --frames 1").stderr
+    assert len(reel.Frames(Path("frames"))) == 4
+    assert run(f"{words} --frames 1 --force").exit_code == 0
+    assert len(reel.Frames(Path("frames"))) == 1
+    assert run("--from frames -o frames --force").exit_code == 0
+    assert len(reel.Frames(Path("frames"))) == 1
+
+
+def test_what_is_there_stays_without_force(desk: Path) -> None:
+    Path("film.gif").write_text("mine")
+    Path("mine").mkdir()
+    Path("mine/preview.png").write_text("mine")
+    Path("later").mkdir()
+    Path("later/frame_000005.png").write_text("mine")
+    words = f"photo.png {OPTIONS} --frames 2"
+    for target in ("film.gif", "mine", "later"):
+        assert "--force" in run(f"{words} -o {target}").stderr
+        assert "--force" in run(f"--from photo.png -o {target}").stderr
+    assert "exists" in run(f"{words} -o film.gif --resume").stderr
+    for kept in ("film.gif", "mine/preview.png", "later/frame_000005.png"):
+        assert Path(kept).read_text() == "mine"
 
 
 @pytest.mark.parametrize("ending", [".gif", ".apng", ".webp", ".mp4", ".webm"])
@@ -151,9 +173,10 @@ def test_frames_become_films_and_films_are_read(tmp_path: Path, ending: str) -> 
     again = tmp_path / f"again{ending}"
     reel.write(frames, again, delay=10, loop=2)
     assert again.read_bytes() == path.read_bytes()
+    assert reel.footage(path).delay == 10
     if ending == ".gif":
         with Image.open(path) as image:
-            assert (image.info["duration"], image.info["loop"]) == (100, 1)
+            assert image.info["loop"] == 1
 
 
 def test_an_animation_that_is_shown_once_says_so(tmp_path: Path) -> None:
@@ -186,6 +209,15 @@ def test_frames_that_are_there_are_put_together_without_dreaming(desk: Path) -> 
         ("photo.png --frames 0", "shows nothing"),
         ("photo.png --at 5 zoom=1", "none of the film's warps"),
         ("photo.png --at 5 zoom", "NAME=VALUE"),
+        ("photo.png --warp sobel --at 5 sobel=.5", "no number to begin with"),
+        ("photo.png --warp roll:n --at 5 roll=5", "no number to begin with"),
+        ("photo.png --warp zoom:1 --at 5 zoom=nan", "no number"),
+        ("photo.png --warp zoom:1 --at 5 zoom=-1", "nothing"),
+        ("photo.png --at 5 strength=-5", "from 0 to 100"),
+        ("--from photo.png --class goldfish", "dreams nothing"),
+        ("mixed --class goldfish --net tiny.cfg --octaves 1 --iters 1 -o other.gif", "give a size"),
+        ("--from mixed -o film.webp", "not all of one size"),
+        ("--from thin -o film.mp4", "two pixels"),
         ("photo.png --warp zoom:1 --at 5 zoom=x", "no number"),
         ("photo.png --at 5 class=gold-fisch", "gold-fisch"),
         ("photo.png -o film.avi", ".mp4"),
@@ -206,7 +238,11 @@ def test_bad_input_gets_one_line_that_says_what_is_wrong(desk: Path, words: str,
     Path("broken.mp4").write_text("this is no video, and no Python")
     Path("broken.gif").write_text("no animation")
     Path("empty").mkdir()
-    result = run(f"{OPTIONS} {words}")
+    for folder, sizes in {"mixed": [(48, 32), (32, 48)], "thin": [(1, 9)]}.items():
+        Path(folder).mkdir()
+        for number, size in enumerate(sizes):
+            Image.new("RGB", size).save(f"{folder}/{number}.png")
+    result = run(words if "--from" in words else f"{OPTIONS} {words}")
     assert result.exit_code in (1, 2)
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
@@ -227,7 +263,9 @@ def test_a_full_disk_leaves_the_frames_that_are_whole(desk: Path) -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("Error: out/")
     assert "cannot be written" in result.stderr
-    for path in Path("out").glob("frame_*"):
+    kept = list(Path("out").glob("frame_*"))
+    assert kept
+    for path in kept:
         Image.open(path).load()
 
 

@@ -74,6 +74,10 @@ def test_a_picture_zooms_turns_and_glides_as_said() -> None:
     assert bright("roll-rows:n") == (14 - 21, 0)
 
 
+def test_a_group_may_be_larger_than_the_picture(photo: Tensor) -> None:
+    assert parse("random-roll:3,3,1e300")(photo, 1, Generator()).equal(photo.roll(3, 1))
+
+
 @given(st.integers(-9, 9), st.integers(-9, 9), st.integers(1, 9))
 def test_random_rolls_stay_within_their_bounds(low: int, high: int, group: int) -> None:
     low, high = min(low, high), max(low, high)
@@ -101,7 +105,7 @@ def test_pixels_are_sorted_within_their_runs(photo: Tensor) -> None:
     sorted_ = parse("sort:0,1")(photo, 1, Generator())
     steps = brightness(sorted_)[0].diff(dim=1)
     assert steps.min() > -1e-3
-    torch.testing.assert_close(sorted_.sort(2).values.sum(), photo.sum())
+    torch.testing.assert_close(sorted_.sort(2).values, photo.sort(2).values)
 
 
 def test_a_kaleidoscope_is_its_own_mirror_image() -> None:
@@ -146,6 +150,17 @@ def test_a_file_of_ones_own(tmp_path: Path, photo: Tensor) -> None:
         torch.testing.assert_close(parse("darker:.25")(photo, 1, Generator()), photo * 0.75)
     finally:
         del WARPS["darker"]
+    for body, said in (("return nothing", "NameError"), ("return image[:, 1:]", "size")):
+        own.write_text(
+            "from lucid.warps import warp\n\n@warp\n"
+            f"def broken(image, frame, generator):\n    {body}\n"
+        )
+        warps.load(own)
+        try:
+            with pytest.raises(UsageError, match=said):
+                parse("broken")
+        finally:
+            del WARPS["broken"]
     own.write_text("1 / 0")
     with pytest.raises(LucidError, match=r"own\.py: ZeroDivisionError"):
         warps.load(own)

@@ -383,7 +383,7 @@ def _paint_on_disk(
         with progress_bar(target.name, 1, quiet) as bar:
             draw_on_disk(net, wishes, target, picture, resume=resume, watch=watch, **settings)
     except KeyboardInterrupt:
-        click.echo("stopped: the same command with --resume goes on", err=True)
+        click.echo(f"stopped: the same command with -o {target} --resume goes on", err=True)
         raise SystemExit(130) from None
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import itertools
 import json
 import secrets
@@ -171,7 +173,9 @@ def film(
     target = output or images.numbered("film", suffix=".gif")
     reel.check(target)
     in_folder = not target.suffix
-    if target.is_file() and not force and not resume:
+    if source and (base or resume or options["warps"] or options["classes"] or options["layers"]):
+        raise click.UsageError("--from dreams nothing: give it no BASE, class, warp or --resume")
+    if target.is_file() and not force:
         raise click.UsageError(f"{target} exists: give --force to overwrite it")
     order = {"reverse": reverse, "boomerang": boomerang}
     given = source or base
@@ -188,13 +192,16 @@ def film(
         raise click.UsageError(f"{target} is a folder: its frames stand in the order they are made")
 
     folder = target if in_folder else target.with_name(f"{target.name}.part")
-    options["seed"] = _seed(folder, options["seed"], resume)
+    options["seed"] = _seed(base, folder, resume, options)
     kept = _dreamt(base, footage, folder, resume, force, quiet, verbose, **options)
+    count = len(kept)
     if not in_folder:
         reel.write(reel.in_order(kept, **order), target, **pace)
         kept.remove(PREVIEW, NOTE)
+        with contextlib.suppress(OSError):  # something of the user's lies there
+            folder.rmdir()
     if not quiet:
-        click.echo(f"wrote {target} ({len(kept)} frames, seed {options['seed']})")
+        click.echo(f"wrote {target} ({count} frames, seed {options['seed']})")
 
 
 def _put_together(
@@ -223,7 +230,7 @@ def _dreamt(
     **options: Any,
 ) -> Frames:
     """Dream all frames that are not in the folder yet."""
-    from lucid import images, nets, reel
+    from lucid import flow, images, nets, reel
     from lucid.film import dream_over
     from lucid.film import film as dream
 
@@ -237,12 +244,15 @@ def _dreamt(
         raise click.UsageError("a video moves by itself: leave --warp out")
     if footage is None and (options["hold"] is not None or options["no_flow"]):
         raise click.UsageError("--hold and --no-flow are for videos")
+    if footage is not None and not options["no_flow"]:
+        flow.check()
     net_of = (options["net_name"], options["weights"], options["names"])
     _script(nets.outline(*net_of), **options)  # what is wrong is said now
 
     frames = reel.Frames(folder) if resume else _fresh(folder, force)
     if not resume:
-        (folder / NOTE).write_text(json.dumps({"seed": options["seed"]}), encoding="utf-8")
+        note = {"seed": options["seed"], "recipe": _recipe(base, options)}
+        (folder / NOTE).write_text(json.dumps(note), encoding="utf-8")
     net = nets.load(*net_of, progress=not quiet)
     speak_up(verbose, quiet)
     if verbose:
@@ -344,28 +354,37 @@ def _fresh(folder: Path, force: bool) -> Frames:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.UsageError(f"{folder}: cannot be made a folder ({error.strerror})") from error
+    there = sorted(folder.glob("frame_*.png"))
+    there += [path for path in (folder / PREVIEW, folder / NOTE) if path.exists()]
+    if there and not force:
+        raise click.UsageError(f"{there[0]} exists: --resume goes on, --force begins anew")
     frames = Frames(folder)
-    if len(frames):
-        if not force:
-            raise click.UsageError(
-                f"{folder} holds {len(frames)} frames: --resume goes on, --force begins anew"
-            )
-        frames.remove()
-        frames = Frames(folder)
+    frames.remove(PREVIEW, NOTE)
     return frames
 
 
-def _seed(folder: Path, seed: int | None, resume: bool) -> int:
+def _seed(base: Path | None, folder: Path, resume: bool, options: dict[str, Any]) -> int:
     """The one that is given, or that the film to be resumed has, or a new one."""
+    seed: int | None = options["seed"]
     if not resume:
         return secrets.randbelow(2**31) if seed is None else seed
     try:
-        kept = int(json.loads((folder / NOTE).read_text(encoding="utf-8"))["seed"])
+        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        kept, recipe = int(note["seed"]), note["recipe"]
     except (OSError, ValueError, KeyError, TypeError):
         raise click.UsageError(f"{folder} holds nothing to resume: leave --resume out") from None
     if seed not in (None, kept):
         raise click.UsageError(f"{folder} was begun with seed {kept}, not {seed}")
+    if recipe != _recipe(base, options):
+        raise click.UsageError(f"{folder} was begun with other settings: give the same")
     return kept
+
+
+def _recipe(base: Path | None, options: dict[str, Any]) -> str:
+    """A hash of what a film's frames depend on but their number and the seed."""
+    said = {name: value for name, value in options.items() if name not in ("seed", "frames")}
+    content = base.read_bytes() if base and base.is_file() else str(base).encode()
+    return hashlib.sha256(content + repr(sorted(said.items())).encode()).hexdigest()
 
 
 def _small(frame: Image.Image) -> Image.Image:
