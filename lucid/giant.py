@@ -289,18 +289,19 @@ class _Work:
         size = (canvas.shape[1], canvas.shape[2])
         way = self._map("way", *canvas.shape)
 
-        def lift(block: tuple[slice, slice]) -> tuple[Tensor, Tensor]:
+        def lift(block: tuple[slice, slice]) -> tuple[float, int]:
             rows, columns = block
             down, inner_rows = _around(rows, rule.reach, size[0])
             across, inner_columns = _around(columns, rule.reach, size[1])
             slope = gradient[:, down, across] / weights[:, down, across]
             way[:, rows, columns] = rule.lifted(slope)[:, inner_rows, inner_columns]
             moved = slope[:, inner_rows, inner_columns].count_nonzero()
-            return way[:, rows, columns].abs().sum(), moved
+            # Plain numbers: a tensor that is kept holds a heap open that would shrink.
+            return float(way[:, rows, columns].abs().sum()), int(moved)
 
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
             totals, counts = zip(*threads.map(lift, blocks), strict=True)
-        length = rule.rate / rule.mean(torch.stack(totals).sum(), torch.stack(counts).sum())
+        length = rule.rate / rule.mean(torch.tensor(sum(totals)), torch.tensor(sum(counts)))
         for rows, columns in blocks:
             canvas[:, rows, columns].add_(length * way[:, rows, columns]).clamp_(0, 1)
             gradient[:, rows, columns] = 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -145,21 +146,31 @@ def test_a_png_written_by_rows_is_the_picture(photo: Tensor, tmp_path: Path) -> 
 def test_memory_does_not_grow_with_the_picture(classifier: Net, tmp_path: Path) -> None:
     """Sixteen times the pixels: what a pass holds beside its files stays what it was."""
 
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("only Linux tells how much memory is no file's")
+
+    def held() -> int:
+        line = next(line for line in status.read_text().split("\n") if "RssAnon" in line)
+        return int(line.split()[1]) // 1024
+
     def peak(side: int) -> int:
-        most = 0
-
-        def watch(done: int, total: int) -> None:
-            nonlocal most
-            status = Path("/proc/self/status")
-            if not status.exists():
-                pytest.skip("only Linux tells how much memory is no file's")
-            line = next(line for line in status.read_text().split("\n") if "RssAnon" in line)
-            most = max(most, int(line.split()[1]) // 1024)
-
         once = {"size": (side, side), "octave_count": 1, "iterations": 1, "order": "grid"}
         path = tmp_path / f"{side}.png"
-        draw_on_disk(classifier, ["goldfish"], path, watch=watch, **{**SMALL, **once})
-        return most
+        over, seen = threading.Event(), [0]
+
+        def look() -> None:
+            while not over.wait(0.002):
+                seen.append(held())
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        try:
+            draw_on_disk(classifier, ["goldfish"], path, **{**SMALL, **once})
+        finally:
+            over.set()
+            looking.join()
+        return max(seen)
 
     small, large = peak(512), peak(2048)
     canvas = 3 * 4 * 2048**2 / 2**20
