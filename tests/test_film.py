@@ -143,6 +143,15 @@ def test_frames_in_a_folder_can_be_made_more(desk: Path) -> None:
     assert len(reel.Frames(Path("frames"))) == 1
 
 
+def test_a_nightmares_layer_can_be_filmed(desk: Path) -> None:
+    machine = OPTIONS.replace("--class goldfish ", "")
+    words = f"photo.png {machine} --layer 0 --frames 2 --seed 1"
+    assert run(f"{words} -o all").exit_code == 0
+    assert run(f"{words} --threshold 1 -o above").exit_code == 0
+    last = [reel.Frames(Path(folder))[1] for folder in ("all", "above")]
+    assert not same(*last)
+
+
 def test_what_is_there_stays_without_force(desk: Path) -> None:
     Path("film.gif").write_text("mine")
     Path("mine").mkdir()
@@ -215,6 +224,7 @@ def test_frames_that_are_there_are_put_together_without_dreaming(desk: Path) -> 
         ("photo.png --warp zoom:1 --at 5 zoom=-1", "nothing"),
         ("photo.png --at 5 strength=-5", "from 0 to 100"),
         ("--from photo.png --class goldfish", "dreams nothing"),
+        ("photo.png --threshold 1", "for a whole --layer"),
         ("mixed --class goldfish --net tiny.cfg --octaves 1 --iters 1 -o other.gif", "give a size"),
         ("--from mixed -o film.webp", "not all of one size"),
         ("--from thin -o film.mp4", "two pixels"),

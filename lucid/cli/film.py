@@ -54,6 +54,11 @@ NOTE = "film.json"
     help="Dream of what excites a layer, or a channel of it.",
 )
 @click.option(
+    "--threshold",
+    type=click.FloatRange(-10, 10),
+    help="With --layer: only features so many deviations above its mean, as nightmare does.",
+)
+@click.option(
     "--warp",
     "warps",
     multiple=True,
@@ -308,8 +313,9 @@ def _script(net: Net, **options: Any) -> Script:
     from lucid.film import Script
 
     wanted: dict[int, Objective] = {}
+    threshold = options["threshold"]
     if options["classes"] or options["layers"]:
-        wanted[0] = _objective(net, options["classes"], options["layers"])
+        wanted[0] = _objective(net, options["classes"], options["layers"], threshold)
     changes: dict[str, dict[int, float]] = {}
     for frame, key in options["keys"]:
         name, equals, value = key.partition("=")
@@ -317,9 +323,10 @@ def _script(net: Net, **options: Any) -> Script:
             raise click.UsageError(f"--at {frame} {key!r}: write NAME=VALUE, such as zoom=0.1")
         if name == "class":
             asked = [AskedType().convert(part, None, None) for part in value.split("+")]
-            wanted[frame] = _objective(net, asked, ())
+            wanted[frame] = _objective(net, asked, (), None)
         elif name == "layer":
-            wanted[frame] = _objective(net, (), [LayerType().convert(value, None, None)])
+            layers = [LayerType().convert(value, None, None)]
+            wanted[frame] = _objective(net, (), layers, threshold)
         else:
             try:
                 changes.setdefault(name, {})[frame] = float(value)
@@ -328,13 +335,20 @@ def _script(net: Net, **options: Any) -> Script:
     return Script(wanted, [warps.parse(text) for text in options["warps"]], changes)
 
 
-def _objective(net: Net, asked: Sequence[Any], layers: Sequence[Any]) -> Objective:
+def _objective(
+    net: Net, asked: Sequence[Any], layers: Sequence[Any], threshold: float | None
+) -> Objective:
     from lucid import draw
     from lucid.film import film_manner
+    from lucid.objectives import Energy, Enhance
 
     if any(each.place for each in asked):
         raise click.UsageError("a film has no places: leave @ out")
     parts: list[Objective] = [layer_objective(net, *layer) for layer in layers]
+    if threshold is not None:
+        if not parts or not all(isinstance(part, Energy) for part in parts):
+            raise click.UsageError("--threshold is for a whole --layer")
+        parts = [Enhance(next(iter(part.layers)), threshold) for part in parts]
     if asked:
         weights: dict[str, float] = {}
         for each in asked:
