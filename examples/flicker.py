@@ -37,31 +37,40 @@ def camera(photo: Tensor, frames: int, size: Size, pan: float, turn: float) -> l
 def motions(frames: int, size: Size, pan: float, turn: float) -> list[Flow]:
     """How things move from each of its frames to the next."""
     height, width = size
-    x = torch.arange(width) - (width - 1) / 2
-    y = torch.arange(height)[:, None] - (height - 1) / 2
+    x, y = _pixels(size)
     flows = []
     for frame in range(1, frames):
         # From a pixel to the place it shows, and from there to the pixel that showed it before.
-        (shift, angle), (before, earlier) = _place(frame, pan, turn), _place(frame - 1, pan, turn)
-        across = math.cos(angle) * x - math.sin(angle) * y + shift - before
-        down = math.sin(angle) * x + math.cos(angle) * y
-        back_x = math.cos(earlier) * across + math.sin(earlier) * down
-        back_y = math.cos(earlier) * down - math.sin(earlier) * across
+        across, down = _shown(size, *_place(frame, pan, turn))
+        before, angle = _place(frame - 1, pan, turn)
+        across = across - before
+        back_x = math.cos(angle) * across + math.sin(angle) * down
+        back_y = math.cos(angle) * down - math.sin(angle) * across
         seen = (back_x.abs() < (width - 1) / 2) & (back_y.abs() < (height - 1) / 2)
         flows.append(Flow(torch.stack([back_x - x, back_y - y]), seen.float()))
     return flows
 
 
 def _place(frame: int, pan: float, turn: float) -> tuple[float, float]:
+    """Where the camera stands, in pixels, and how it is turned, in radians."""
     return pan * frame, math.radians(turn) * frame
 
 
-def _look(photo: Tensor, size: Size, shift: float, angle: float) -> Tensor:
+def _pixels(size: Size) -> tuple[Tensor, Tensor]:
+    """Of each pixel, how far right of the middle and how far below it lies."""
     height, width = size
-    x = torch.arange(width) - (width - 1) / 2
-    y = torch.arange(height)[:, None] - (height - 1) / 2
+    return torch.arange(width) - (width - 1) / 2, torch.arange(height)[:, None] - (height - 1) / 2
+
+
+def _shown(size: Size, shift: float, angle: float) -> tuple[Tensor, Tensor]:
+    """The places of the photograph, from its middle, that a camera shows."""
+    x, y = _pixels(size)
     across = math.cos(angle) * x - math.sin(angle) * y + shift
-    down = math.sin(angle) * x + math.cos(angle) * y
+    return across, math.sin(angle) * x + math.cos(angle) * y
+
+
+def _look(photo: Tensor, size: Size, shift: float, angle: float) -> Tensor:
+    across, down = _shown(size, shift, angle)
     grid = torch.stack([across * 2 / photo.shape[2], down * 2 / photo.shape[1]], -1)
     return F.grid_sample(photo[None], grid[None], padding_mode="reflection", align_corners=False)[0]
 

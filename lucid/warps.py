@@ -6,7 +6,7 @@ frame to come, a random generator, and what is written behind its name: ``zoom:0
 ``n`` as well, the column's or row's.
 
 To add one, decorate such a function with ``warp``; ``lucid film --warps FILE`` reads
-yours. Many of these are of the "diving deeper" article on Darknet's dreams (2015-2016).
+yours. Many of these are of the "diving deeper" article on Darknet's dreams.
 """
 
 from __future__ import annotations
@@ -64,8 +64,7 @@ class Warp:
         values: list[Any] = []
         kinds = _kinds(WARPS[self.name])
         for number, expression in enumerate(self.arguments):
-            profile = kinds[min(number, len(kinds) - 1)].annotation in (Profile, "Profile")
-            if profile:
+            if _is_profile(kinds, number):
                 values.append(_profile(expression, frame, image.device))
             else:
                 values.append(float(expression(t=frame)))
@@ -99,9 +98,9 @@ def parse(text: str) -> Warp:
         raise UsageError(f"warp {text!r}: write {usage(name)}")
     arguments = []
     for number, argument in enumerate(given):
-        profile = kinds[min(number, len(kinds) - 1)].annotation in (Profile, "Profile")
+        variables = frozenset("nt" if _is_profile(kinds, number) else "t")
         try:
-            arguments.append(Expression(argument, frozenset("nt" if profile else "t")))
+            arguments.append(Expression(argument, variables))
         except UsageError as error:
             raise UsageError(f"warp {text!r}: {error}") from error
     made = Warp(name, tuple(arguments))
@@ -141,6 +140,12 @@ def load(path: Path) -> None:
 
 def _kinds(function: Callable[..., Tensor]) -> list[inspect.Parameter]:
     return list(inspect.signature(function).parameters.values())[3:]
+
+
+def _is_profile(kinds: list[inspect.Parameter], number: int) -> bool:
+    """Whether the argument with that number is one; the last parameter may take several."""
+    # Annotations are text in files that put them off.
+    return kinds[min(number, len(kinds) - 1)].annotation in (Profile, "Profile")
 
 
 def _split(text: str) -> list[str]:
