@@ -10,7 +10,6 @@ import torch
 from scipy.fft import next_fast_len
 from scipy.ndimage import gaussian_filter
 from torch import Generator, Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from lucid.errors import UsageError
 from lucid.images import Size
@@ -235,6 +234,8 @@ def gaussian(image: Tensor, sigma: float) -> Tensor:
         sigmas = (0, sigma, sigma)
         soft = gaussian_filter(image.detach().numpy(), sigmas, mode="mirror", truncate=3)
         return torch.from_numpy(soft)
+    from torchvision.transforms.functional import gaussian_blur  # takes a second to import
+
     # A kernel no wider than the picture, whose reflection is all there is past its edge.
     reach = min(gaussian_reach(sigma), *(length - 1 for length in image.shape[1:]))
     # One axis after the other: torchvision's kernels are squares of numbers.

@@ -73,9 +73,9 @@ def precision_name(dtype: torch.dtype) -> str:
 def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    # torch has no public word for AMX, the CPU unit that makes bf16 pay off.
-    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return device.type == "cpu" and bool(has_amx())
+    # torch has no public word for what makes bf16 pay off on a CPU.
+    units = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return device.type == "cpu" and any(getattr(torch.cpu, unit, lambda: False)() for unit in units)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

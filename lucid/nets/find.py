@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import get_model, get_model_weights
 
 from lucid.errors import LucidError, UsageError
 from lucid.nets import zoo
@@ -76,9 +75,9 @@ class _Found:
         class_names = read_names(names) if names else None
         try:
             with torch.device("meta"):
-                model = _torchvision_model(self.name, class_names)
+                model = zoo.build(self.name, class_names)
         except NotImplementedError:  # a RegNet computes its widths with tensors
-            model = _torchvision_model(self.name, class_names)
+            model = zoo.build(self.name, class_names)
         return TorchvisionNet(self.name, model, class_names)
 
 
@@ -94,10 +93,15 @@ def _find(name: str, weights: Path | None) -> _Found:
             raise UsageError(f"{name}: there is no such cfg{nearest(path.stem, [*bundled_cfgs])}")
         return _Found(path.stem, path)
     darknet_file = weights is not None and weights.suffix == ".weights"
-    if name in zoo.names() and not (darknet_file and name in bundled_cfgs):
-        return _Found(name, None)
-    if name in bundled_cfgs:
+    # Asked in this order, torchvision is not imported for the net in the box.
+    if name in bundled_cfgs and (
+        darknet_file
+        or bundled_cfgs[name].with_suffix(".weights").exists()
+        or name not in zoo.names()
+    ):
         return _Found(name, bundled_cfgs[name])
+    if name in zoo.names():
+        return _Found(name, None)
     near = nearest(name, [*bundled_cfgs, *zoo.names()])
     raise UsageError(
         f"there is no net {name!r}{near}: give a path to a .cfg, or a name from `lucid models`"
@@ -110,8 +114,7 @@ def weights_at_hand(name: str) -> Path | None:
 
 
 def _torchvision_cache(name: str) -> Path:
-    url = get_model_weights(name).DEFAULT.url
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(zoo.published(name).url).name
 
 
 def outline(name: str, weights: Path | None = None, names: Path | None = None) -> Net:
@@ -141,7 +144,7 @@ def untrained(name: str, seed: int = 0) -> Net:
         return net
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return TorchvisionNet(name, _torchvision_model(name, None, init_weights=True))
+        return TorchvisionNet(name, zoo.build(name, None, init_weights=True))
 
 
 def load(
@@ -249,23 +252,9 @@ def _without_weights(found: _Found) -> str:
     return f"there are no weights for {found.cfg.name}: {', or '.join(ways)}"
 
 
-def _torchvision_model(
-    name: str, class_names: list[str] | None, init_weights: bool = False
-) -> nn.Module:
-    options: dict[str, Any] = {}
-    if name in ("googlenet", "inception_v3"):
-        # Their published weights expect what Google's training fed them.
-        options = {"transform_input": True, "aux_logits": False, "init_weights": init_weights}
-    if name.startswith("vit_"):
-        options = {"image_size": get_model_weights(name).DEFAULT.meta["min_size"][0]}
-    if class_names is not None:
-        options["num_classes"] = len(class_names)
-    return get_model(name, weights=None, **options)
-
-
 def _download_state(name: str, progress: bool) -> Mapping[str, Tensor]:
     """torchvision's weights, from its cache or its server, checked by their hash."""
-    weights = get_model_weights(name).DEFAULT
+    weights = zoo.published(name)
     cached = _torchvision_cache(name)
     try:
         return weights.get_state_dict(progress=progress, check_hash=True)

@@ -1,18 +1,20 @@
-"""torchvision's classifiers."""
+"""torchvision's classifiers.
+
+torchvision itself is imported by the first function that needs it: that takes a second,
+which drawing with the net in the box is to be spared.
+"""
 
 from __future__ import annotations
 
 import copy
 import operator
 from collections.abc import Callable, Collection
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-import torchvision.models
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models import get_model_weights, list_models
-from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from lucid.errors import LucidError, UsageError
 from lucid.nets.net import SCORES, Net, nearest
@@ -20,17 +22,48 @@ from lucid.nets.net import SCORES, Net, nearest
 
 def names() -> list[str]:
     """The classifiers torchvision knows."""
-    return list_models(module=torchvision.models)
+    from torchvision import models
+
+    return models.list_models(module=models)
+
+
+def published(name: str) -> Any:
+    """torchvision's own entry for a net's newest weights: a ``WeightsEnum``."""
+    from torchvision.models import get_model_weights
+
+    return get_model_weights(name).DEFAULT
+
+
+def build(name: str, class_names: list[str] | None, init_weights: bool = False) -> nn.Module:
+    """A model of torchvision's, ready for its published weights.
+
+    Args:
+        name: torchvision's.
+        class_names: in place of ImageNet's.
+        init_weights: whether those of Google's nets are drawn with their own care; it takes
+            a while.
+    """
+    from torchvision.models import get_model
+
+    options: dict[str, Any] = {}
+    if name in ("googlenet", "inception_v3"):
+        # Their published weights expect what Google's training fed them.
+        options = {"transform_input": True, "aux_logits": False, "init_weights": init_weights}
+    if name.startswith("vit_"):
+        options = {"image_size": published(name).meta["min_size"][0]}
+    if class_names is not None:
+        options["num_classes"] = len(class_names)
+    return get_model(name, weights=None, **options)
 
 
 def megabytes(name: str) -> float:
     """How large a net's published weights are."""
-    return float(get_model_weights(name).DEFAULT.meta["_file_size"])
+    return float(published(name).meta["_file_size"])
 
 
 def categories(name: str) -> list[str]:
     """What a net's published weights tell apart."""
-    return list(get_model_weights(name).DEFAULT.meta["categories"])
+    return list(published(name).meta["categories"])
 
 
 class TorchvisionNet(Net):
@@ -51,10 +84,11 @@ class TorchvisionNet(Net):
             model: the model, with or without its weights.
             class_names: names in place of ImageNet's.
         """
+        from torchvision.models import SqueezeNet
+
         super().__init__()
         self.name = name
-        weights = get_model_weights(name).DEFAULT
-        transforms = weights.transforms()
+        transforms = published(name).transforms()
         self.classes = class_names or categories(name)
         self.input_size = (transforms.crop_size[0], transforms.crop_size[0])
         # These cut the image into a fixed number of patches or windows.
@@ -68,7 +102,7 @@ class TorchvisionNet(Net):
         self.layers = list(self._shapes)
         # A SqueezeNet's scores pass a ReLU, behind which a class that it does
         # not see yet has no gradient: climb the convolution before it.
-        self._pool_scores = isinstance(model, torchvision.models.SqueezeNet)
+        self._pool_scores = isinstance(model, SqueezeNet)
         self._scores = "classifier.1" if self._pool_scores else self.layers[-1]
         self._modules_of = {
             node.rsplit(".", depth)[0]
@@ -81,6 +115,8 @@ class TorchvisionNet(Net):
 
         The others count, split, or hold parameters.
         """
+        from torchvision.models.feature_extraction import get_graph_node_names
+
         nodes = get_graph_node_names(self.model, suppress_diff_warning=True)[1][1:]  # no input
         model = copy.deepcopy(self.model).to("meta")
         with torch.no_grad():
@@ -152,6 +188,8 @@ def _extractor(model: nn.Module, nodes: list[str]) -> fx.GraphModule:
     What the model does in place is done beside it instead: else a node would
     show what a later one made of it.
     """
+    from torchvision.models.feature_extraction import create_feature_extractor
+
     for module in model.modules():
         if getattr(module, "inplace", False):
             setattr(module, "inplace", False)  # noqa: B010, for mypy knows no such attribute
