@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lucid import nets
-from lucid.draw import Progress, draw
+from lucid.drawing import Progress, draw
 
 PICTURES = {
     Path("goldfish.png"): (["goldfish"], 1),

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from lucid import images, nets
-from lucid.draw import draw
+from lucid.drawing import draw
 from lucid.errors import LucidError
 from lucid.measure import ssim
 from lucid.sheets import contact_sheet

@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lucid import images, nets
-from lucid.draw import classes
+from lucid.drawing import classes
 from lucid.errors import LucidError
-from lucid.film import Script, dream_over
+from lucid.films import Script, dream_over
 from lucid.flow import Flow
 from lucid.images import Size
 from lucid.measure import flicker

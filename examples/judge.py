@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from lucid import images, nets
-from lucid.draw import draw
+from lucid.drawing import draw
 from lucid.errors import LucidError
 from lucid.sheets import contact_sheet
 

@@ -22,7 +22,7 @@ import torch
 
 from lucid import images, nets
 from lucid.cli.common import Size
-from lucid.draw import Progress, draw
+from lucid.drawing import Progress, draw
 from lucid.errors import LucidError
 from lucid.measure import Borders, edge_ratio, seam_ratio, worst_line
 

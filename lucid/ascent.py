@@ -166,6 +166,11 @@ class Ascent:
         """The batch that was asked for, or the largest that was found to fit; None until then."""
         return max(self._batches.values(), default=self._batch)
 
+    @property
+    def precision(self) -> str:
+        """What the first device's net computes in, by its short name."""
+        return precision_name(self.dtype)
+
     def see(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """What the named layers put out, (n, …) each, at the ascent's precision, in fp32.
 

@@ -20,13 +20,13 @@ import torch
 
 from lucid.ascent import Ascent, Step
 from lucid.canvas import FourierCanvas, PixelCanvas
-from lucid.draw import MARGIN, paint, prepare
-from lucid.film import Script, film, film_manner
+from lucid.drawing import MARGIN, paint, prepare
+from lucid.films import Script, film, film_manner
 from lucid.images import Size
-from lucid.machine import find_devices, precision_name
+from lucid.machine import device_name, find_devices, precision_name
 from lucid.manners import FROM_NOISE, TILE
 from lucid.nets import Net, untrained
-from lucid.nightmare import Glimpse
+from lucid.nightmares import Glimpse
 from lucid.objectives import Classes, Energy, Enhance, Objective
 from lucid.reel import Frames
 from lucid.rules import Adam, DarknetRule
@@ -178,7 +178,7 @@ def bench(
     """
     where = find_devices(device)[0]
     report = Report(
-        _device_name(where), platform.platform(), torch.get_num_threads(), torch.__version__
+        device_name(where), platform.platform(), torch.get_num_threads(), torch.__version__
     )
     for task in tasks:
         for precision in precisions:
@@ -322,10 +322,6 @@ def _time(run: Callable[[], object], device: torch.device) -> float:
     elif device.type == "mps":
         torch.mps.synchronize()
     return time.perf_counter() - start
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
 def _peak_memory(device: torch.device) -> int:

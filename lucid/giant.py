@@ -27,7 +27,7 @@ from torch import Tensor
 
 from lucid import images, octaves
 from lucid.canvas import grey_noise
-from lucid.draw import Plan, Turn, Wish, prepare
+from lucid.drawing import Plan, Turn, Wish, prepare
 from lucid.errors import LucidError, UsageError
 from lucid.images import Size
 from lucid.manners import on_canvas, suited
@@ -63,6 +63,7 @@ def draw_on_disk(
     base: Image.Image | Tensor | None = None,
     *,
     resume: bool = False,
+    note: Callable[[Plan], str] | None = None,
     watch: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> None:
@@ -79,6 +80,7 @@ def draw_on_disk(
         base: see ``draw``. At its own size it must fit into memory.
         resume: whether to go on where a run with the same arguments was killed; it
             then ends at the same picture.
+        note: makes a text of the plan, once it is done, to keep in the file.
         watch: called with the pixels climbed through, and their total.
         settings: those of ``draw``. The manner is that of ``pixels``, if none is given.
 
@@ -102,7 +104,8 @@ def draw_on_disk(
     try:
         work.begin()
         canvas = work.paint()
-        images.write_bands((canvas[:, rows] for rows in _bands(plan.size)), plan.size, path)
+        bands = (canvas[:, rows] for rows in _bands(plan.size))
+        images.write_bands(bands, plan.size, path, note(plan) if note else "")
         work.end()
     except OSError as error:
         raise LucidError(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from lucid.errors import LucidError, UsageError
@@ -27,8 +30,8 @@ def read(path: str | Path) -> Tensor:
     Raises:
         LucidError: there is no such file, or it is not a whole image.
     """
-    with _upright(path) as image:
-        return from_pil(image)
+    with _opened(path) as image:
+        return from_pil(ImageOps.exif_transpose(image))
 
 
 def read_alpha(path: str | Path) -> Image.Image | None:
@@ -37,16 +40,18 @@ def read_alpha(path: str | Path) -> Image.Image | None:
     Raises:
         LucidError: see ``read``.
     """
-    with _upright(path) as image:
-        return image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    with _opened(path) as image:
+        if not image.has_transparency_data:
+            return None
+        return ImageOps.exif_transpose(image).convert("RGBA").getchannel("A")
 
 
 @contextlib.contextmanager
-def _upright(path: str | Path) -> Iterator[Image.Image]:
-    """An open image file, turned the way its EXIF says; what is wrong with it, in one line."""
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """An open image file; what is wrong with it, in one line."""
     try:
         with Image.open(path) as image:
-            yield ImageOps.exif_transpose(image)
+            yield image
     except UnidentifiedImageError as error:
         raise LucidError(f"{path}: is not an image that can be read") from error
     except Image.DecompressionBombError as error:
@@ -76,25 +81,83 @@ def fill(image: Tensor, size: Size) -> Tensor:
     return from_pil(ImageOps.fit(to_pil(image), (width, height), Image.Resampling.BICUBIC))
 
 
-def write(image: Image.Image, path: Path) -> None:
+def write(image: Image.Image, path: Path, note: str = "") -> None:
     """Write a picture, whole or not at all: to a temporary name, then renamed.
+
+    Args:
+        image: the picture.
+        path: where to; its ending is one of ``FORMATS``.
+        note: a text in ASCII to keep with it, in any format but BMP: see ``read_note``.
 
     Raises:
         LucidError: it cannot be written there.
     """
     check_writable(path, (image.height, image.width))
+    kind = FORMATS[path.suffix.lower()][0]
     with replacing(path) as part:
         # The quality is a lossy format's; the others ignore it.
-        image.save(part, format=FORMATS[path.suffix.lower()][0], quality=95)
+        image.save(part, format=kind, quality=95, **noted(kind, note))
 
 
-def write_bands(bands: Iterable[Tensor], size: Size, path: Path) -> None:
+NOTE = "lucid"
+"""The keyword of notes in PNG."""
+
+ASCII = b"ASCII\0\0\0"
+"""How a user comment in EXIF says what it is written in."""
+
+
+def noted(kind: str, note: str) -> dict[str, Any]:
+    """What Pillow is to be told so that it keeps a note in a format it names so."""
+    if not note:
+        return {}
+    if kind == "PNG":
+        chunks = PngInfo()
+        chunks.add_text(NOTE, note)
+        return {"pnginfo": chunks}
+    if kind == "GIF":
+        return {"comment": note.encode()}
+    if kind == "BMP":
+        return {}
+    if kind == "TIFF":  # in whose EXIF Pillow writes no comments
+        return {"description": note}
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = ASCII + note.encode()
+    return {"exif": exif}
+
+
+NOTED = (".png", ".apng", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif")
+"""Endings of the names of pictures in which notes are kept."""
+
+
+def read_note(path: Path) -> str | None:
+    """The text that was kept with a picture, if there is one.
+
+    Raises:
+        LucidError: there is no such file, or it is not an image.
+    """
+    with _opened(path) as image:
+        if image.format == "PNG":
+            image.load()  # text may stand behind the pixels
+            kept = getattr(image, "text", {}).get(NOTE)
+        elif image.format == "GIF":
+            kept = image.info.get("comment")
+        elif image.format == "TIFF":
+            kept = image.getexif().get(ExifTags.Base.ImageDescription)
+        else:
+            kept = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    if isinstance(kept, bytes):
+        kept = kept.removeprefix(ASCII).decode("ascii", "replace")
+    return kept or None
+
+
+def write_bands(bands: Iterable[Tensor], size: Size, path: Path, note: str = "") -> None:
     """Write a picture as PNG that never lies in memory as a whole.
 
     Args:
         bands: its rows from the top, (3, some, width) at once, RGB, 0..1.
         size: of the picture, (height, width).
         path: where to.
+        note: see ``write``.
 
     Raises:
         LucidError: it cannot be written there.
@@ -107,6 +170,8 @@ def write_bands(bands: Iterable[Tensor], size: Size, path: Path) -> None:
     with replacing(path) as part, part.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
         write_chunk(b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], 8, 2, 0, 0, 0))
+        if note:
+            write_chunk(b"tEXt", f"{NOTE}\0{note}".encode("latin-1"))
         packer = zlib.compressobj()
         above = np.zeros((1, 3 * size[1]), np.uint8)
         for band in bands:
@@ -185,9 +250,12 @@ def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> N
         raise UsageError(f"{path}: cannot be written there ({error.strerror})") from error
 
 
-def numbered(stem: str, folder: Path = Path(), suffix: str = ".png") -> Path:
-    """The first free ``stem_0000.png``, ``stem_0001.png``, … in a folder."""
-    number = 0
-    while (path := folder / f"{stem}_{number:04d}{suffix}").exists():
-        number += 1
-    return path
+def numbered(
+    stem: str, folder: Path = Path(), suffix: str = ".png", taken: Container[Path] = ()
+) -> Path:
+    """The first free ``stem_0000.png``, ``stem_0001.png``, … in a folder, and not ``taken``."""
+    for number in itertools.count():
+        path = folder / f"{stem}_{number:04d}{suffix}"
+        if path not in taken and not path.exists():
+            return path
+    raise AssertionError("numbers never end")

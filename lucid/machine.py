@@ -48,6 +48,11 @@ def find_device(name: str) -> torch.device:
     return device
 
 
+def device_name(device: torch.device) -> str:
+    """A device by its own name: a GPU's model, else the kind."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+
+
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 

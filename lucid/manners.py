@@ -141,6 +141,14 @@ class Manner:
             afar=0.6,
         )
 
+    def plain(self) -> dict[str, Any]:
+        """All that is set, as numbers, words and lists: to be written down."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+            if value is not None and name != "stages"
+        }
+
     def __post_init__(self) -> None:
         for name, known in (("canvas", CANVASES), ("rule", RULES), ("carry", CARRIES)):
             if getattr(self, name) not in known:

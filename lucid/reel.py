@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from lucid.errors import LucidError, UsageError
-from lucid.images import FORMATS, replacing
+from lucid.images import FORMATS, noted, replacing
 from lucid.sheets import contact_sheet
 
 DELAY = 7
@@ -68,15 +68,15 @@ class Frames(Pictures):
         """Of the frame with that number."""
         return self.folder / f"frame_{number:06d}.png"
 
-    def append(self, frame: Image.Image) -> None:
-        """Write the next frame, whole or not at all.
+    def append(self, frame: Image.Image, note: str = "") -> None:
+        """Write the next frame, whole or not at all, with a note: see ``images.write``.
 
         Raises:
             LucidError: it cannot be written.
         """
         path = self.path(len(self))
         with replacing(path) as part:
-            frame.save(part, format="PNG")
+            frame.save(part, format="PNG", **noted("PNG", note))
         self.files.append(path)
 
     def remove(self, *others: str) -> None:
@@ -201,7 +201,12 @@ def check(path: Path) -> None:
 
 
 def write(
-    frames: Iterable[Image.Image], path: Path, *, delay: Fraction | int = DELAY, loop: int = 0
+    frames: Iterable[Image.Image],
+    path: Path,
+    *,
+    delay: Fraction | int = DELAY,
+    loop: int = 0,
+    note: str = "",
 ) -> None:
     """Write a film, whole or not at all.
 
@@ -210,6 +215,7 @@ def write(
         path: its ending says what is written (``ENDINGS``).
         delay: between frames, in hundredths of a second.
         loop: how often an animation is shown; 0 for ever. A video does not say.
+        note: a text in ASCII to keep with it.
 
     Raises:
         UsageError: see ``check``.
@@ -219,9 +225,10 @@ def write(
     frames = _alike(frames, path)
     with replacing(path) as part:
         if path.suffix.lower() in VIDEO:
-            _encode(frames, part, path.suffix.lower(), delay)
+            _encode(frames, part, path.suffix.lower(), delay, note)
         else:
-            _animate(list(frames), part, ANIMATED[path.suffix.lower()], delay, loop)
+            kind = ANIMATED[path.suffix.lower()]
+            _animate(list(frames), part, kind, delay, loop, **noted(kind, note))
 
 
 def _alike(frames: Iterable[Image.Image], path: Path) -> Iterator[Image.Image]:
@@ -237,9 +244,14 @@ def _alike(frames: Iterable[Image.Image], path: Path) -> Iterator[Image.Image]:
 
 
 def _animate(
-    frames: list[Image.Image], part: Path, kind: str, delay: Fraction | int, loop: int
+    frames: list[Image.Image],
+    part: Path,
+    kind: str,
+    delay: Fraction | int,
+    loop: int,
+    **options: Any,
 ) -> None:
-    options: dict[str, Any] = {"duration": round(10 * delay), "save_all": True, "format": kind}
+    options |= {"duration": round(10 * delay), "save_all": True, "format": kind}
     # In GIF no word means once, and a number how often it is shown again.
     if kind != "GIF" or loop != 1:
         options["loop"] = loop - 1 if kind == "GIF" and loop else loop
@@ -263,11 +275,14 @@ def _av() -> Any:
     return av
 
 
-def _encode(frames: Iterable[Image.Image], part: Path, ending: str, delay: Fraction | int) -> None:
+def _encode(
+    frames: Iterable[Image.Image], part: Path, ending: str, delay: Fraction | int, note: str
+) -> None:
     av = _av()
     # Without a date or a number drawn at random: the same frames make the same file.
     exact = {"fflags": "+bitexact"}
     with av.open(str(part), "w", format=ending[1:], options=exact) as container:
+        container.metadata["comment"] = note
         stream = None
         for frame in frames:
             # Both encoders halve the resolution of colours.

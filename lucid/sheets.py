@@ -9,7 +9,7 @@ from dataclasses import replace
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from lucid.draw import draw
+from lucid.drawing import draw
 from lucid.errors import LucidError
 from lucid.images import Size
 from lucid.manners import ON_A_BASE, read_manner

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from lucid import images, nets
-from lucid.draw import class_weights, classes, draw, fit
+from lucid.drawing import class_weights, classes, draw, fit
 from lucid.errors import UsageError
 from lucid.manners import SMALL_FROM_NOISE, suited
 from lucid.nets import Net

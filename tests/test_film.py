@@ -20,9 +20,9 @@ from torch import Generator, Tensor
 
 from lucid import images, nets, reel
 from lucid.cli import main
-from lucid.draw import classes
+from lucid.drawing import classes
 from lucid.errors import UsageError
-from lucid.film import Script, between, dream_over, film
+from lucid.films import Script, between, dream_over, film
 from lucid.flow import follow
 from lucid.measure import flicker
 from lucid.nets import Net

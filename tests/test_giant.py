@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lucid import giant, images
 from lucid.cli import main
-from lucid.draw import draw
+from lucid.drawing import draw
 from lucid.errors import LucidError, UsageError
 from lucid.giant import draw_on_disk
 from lucid.manners import on_canvas, suited

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lucid import images, nets
 from lucid.cli import main
-from lucid.draw import draw
+from lucid.drawing import draw
 from lucid.nets import Net
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from lucid.draw import draw
+from lucid.drawing import draw
 from lucid.errors import LucidError, UsageError
 from lucid.manners import FROM_NOISE, Manner, on_canvas, presets, read_manner
 from lucid.nets import Net

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lucid import images
-from lucid.draw import Progress, draw
+from lucid.drawing import Progress, draw
 from lucid.measure import Borders, edge_ratio, seam_ratio, ssim, worst_line
 from lucid.nets import Net
 from lucid.tiles import Tile

@@ -17,7 +17,7 @@ from lucid.ascent import Ascent, Step
 from lucid.canvas import PixelCanvas
 from lucid.errors import LucidError, UsageError
 from lucid.nets import Net
-from lucid.nightmare import Glimpse, nightmare, reconstruct
+from lucid.nightmares import Glimpse, nightmare, reconstruct
 from lucid.objectives import Enhance
 from lucid.rules import DarknetRule
 from lucid.schedule import Draw, read_steps

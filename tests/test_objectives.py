@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lucid import images
-from lucid.draw import class_weights, classes, draw, guide
+from lucid.drawing import class_weights, classes, draw, guide
 from lucid.errors import UsageError
 from lucid.nets import SCORES, Net, outline
 from lucid.nets.groups import GROUPS, members

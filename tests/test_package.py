@@ -2,40 +2,119 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
+from PIL import Image
+
+import lucid
+
 ROOT = Path(__file__).parent.parent
 
+ELSEWHERE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+"""Nothing of the checkout is on the path of what runs so."""
 
-def test_a_wheel_holds_the_cfgs_and_finds_them(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("lucid_nightmare-*.whl")
-    site = tmp_path / "site"
-    zipfile.ZipFile(wheel).extractall(site)
-    assert (site / "lucid" / "py.typed").exists()
+
+def run(*command: str | Path, folder: Path) -> str:
+    """What a command that must succeed says."""
+    done = subprocess.run(
+        command, cwd=folder, env=ELSEWHERE, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def pip(*arguments: str | Path) -> None:
+    run(sys.executable, "-m", "pip", *arguments, "--no-index", "--no-deps", folder=ROOT)
+
+
+def hatch(target: str, folder: Path, built: Path) -> Path:
+    run(sys.executable, "-m", "hatchling", "build", "-t", target, "-d", built, folder=folder)
+    (path,) = built.iterdir()
+    return path
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from the checkout as its reader would build it."""
+    built = tmp_path_factory.mktemp("wheel")
+    pip("wheel", ".", "--no-build-isolation", "--wheel-dir", built)
+    (path,) = built.iterdir()
+    return path
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel in an environment of its own, which borrows what lucid needs from this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", "--without-pip", folder, folder=folder)
+    pip("--python", folder / "bin" / "python", "install", "--no-compile", wheel)
+    # Only now, lest pip find lucid installed; and behind what is installed here.
+    (site,) = folder.glob("lib/python*/site-packages")
+    borrowed = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    (site / "borrowed.pth").write_text("\n".join(borrowed))
+    return folder
+
+
+def test_the_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    sdist = hatch("sdist", ROOT, tmp_path / "sdist")
+    with tarfile.open(sdist) as opened:
+        opened.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / sdist.name.removesuffix(".tar.gz")
+    assert not (unpacked / ".git").exists()
+    again, first = contents(hatch("wheel", unpacked, tmp_path / "wheel")), contents(wheel)
+    assert sorted(again) == sorted(first)
+    assert [name for name in first if again[name] != first[name]] == []
+
+
+def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    held = contents(wheel)
+    package = {str(path.relative_to(ROOT)) for path in (ROOT / "lucid").rglob("*.py")}
+    cfgs = {f"lucid/cfg/{path.name}" for path in (ROOT / "cfg").iterdir()}
+    presets = {f"lucid/presets/{name}.toml" for name in ("deepdraw", "deepdream")}
+    assert {name for name in held if name.startswith("lucid/")} == {
+        *package,
+        *cfgs,
+        *presets,
+        "lucid/py.typed",
+    }
+    assert "lucid/cfg/lucid64.weights" in held
+    rest = {name.partition("/")[2] for name in held if not name.startswith("lucid/")}
+    assert rest == {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
+
+
+def test_a_wheel_works_alone(environment: Path, tmp_path: Path) -> None:
     code = (
         "import lucid; from lucid import manners, nets; "
         "print(lucid.__file__, nets.bundled()['vgg-conv'], len(nets.outline('vgg-conv').layers), "
         "nets.load('lucid64').classes[0], *manners.presets())"
     )
-    # -P keeps the checkout off the path; PYTHONPATH goes before what is installed.
-    answer = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(site)},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()
-    assert answer == [
-        str(site / "lucid" / "__init__.py"),
-        str(site / "lucid" / "cfg" / "vgg-conv.cfg"),
+    (package,) = environment.glob("lib/python*/site-packages/lucid")
+    assert run(environment / "bin" / "python", "-c", code, folder=tmp_path).split() == [
+        str(package / "__init__.py"),
+        str(package / "cfg" / "vgg-conv.cfg"),
         "18",
         "goldfish",
         "deepdraw",
         "deepdream",
     ]
+
+
+def test_the_command_works_alone(environment: Path, tmp_path: Path) -> None:
+    command = environment / "bin" / "lucid"
+    assert run(command, "--version", folder=tmp_path) == f"lucid, version {lucid.__version__}"
+    assert "goldfish" in run(command, "classes", "lucid64", "goldfish", folder=tmp_path)
+    painting = "draw --class goldfish --size 48x48 --iters 1 --octaves 1 --device cpu -o x.png"
+    run(command, *painting.split(), folder=tmp_path)
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (48, 48)

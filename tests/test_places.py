@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from lucid import images
-from lucid.draw import Wish, classes, draw
+from lucid.drawing import Wish, classes, draw
 from lucid.errors import UsageError
 from lucid.nets import Net
 from lucid.places import PATHS, Along, Inside, read_path

@@ -13,7 +13,7 @@ from lucid import images, nets
 from lucid.ascent import Ascent
 from lucid.errors import LucidError, UsageError
 from lucid.nets import Net
-from lucid.nightmare import nightmare
+from lucid.nightmares import nightmare
 from lucid.objectives import Enhance
 from lucid.windows import LATTICE, SPARE, Fitting, Reach, Windows, find_reach, spans
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import NoReturn
 
 import click
@@ -17,6 +18,9 @@ from lucid.cli.film import film
 from lucid.cli.layers import layers
 from lucid.cli.models import models
 from lucid.cli.nightmare import nightmare
+from lucid.cli.redo import redo
+from lucid.cli.run import run
+from lucid.cli.show import show
 from lucid.cli.weights import weights
 from lucid.errors import LucidError
 
@@ -52,8 +56,14 @@ def main() -> None:
     lucid draw photo.jpg --class goldfish    find it in a photograph
     lucid nightmare NET photo.jpg LAYER      let a layer have its way
     lucid film photo.jpg --class goldfish --warp zoom:.05     dream on and on
+    lucid redo goldfish_0000.png --size 1024x1024             the same, larger
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        click.get_current_context().color = False
 
 
-for command in (draw, nightmare, film, models, layers, classes, classify, weights, convert, bench):
+for command in (
+    *(draw, nightmare, film, show, redo, run),
+    *(models, layers, classes, classify, weights, convert, bench),
+):
     main.add_command(command)

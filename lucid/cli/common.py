@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import logging
 import re
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -16,8 +19,11 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
     from lucid.nets import Net
+    from lucid.preview import Preview
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+DEFAULT_NET = "lucid64"
 
 FILE = click.Path(path_type=Path)
 
@@ -38,7 +44,12 @@ class OneDashCommand(click.Command):
             if re.match(r"-[a-zA-Z]{2}", name) and name not in known:
                 near = [option for option in known if option.lstrip("-")[:3] == name[1:4]]
                 raise click.NoSuchOption(name, possibilities=near, ctx=ctx)
+        ctx.meta[TYPED] = self.make_parser(ctx).parse_args(list(args))[0]
         return super().parse_args(ctx, args)
+
+
+TYPED = "lucid.typed"
+"""Where a context keeps its parameters as they were typed, for the recipe."""
 
 
 def one_dash(name: str, *names: str, **settings: Any) -> Callable[[Function], Function]:
@@ -104,6 +115,11 @@ def machine(function: Function) -> Function:
     return DEVICE(PRECISION(deterministic(function)))
 
 
+PREVIEW = click.option(
+    "--preview", is_flag=True, help="Show the picture as it grows, in terminals that can."
+)
+
+
 def loudness(function: Function) -> Function:
     """-q and -v."""
     verbose = click.option("-v", "--verbose", is_flag=True, help="Say what is used and how.")
@@ -119,6 +135,15 @@ def progress_bar(label: str, length: int, quiet: bool) -> AbstractContextManager
         file=sys.stderr,
         hidden=quiet or not sys.stderr.isatty(),
     )
+
+
+def terminal(asked_for: bool) -> Preview | None:
+    """Where --preview shows pictures."""
+    if not asked_for:
+        return None
+    from lucid.preview import Preview
+
+    return Preview()
 
 
 def make_folder(folder: Path) -> None:
@@ -148,6 +173,66 @@ def tell_machine(net: Net, device: str, precision: str, seed: int) -> None:
         f"seed {seed}, torch {torch.__version__}",
         err=True,
     )
+
+
+def find_files(patterns: Sequence[Path]) -> list[Path]:
+    """The files that were typed, be it with ``*`` and its like.
+
+    Shells find them themselves, but not on Windows, nor within quotes.
+    """
+    found: list[Path] = []
+    for pattern in patterns:
+        if pattern.exists() or not glob.has_magic(str(pattern)):
+            found.append(pattern)
+            continue
+        fitting = sorted(glob.glob(str(pattern)))
+        if not fitting:
+            raise click.UsageError(f"{pattern}: no file fits")
+        found += map(Path, fitting)
+    return found
+
+
+def readable(path: Path) -> Path:
+    """The path; where that is ``-``, of a file that holds what came on standard input."""
+    if str(path) != "-":
+        return path
+    context = click.get_current_context()
+    # Read once, however often it is asked for.
+    if STDIN not in context.meta:
+        folder = context.with_resource(tempfile.TemporaryDirectory())
+        context.meta[STDIN] = Path(folder) / "stdin"
+        context.meta[STDIN].write_bytes(sys.stdin.buffer.read())
+    return context.meta[STDIN]
+
+
+STDIN = "lucid.stdin"
+
+
+@contextlib.contextmanager
+def written_to(output: Path | None, suffix: str) -> Iterator[Path | None]:
+    """Where to write what is to go to ``output``: of ``-``, standard output, a file that is
+    copied there at the end."""
+    if str(output) != "-":
+        yield output
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"stdout{suffix}"
+        yield path
+        sys.stdout.buffer.write(path.read_bytes())
+
+
+def targets(output: Path | None, bases: Sequence[Path]) -> list[Path | None]:
+    """What ``-o`` names for each of several bases, by their stems."""
+    if output is None:
+        return [None] * len(bases)
+    named = [Path(str(output).replace("{stem}", base.stem)) for base in bases]
+    if len(set(named)) < len(named):
+        twice = next(path for path in named if named.count(path) > 1)
+        raise click.UsageError(
+            f"{twice} would be written more than once: give an -o with {{stem}}, for each base's "
+            "name, and bases of different names"
+        )
+    return list(named)
 
 
 def tell_written(paths: list[Path], more: str = "") -> None:

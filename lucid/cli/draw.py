@@ -1,95 +1,58 @@
 from __future__ import annotations
 
+import functools
 import glob
-import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lucid.cli.asking import (
+    Asked,
+    AskedType,
+    LayerType,
+    find_asked,
+    find_wishes,
+    read_mask,
+    subject,
+)
 from lucid.cli.common import (
+    DEFAULT_NET,
     FILE,
+    PREVIEW,
     SEED,
     OneDashCommand,
     Size,
+    find_files,
     loudness,
     machine,
     net_files,
     progress_bar,
+    readable,
     speak_up,
     stopped,
+    targets,
     tell_machine,
     tell_written,
+    terminal,
+    written_to,
 )
+from lucid.cli.telling import told
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lucid.draw import Progress, Wish
+    from lucid.drawing import Plan, Progress
     from lucid.manners import Manner
     from lucid.nets import Net
-    from lucid.objectives import Objective
-    from lucid.places import Place
-
-DEFAULT_NET = "lucid64"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A class or a layer as it was typed: what, how much of it, and where."""
-
-    name: str
-    weight: float = 1.0
-    place: str | None = None
-
-
-class AskedType(click.ParamType):
-    """NAME, NAME:WEIGHT, and either with @PLACE."""
-
-    name = "NAME[:WEIGHT][@PLACE]"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Asked:
-        text, _, place = str(value).partition("@")
-        name, colon, weight = text.rpartition(":")
-        if not colon:
-            return Asked(text, place=place or None)
-        try:
-            return Asked(name, float(weight), place or None)
-        except ValueError:
-            self.fail(f"{weight!r} in {value!r} is not a number: write NAME:WEIGHT", param, ctx)
-
-
-class LayerType(click.ParamType):
-    """LAYER or LAYER:CHANNEL, and behind that @X,Y for one neuron."""
-
-    name = "LAYER[:CHANNEL[@X,Y]]"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int | None, tuple[float, float] | None]:
-        match = re.fullmatch(r"([^:@]+)(?::(\d{1,6}))?(?:@([\d.]+),([\d.]+))?", str(value))
-        try:
-            if not match or (match[3] and not match[2]):
-                raise ValueError
-            neuron = (float(match[3]), float(match[4])) if match[3] else None
-            if neuron and not all(0 <= share <= 1 for share in neuron):
-                raise ValueError
-        except ValueError:
-            self.fail(
-                f"{value!r} is not LAYER, LAYER:CHANNEL or LAYER:CHANNEL@X,Y "
-                "(a channel's number, and shares of width and height)",
-                param,
-                ctx,
-            )
-        return match[1], int(match[2]) if match[2] else None, neuron
+    from lucid.recipes import Recipe
 
 
 @click.command(cls=OneDashCommand)
-@click.argument("base", required=False, type=FILE)
+@click.argument("base", nargs=-1, type=FILE)
 @click.option(
     "--class",
     "classes",
@@ -234,157 +197,243 @@ class LayerType(click.ParamType):
     "-o",
     "--output",
     type=FILE,
-    help="Where to write. Else a numbered file named after what was drawn.",
+    help="Where to write; {stem} stands for the base's name, - for standard output. Else a "
+    "numbered file named after what was drawn.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the file that -o names.")
+@PREVIEW
 @net_files
 @machine
 @loudness
 def draw(
-    base: Path | None,
+    base: tuple[Path, ...],
     net_name: str,
-    size: tuple[int, int] | None,
     seed: int | None,
-    count: int,
-    save_every: int | None,
     output: Path | None,
-    force: bool,
     weights: Path | None,
     names: Path | None,
-    on_disk: bool,
-    resume: bool,
+    preview: bool,
     quiet: bool,
     verbose: bool,
     **options: Any,
 ) -> None:
     """Paint what a net knows: a class or a mix, from noise or on BASE, a picture.
 
+    Of several bases each becomes a picture of its own; - is standard input.
+
     \b
     lucid draw --class goldfish
     lucid draw --class goldfish --class flamingo:0.5 --size 1024x768
     lucid draw --class lion@.3,.5 --class monarch@.7,.5 --size 640x384
     lucid draw photo.jpg --class "tiger cat" --net googlenet -o dream.png
+    lucid draw photos/*.jpg --class tabby -o "dreams/{stem}.png"
     lucid draw photo.jpg --net googlenet --layer inception_4c/output --preset deepdream
     """
-    from lucid import images, nets
-    from lucid.draw import fits_memory
+    from lucid import nets
 
-    picture = images.read(base) if base else None
-    alpha = images.read_alpha(base) if base else None
-    final = size
-    if size is None and picture is not None:
-        final = (picture.shape[1], picture.shape[2])
-    if final and not fits_memory(final) and options["canvas"] in (None, "pixels"):
-        on_disk = True
-    if on_disk or resume:
-        _check_on_disk(alpha is not None, count, save_every, **options)
-        if not options["preset"]:
-            options["canvas"] = options["canvas"] or "pixels"
-    seed = _seed(seed, output, resume)
     # The outline knows the classes: a wrong one is found before any download.
     outline = nets.outline(net_name, weights, names)
-    asked = _asked(outline, seed, **options)
-    style = _style(outline, picture is not None, **options)
-    _wishes(outline, asked, style, final, None, **options)  # what is wrong is said now
-    mask = _read_mask(options["mask"]) if options["mask"] else None
-    shown = images.read(options["guide"]) if options["guide"] else None
+    bases = find_files(base)
+    with written_to(output, ".png") as given:
+        jobs: list[Job] = []
+        for number, target in enumerate(targets(given, bases or [Path()])):
+            taken = {path for job in jobs for path in job.files}
+            each = bases[number] if bases else None
+            jobs.append(Job.of(outline, each, target, seed, taken, **options))
+        net = nets.load(net_name, weights, names, progress=not quiet)
+        speak_up(verbose, quiet)
+        if verbose:
+            tell_machine(net, options["device"], options["precision"], jobs[0].seed)
+        for job in jobs:
+            watcher = Watcher(options["save_every"], job, preview=preview, verbose=verbose)
+            paint = _paint_on_disk if job.on_disk else _paint
+            written = paint(net, job, watcher, quiet, **options)
+            if not quiet and str(output) != "-":
+                tell_written(written, f" (seed {job.seed})")
 
-    subject = _subject(outline, asked, options["layers"])
-    target = output or images.numbered(f"{base.stem}_{subject}" if base else subject)
-    singles = [target]
-    if count > 1:
-        singles = [target.with_stem(f"{target.stem}_seed{seed + n}") for n in range(count)]
-    for path in {target, *singles}:
-        images.check_writable(path, final or (1, 1), alpha=alpha is not None)
-        _check_free(path, save_every, force)
 
-    net = nets.load(net_name, weights, names, progress=not quiet)
-    speak_up(verbose, quiet)
-    if verbose:
-        tell_machine(net, options["device"], options["precision"], seed)
-    wishes = _wishes(net, asked, style, final, shown, **options)
-    settings = {
-        "size": size,
-        "manner": style,
-        "order": options["tiles"],
-        "octave_count": options["octaves"],
-        "iterations": options["iters"],
-        **{name: options[name] for name in PASSED_ON},
-    }
-    if on_disk or resume:
-        _paint_on_disk(net, wishes, target, picture, resume, quiet, seed=seed, **settings)
-        written = [target]
-    else:
-        settings |= {"mask": mask, "keep_colors": options["keep_colors"]}
-        watcher = _Watcher(save_every, alpha, verbose)
-        written = _paint(net, wishes, target, singles, picture, watcher, quiet, seed, settings)
-    if not quiet:
-        tell_written(written, f" (seed {seed})")
+@dataclass
+class Job:
+    """A picture to be drawn, or several with one seed after the other: all that was asked for
+    is found to make sense.
+
+    Attributes:
+        base: to draw on.
+        final: (height, width), where that is known.
+        on_disk: whether it is painted in files.
+        asked: classes.
+        style: the manner.
+        seed: the first.
+        target: where to write the picture, or the sheet of several.
+        singles: where to write each of them.
+        alpha: how opaque the base is.
+        mask: where anything may change.
+        guide: the picture to resemble.
+    """
+
+    base: Path | None
+    final: tuple[int, int] | None
+    on_disk: bool
+    asked: list[Asked]
+    style: Manner
+    seed: int
+    target: Path
+    singles: list[Path]
+    alpha: Image.Image | None
+    mask: Any
+    guide: Any
+
+    @property
+    def files(self) -> set[Path]:
+        """All that will be written."""
+        return {self.target, *self.singles}
+
+    @classmethod
+    def of(
+        cls,
+        outline: Net,
+        base: Path | None,
+        output: Path | None,
+        seed: int | None,
+        taken: set[Path],
+        **options: Any,
+    ) -> Job:
+        """Find out what is asked for, and refuse what makes no sense, before any work.
+
+        Args:
+            outline: the net, without its weights.
+            base: to draw on.
+            output: where to write; None for a numbered name.
+            seed: the one that was given.
+            taken: names that are not free.
+            options: of the command.
+        """
+        from lucid import images
+        from lucid.drawing import fits_memory
+
+        file = readable(base) if base else None
+        picture = images.read(file) if file else None
+        alpha = images.read_alpha(file) if file else None
+        final, on_disk = options["size"], options["on_disk"] or options["resume"]
+        if final is None and picture is not None:
+            final = (picture.shape[1], picture.shape[2])
+        if final and not fits_memory(final) and options["canvas"] in (None, "pixels"):
+            on_disk = True
+        if on_disk:
+            _check_on_disk(alpha is not None, **options)
+            if not options["preset"]:
+                options["canvas"] = options["canvas"] or "pixels"
+        seed = _seed(seed, output, options["resume"])
+        asked = find_asked(outline, seed, **options)
+        style = _style(outline, picture is not None, **options)
+        find_wishes(outline, asked, style, final, None, **options)  # what is wrong is said now
+        mask = read_mask(options["mask"]) if options["mask"] else None
+        guide = images.read(options["guide"]) if options["guide"] else None
+
+        what = subject(outline, asked, options["layers"])
+        target = output or images.numbered(f"{file.stem}_{what}" if file else what, taken=taken)
+        count, singles = options["count"], [target]
+        if count > 1:
+            singles = [target.with_stem(f"{target.stem}_seed{seed + n}") for n in range(count)]
+        for path in {target, *singles}:
+            images.check_writable(path, final or (1, 1), alpha=alpha is not None)
+            _check_free(path, options["save_every"], options["force"])
+        return cls(base, final, on_disk, asked, style, seed, target, singles, alpha, mask, guide)
 
 
 PASSED_ON = (
-    *("tile_size", "overlap", "padding", "octave_scale", "strength"),
+    *("size", "tile_size", "overlap", "padding", "octave_scale", "strength"),
     *("device", "precision", "batch", "deterministic"),
 )
 """Options that are called in Python what they are called here."""
 
 
-def _paint(
-    net: Net,
-    wishes: list[Wish],
-    target: Path,
-    singles: list[Path],
-    picture: Any,
-    watcher: _Watcher,
-    quiet: bool,
-    seed: int,
-    settings: dict[str, Any],
-) -> list[Path]:
-    """Draw a picture for each of the files, and a sheet if there are several; says which."""
+def _settings(net: Net, job: Job, **options: Any) -> dict[str, Any]:
+    """The arguments of ``drawing.prepare`` but the net and the seed."""
     from lucid import images
-    from lucid.draw import draw as paint
+
+    return {
+        "wanted": find_wishes(net, job.asked, job.style, job.final, job.guide, **options),
+        "base": images.read(readable(job.base)) if job.base else None,
+        "manner": job.style,
+        "order": options["tiles"],
+        "octave_count": options["octaves"],
+        "iterations": options["iters"],
+        **{name: options[name] for name in PASSED_ON},
+    }
+
+
+def _recipe(plan: Plan, job: Job, passes: int | None = None, **known: Any) -> Recipe:
+    """How a picture is made: one that is whole, or after some passes."""
+    return told(
+        plan.net,
+        plan.ascent.device,
+        made=plan.plain() if passes is None else {"passes": passes, **plan.plain()},
+        base=job.base,
+        batch=plan.ascent.batch,
+        precision=plan.ascent.precision,
+        **known,
+    )
+
+
+def _paint(net: Net, job: Job, watcher: Watcher, quiet: bool, **options: Any) -> list[Path]:
+    """Draw a picture for each of the files, and a sheet if there are several; says which."""
+    from lucid import drawing, images, recipes
     from lucid.sheets import contact_sheet
 
+    settings = _settings(net, job, **options)
     written: list[Path] = []
-    pictures = []
-    for number, single in enumerate(singles):
-        watcher.begin(single)
+    pictures: list[Image.Image] = []
+    for number, single in enumerate(job.singles):
+        seed = job.seed + number
+        plan = drawing.prepare(net, seed=seed, **settings)
+        watcher.begin(single, functools.partial(_recipe, plan, job, seed=seed, count=1))
         try:
-            with progress_bar(single.name, 1, quiet) as watcher.bar:
-                result = paint(net, wishes, picture, seed=seed + number, watch=watcher, **settings)
+            with progress_bar(single.name, plan.total, quiet or watcher.shows) as watcher.bar:
+                painted = drawing.paint(
+                    plan, mask=job.mask, keep_colors=options["keep_colors"], watch=watcher
+                )
         except KeyboardInterrupt:
             if watcher.latest:
-                written.append(_write(watcher.latest.picture(), single, watcher.alpha))
+                written.append(watcher.write(watcher.latest.picture(), single, stage=True))
             stopped(written)
-        pictures.append(result)
-        written += [*watcher.written, _write(result, single, watcher.alpha)]
-    if len(singles) > 1:
-        images.write(contact_sheet(pictures), target)
-        written.append(target)
+        pictures.append(images.to_pil(painted))
+        written += [*watcher.written, watcher.write(pictures[-1], single)]
+    if len(pictures) > 1:
+        sheet = contact_sheet(pictures)
+        recipes.write_picture(sheet, job.target, _recipe(plan, job, seed=job.seed))
+        written.append(job.target)
     return written
 
 
-def _paint_on_disk(
-    net: Net,
-    wishes: list[Wish],
-    target: Path,
-    picture: Any,
-    resume: bool,
-    quiet: bool,
-    **settings: Any,
-) -> None:
+def _paint_on_disk(net: Net, job: Job, watcher: Watcher, quiet: bool, **options: Any) -> list[Path]:
+    """Draw what is larger than memory; says where."""
     from lucid.giant import draw_on_disk
 
     def watch(done: int, total: int) -> None:
         bar.length = total
         bar.update(done - bar.pos)
 
+    def note(plan: Plan) -> str:
+        return _recipe(plan, job, seed=job.seed, on_disk=True).toml()
+
+    settings = _settings(net, job, **options)
     try:
-        with progress_bar(target.name, 1, quiet) as bar:
-            draw_on_disk(net, wishes, target, picture, resume=resume, watch=watch, **settings)
+        with progress_bar(job.target.name, 1, quiet) as bar:
+            draw_on_disk(
+                net,
+                settings.pop("wanted"),
+                job.target,
+                resume=options["resume"],
+                seed=job.seed,
+                note=note,
+                watch=watch,
+                **settings,
+            )
     except KeyboardInterrupt:
-        click.echo(f"stopped: the same command with -o {target} --resume goes on", err=True)
+        click.echo(f"stopped: the same command with -o {job.target} --resume goes on", err=True)
         raise SystemExit(130) from None
+    return [job.target]
 
 
 def _seed(seed: int | None, output: Path | None, resume: bool) -> int:
@@ -398,11 +447,11 @@ def _seed(seed: int | None, output: Path | None, resume: bool) -> int:
     return secrets.randbelow(2**31) if seed is None else seed
 
 
-def _check_on_disk(transparent: bool, count: int, save_every: int | None, **options: Any) -> None:
+def _check_on_disk(transparent: bool, **options: Any) -> None:
     """Refuse what needs the whole picture in memory."""
     refused = {
-        "--count": count > 1,
-        "--save-every": save_every,
+        "--count": options["count"] > 1,
+        "--save-every": options["save_every"],
         "--mask": options["mask"],
         "--keep-colors": options["keep_colors"],
         "--path": options["path"],
@@ -421,49 +470,6 @@ def _check_free(path: Path, save_every: int | None, force: bool) -> None:
         raise click.UsageError(f"{there} exists: give --force to overwrite it")
 
 
-def _asked(net: Net, seed: int, **options: Any) -> list[Asked]:
-    """The classes that the command line names, in whatever way."""
-    asked = list(options["classes"])
-    if options["mix"]:
-        asked += _read_mix(options["mix"])
-    if options["random_classes"]:
-        import torch
-
-        net.need_classes()
-        if options["random_classes"] > len(net.classes):
-            raise click.UsageError(f"{net.name} has no more than {len(net.classes)} classes")
-        generator = torch.Generator().manual_seed(seed)
-        drawn = torch.randperm(len(net.classes), generator=generator)[: options["random_classes"]]
-        asked += [Asked(str(number)) for number in drawn.tolist()]
-    if not asked and not options["layers"]:
-        raise click.UsageError(
-            "there is nothing to draw: give --class, --mix, --random-classes or --layer"
-        )
-    if options["guide"] and len(options["layers"]) != 1:
-        raise click.UsageError("--guide needs one --layer to see it with")
-    if options["brush"] and not options["path"] and not any(each.place for each in asked):
-        raise click.UsageError("--brush means nothing without --path or --class NAME@X,Y")
-    return asked
-
-
-def _read_mix(path: Path) -> list[Asked]:
-    import tomllib
-
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise click.UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise click.UsageError(f"{path}: is not TOML ({error})") from error
-    asked = []
-    for key, weight in content.items():
-        if type(weight) not in (int, float):
-            raise click.UsageError(f"{path}: {key} = {weight!r} is no weight: write {key!r} = 0.5")
-        name, _, place = key.partition("@")
-        asked.append(Asked(name, float(weight), place or None))
-    return asked
-
-
 def _style(net: Net, on_a_base: bool, **options: Any) -> Manner:
     """The manner that suits the net, as the options change it."""
     from dataclasses import replace
@@ -479,113 +485,27 @@ def _style(net: Net, on_a_base: bool, **options: Any) -> Manner:
     return replace(style, **{key: value for key, value in changes.items() if value is not None})
 
 
-def _wishes(
-    net: Net,
-    asked: list[Asked],
-    style: Manner,
-    size: tuple[int, int] | None,
-    shown: Any,
-    **options: Any,
-) -> list[Wish]:
-    """What is asked for, as objectives with their places: a mix for each place."""
-    from lucid import draw as drawing
-    from lucid.places import Everywhere
+class Watcher:
+    """What is told after each pass: the bar, the terminal, the stages that are kept."""
 
-    brush = options["brush"]
-    usual: Place = _brush(options["path"], size, brush) if options["path"] else Everywhere()
-    mixes: dict[str | None, dict[str, float]] = {}
-    for each in asked:
-        mix = mixes.setdefault(each.place, {})
-        mix[each.name] = mix.get(each.name, 0.0) + each.weight
-    wishes = [
-        drawing.Wish(
-            drawing.classes(net, mix, style),
-            _place(place, size, brush) if place else usual,
-        )
-        for place, mix in mixes.items()
-    ]
-    for layer in options["layers"]:
-        objective = layer_objective(net, *layer)
-        if shown is not None:
-            objective = drawing.guide(
-                net, layer[0], shown, device=options["device"], precision=options["precision"]
-            )
-        wishes.append(drawing.Wish(objective, usual))
-    return wishes
-
-
-def layer_objective(
-    net: Net, name: str, channel: int | None, neuron: tuple[float, float] | None
-) -> Objective:
-    """What excites a layer, a channel or a neuron, as ``LayerType`` reads it."""
-    from lucid.objectives import Channel, Energy
-
-    layer = net.find_layer(name)
-    shape = next(shape for known, _, shape in net.describe() if known == layer)
-    if channel is None:
-        return Energy(layer)
-    if channel >= shape[0]:
-        raise click.UsageError(f"layer {name} has channels 0 to {shape[0] - 1}, no {channel}")
-    return Channel(layer, channel, neuron)
-
-
-def _place(text: str, size: tuple[int, int] | None, brush: float | None) -> Place:
-    from lucid.places import Inside
-
-    numbers = text.split(",")
-    try:
-        shares = [float(number) for number in numbers]
-    except ValueError:
-        if Path(text).suffix:
-            return Inside(_read_mask(Path(text)))
-        raise click.UsageError(
-            f"place {text!r} is neither X,Y nor X,Y,DIAMETER nor an image file"
-        ) from None
-    if len(shares) not in (2, 3) or not all(0 <= share <= 1 for share in shares[:2]):
-        raise click.UsageError(f"place {text!r}: X and Y are shares of the picture, from 0 to 1")
-    point = f"{shares[0]},{shares[1]}"
-    return _brush(point, size, shares[2] if len(shares) == 3 else brush)
-
-
-def _brush(path: str, size: tuple[int, int] | None, diameter: float | None) -> Place:
-    from lucid.manners import TILE
-    from lucid.places import Along, read_path
-
-    shorter = min(size or (TILE, TILE))
-    if diameter is None:
-        diameter = min(TILE, shorter)
-    if not 8 <= diameter <= 100_000:
-        raise click.UsageError(f"a brush of {diameter:g} pixels: from 8")
-    return Along(read_path(path), diameter / shorter)
-
-
-def _read_mask(path: Path) -> Any:
-    from lucid import images
-    from lucid.canvas import brightness
-
-    return brightness(images.read(path))[0]
-
-
-def _subject(net: Net, asked: list[Asked], layers: tuple[Any, ...]) -> str:
-    """What is drawn, as part of a file's name."""
-    from lucid.draw import find_class
-
-    found = [(each.name, find_class(net, each.name)) for each in asked]
-    words = [net.classes[key] if isinstance(key, int) else name for name, key in found]
-    words += [name if channel is None else f"{name}-{channel}" for name, channel, _ in layers]
-    return "+".join(re.sub(r"\W+", "-", word).strip("-") for word in words)[:100]
-
-
-class _Watcher:
-    """What is told after each pass: the bar, the stages that are kept, the octaves."""
-
-    def __init__(self, save_every: int | None, alpha: Image.Image | None, verbose: bool) -> None:
-        self.save_every, self.alpha, self.verbose = save_every, alpha, verbose
+    def __init__(self, save_every: int | None, job: Job, *, preview: bool, verbose: bool) -> None:
+        self.save_every, self.alpha, self.verbose = save_every, job.alpha, verbose
+        self.preview = terminal(preview)
         self.bar: Any = None
 
-    def begin(self, target: Path) -> None:
-        """From now on a picture is drawn that will be written there."""
-        self.target = target
+    @property
+    def shows(self) -> bool:
+        """Whether the terminal shows the picture, and so no bar."""
+        return self.preview is not None
+
+    def begin(self, target: Path, recipe: Callable[..., Recipe]) -> None:
+        """From now on a picture is drawn that will be written there.
+
+        Args:
+            target: where.
+            recipe: makes its recipe, of the passes that it took if it is not whole.
+        """
+        self.target, self.recipe = target, recipe
         self.latest: Progress | None = None
         self.passes = 0
         self.written: list[Path] = []
@@ -596,17 +516,19 @@ class _Watcher:
         if self.verbose and (before is None or before.octave != progress.octave):
             height, width = progress.octave
             click.echo(f"climbing at {width}x{height}", err=True)
-        self.bar.length = progress.total
         self.bar.update(progress.done - (before.done if before else 0))
+        if self.preview:
+            self.preview.show(progress.picture, last=progress.done == progress.total)
         if self.save_every and self.passes % self.save_every == 0:
             path = self.target.with_stem(f"{self.target.stem}_pass{self.passes:05d}")
-            self.written.append(_write(progress.picture(), path, self.alpha))
+            self.written.append(self.write(progress.picture(), path, stage=True))
 
+    def write(self, picture: Image.Image, path: Path, *, stage: bool = False) -> Path:
+        """Write a picture, be it a stage on the way, as opaque as its base, with its recipe."""
+        from lucid import recipes
 
-def _write(picture: Image.Image, path: Path, alpha: Image.Image | None) -> Path:
-    from lucid import images
-
-    if alpha is not None:
-        picture.putalpha(alpha.resize(picture.size))
-    images.write(picture, path)
-    return path
+        if self.alpha is not None:
+            picture.putalpha(self.alpha.resize(picture.size))
+        passes = self.passes if stage else None
+        recipes.write_picture(picture, path, self.recipe(passes=passes))
+        return path

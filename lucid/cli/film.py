@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,34 +9,43 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lucid.cli.asking import AskedType, LayerType, layer_objective
 from lucid.cli.common import (
+    DEFAULT_NET,
     FILE,
+    PREVIEW,
     SEED,
     OneDashCommand,
     Size,
+    find_files,
     loudness,
     machine,
     net_files,
     progress_bar,
+    readable,
     speak_up,
+    targets,
     tell_machine,
+    terminal,
+    written_to,
 )
-from lucid.cli.draw import DEFAULT_NET, AskedType, LayerType, layer_objective
+from lucid.cli.telling import told, told_here
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lucid.film import Script
+    from lucid.drawing import Progress
+    from lucid.films import Script
     from lucid.nets import Net
     from lucid.objectives import Objective
+    from lucid.recipes import Recipe
     from lucid.reel import Footage, Frames
 
-PREVIEW = "preview.png"
-NOTE = "film.json"
+SHEET = "preview.png"
 
 
 @click.command(cls=OneDashCommand)
-@click.argument("base", required=False, type=FILE)
+@click.argument("base", nargs=-1, type=FILE)
 @click.option(
     "--class",
     "classes",
@@ -118,8 +125,8 @@ NOTE = "film.json"
     "-o",
     "--output",
     type=FILE,
-    help="A file (.gif, .apng, .webp, .mp4, .webm), or a folder for numbered frames. "
-    "Else a numbered GIF.",
+    help="A file (.gif, .apng, .webp, .mp4, .webm), or a folder for numbered frames; {stem} "
+    "stands for the base's name, - for standard output. Else a numbered GIF.",
 )
 @click.option(
     "--delay",
@@ -137,28 +144,23 @@ NOTE = "film.json"
 @click.option("--boomerang", is_flag=True, help="Show the frames there and back again.")
 @click.option("--resume", is_flag=True, help="Go on after the last frame of the same -o.")
 @click.option("--force", is_flag=True, help="Overwrite what -o names.")
+@PREVIEW
 @net_files
 @machine
 @loudness
 def film(
-    base: Path | None,
+    base: tuple[Path, ...],
     source: Path | None,
     own_warps: Path | None,
     list_warps: bool,
     output: Path | None,
-    delay: int | None,
-    loop: int,
-    reverse: bool,
-    boomerang: bool,
-    resume: bool,
-    force: bool,
     quiet: bool,
-    verbose: bool,
     **options: Any,
 ) -> None:
     """Dream, warp, dream again: a film that starts on BASE, a picture, or from noise.
 
-    If BASE is a video or an animation, every frame of it is dreamt on.
+    If BASE is a video or an animation, every frame of it is dreamt on. Of several bases each
+    becomes a film of its own; - is standard input.
 
     \b
     lucid film photo.jpg --class goldfish --warp zoom:0.05 -o deeper.mp4
@@ -166,7 +168,7 @@ def film(
     lucid film photo.jpg --layer 8 --warp rotate:2 --at 0 zoom=0 --at 60 zoom=.1 --warp zoom:0
     lucid film --from frames/ --reverse -o back.gif
     """
-    from lucid import images, reel, warps
+    from lucid import images, warps
 
     if own_warps:
         warps.load(own_warps)
@@ -175,72 +177,137 @@ def film(
             what = (warps.WARPS[name].__doc__ or "").split("\n\n")[0]
             click.echo(f"{warps.usage(name):<46} {' '.join(what.split())}")
         return
-    target = output or images.numbered("film", suffix=".gif")
+    if source and (base or options["warps"] or options["classes"] or options["layers"]):
+        raise click.UsageError("--from dreams nothing: give it no BASE, class or warp")
+    bases = find_files(base)
+    with written_to(output, ".gif") as given:
+        for number, target in enumerate(targets(given, bases or [Path()])):
+            each = bases[number] if bases else None
+            target = target or images.numbered("film", suffix=".gif")  # noqa: PLW2901
+            count, more = _make(each, source, target, quiet=quiet, **options)
+            if not quiet and str(output) != "-":
+                click.echo(f"wrote {target} ({count} frames{more})")
+
+
+def _make(base: Path | None, source: Path | None, target: Path, **options: Any) -> tuple[int, str]:
+    """Make one film; says how many frames it has, and its seed if it was dreamt."""
+    from lucid import recipes, reel
+
     reel.check(target)
-    in_folder = not target.suffix
-    if source and (base or resume or options["warps"] or options["classes"] or options["layers"]):
-        raise click.UsageError("--from dreams nothing: give it no BASE, class, warp or --resume")
-    if target.is_file() and not force:
-        raise click.UsageError(f"{target} exists: give --force to overwrite it")
-    order = {"reverse": reverse, "boomerang": boomerang}
-    given = source or base
+    force, resume = options["force"], options["resume"]
+    for there in (target, recipes.place_beside(target)) if target.suffix else ():
+        if there.is_file() and not force:
+            raise click.UsageError(f"{there} exists: give --force to overwrite it")
+    order = {"reverse": options["reverse"], "boomerang": options["boomerang"]}
+    given = source or (readable(base) if base else None)
     footage = reel.footage(given) if given and reel.is_film(given) else None
-    pace: dict[str, Any] = {"loop": loop, "delay": delay}
-    if delay is None:
+    pace: dict[str, Any] = {"loop": options["loop"], "delay": options["delay"]}
+    if options["delay"] is None:
         pace["delay"] = footage.delay if footage else reel.DELAY
     if source:
+        if resume:
+            raise click.UsageError("--from dreams nothing: give it no --resume")
         count = _put_together(list(reel.in_order(reel.read(source), **order)), target, force, pace)
-        if not quiet:
-            click.echo(f"wrote {target} ({count} frames)")
-        return
-    if in_folder and (reverse or boomerang):
+        return count, ""
+    if not target.suffix and any(order.values()):
         raise click.UsageError(f"{target} is a folder: its frames stand in the order they are made")
 
-    folder = target if in_folder else target.with_name(f"{target.name}.part")
-    options["seed"] = _seed(base, folder, resume, options)
-    kept = _dreamt(base, footage, folder, resume, force, quiet, verbose, **options)
+    folder = target.with_name(f"{target.name}.part") if target.suffix else target
+    kept, recipe = _dreamt(base, footage, folder, **options)
     count = len(kept)
-    if not in_folder:
-        reel.write(reel.in_order(kept, **order), target, **pace)
-        kept.remove(PREVIEW, NOTE)
+    if target.suffix:
+        reel.write(reel.in_order(kept, **order), target, note=recipe.toml(), **pace)
+        kept.remove(SHEET, recipes.FILM_NOTE)
         with contextlib.suppress(OSError):  # something of the user's lies there
             folder.rmdir()
-    if not quiet:
-        click.echo(f"wrote {target} ({count} frames, seed {options['seed']})")
+    recipes.write_beside(recipe, target)
+    return count, f", seed {recipe.options['seed']}"
 
 
 def _put_together(
     frames: list[Image.Image], target: Path, force: bool, pace: dict[str, Any]
 ) -> int:
     """Write frames that are there already; says how many."""
-    from lucid import reel
+    from lucid import recipes, reel
 
+    recipe = told(None)
     if target.suffix:
-        reel.write(frames, target, **pace)
+        reel.write(frames, target, note=recipe.toml(), **pace)
     else:
         kept = _fresh(target, force)
         for frame in frames:
-            kept.append(frame)
+            kept.append(frame, recipe.toml())
+    recipes.write_beside(recipe, target)
     return len(frames)
 
 
 def _dreamt(
-    base: Path | None,
-    footage: Footage | None,
-    folder: Path,
-    resume: bool,
-    force: bool,
-    quiet: bool,
-    verbose: bool,
-    **options: Any,
-) -> Frames:
+    base: Path | None, footage: Footage | None, folder: Path, **options: Any
+) -> tuple[Frames, Recipe]:
     """Dream all frames that are not in the folder yet."""
-    from lucid import flow, images, nets, reel
-    from lucid.film import dream_over
-    from lucid.film import film as dream
+    from lucid import images, nets, recipes, reel
+    from lucid.films import dream_over
+    from lucid.films import film as dream
 
-    picture = images.read(base) if base and footage is None else None
-    count = options["frames"]
+    count = _count(footage, options)
+    picture = images.read(readable(base)) if base and footage is None else None
+    net_of = (options["net_name"], options["weights"], options["names"])
+    _script(nets.outline(*net_of), **options)  # what is wrong is said now
+
+    quiet = options["quiet"]
+    before = _begun(folder, options["seed"]) if options["resume"] else None
+    frames = reel.Frames(folder) if before else _fresh(folder, options["force"])
+    net = nets.load(*net_of, progress=not quiet)
+    if before:
+        options["seed"] = before.options["seed"]
+    elif options["seed"] is None:
+        options["seed"] = secrets.randbelow(2**31)
+    recipe = _recipe(net, base, count, options)
+    if before and _settings(before) != _settings(recipe):
+        raise click.UsageError(f"{folder} was begun with other settings: give the same")
+    recipes.write_beside(recipe, folder / recipes.FILM_NOTE)
+    speak_up(options["verbose"], quiet)
+    if options["verbose"]:
+        tell_machine(net, options["device"], options["precision"], options["seed"])
+        click.echo(f"the frames so far: {folder / SHEET}", err=True)
+    script = _script(net, **options)
+    settings = {
+        "octave_count": options["octaves"],
+        "iterations": options["iters"],
+        **{name: options[name] for name in PASSED_ON},
+    }
+    done = len(frames)
+    last = frames[done - 1] if done else None
+
+    def watch(frame: int, progress: Progress) -> None:
+        options["batch"] = progress.batch
+
+    settings["watch"] = watch
+    new: Iterator[Image.Image]
+    if footage is None:
+        after = None if last is None else (done - 1, last)
+        new = dream(net, script, picture, frames=count, after=after, **settings)
+    else:
+        if options["hold"] is not None:
+            settings["hold"] = options["hold"]
+        settings |= {"flow": not options["no_flow"], "skip": done, "last": last}
+        new = dream_over(net, script, itertools.islice(footage, count), **settings)
+    shown = quiet or options["preview"]
+    with progress_bar(folder.name.removesuffix(".part"), count, shown) as bar:
+        bar.update(min(done, count))
+        try:
+            _keep(new, frames, count, bar, recipe.toml(), options["preview"])
+        except KeyboardInterrupt:
+            click.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
+            raise SystemExit(130) from None
+    return frames, _recipe(net, base, count, options)
+
+
+def _count(footage: Footage | None, options: dict[str, Any]) -> int:
+    """How many frames there will be; refuses what does not go together."""
+    from lucid import flow
+
+    count: int | None = options["frames"]
     if count is None:
         count = 60 if footage is None else footage.count
     if count < 1:
@@ -251,56 +318,41 @@ def _dreamt(
         raise click.UsageError("--hold and --no-flow are for videos")
     if footage is not None and not options["no_flow"]:
         flow.check()
-    net_of = (options["net_name"], options["weights"], options["names"])
-    _script(nets.outline(*net_of), **options)  # what is wrong is said now
-
-    frames = reel.Frames(folder) if resume else _fresh(folder, force)
-    if not resume:
-        note = {"seed": options["seed"], "recipe": _recipe(base, options)}
-        (folder / NOTE).write_text(json.dumps(note), encoding="utf-8")
-    net = nets.load(*net_of, progress=not quiet)
-    speak_up(verbose, quiet)
-    if verbose:
-        tell_machine(net, options["device"], options["precision"], options["seed"])
-        click.echo(f"the frames so far: {folder / PREVIEW}", err=True)
-    script = _script(net, **options)
-    settings = {
-        "octave_count": options["octaves"],
-        "iterations": options["iters"],
-        **{name: options[name] for name in PASSED_ON},
-    }
-    done = len(frames)
-    last = frames[done - 1] if done else None
-    new: Iterator[Image.Image]
-    if footage is None:
-        after = None if last is None else (done - 1, last)
-        new = dream(net, script, picture, frames=count, after=after, **settings)
-    else:
-        if options["hold"] is not None:
-            settings["hold"] = options["hold"]
-        settings |= {"flow": not options["no_flow"], "skip": done, "last": last}
-        new = dream_over(net, script, itertools.islice(footage, count), **settings)
-    with progress_bar(folder.name.removesuffix(".part"), count, quiet) as bar:
-        bar.update(min(done, count))
-        try:
-            _keep(new, frames, count, bar)
-        except KeyboardInterrupt:
-            click.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
-            raise SystemExit(130) from None
-    return frames
+    return count
 
 
-def _keep(new: Iterator[Image.Image], frames: Frames, count: int, bar: Any) -> None:
+def _recipe(net: Net, base: Path | None, count: int, options: dict[str, Any]) -> Recipe:
+    """How the film is made."""
+    from lucid.films import film_manner
+
+    return told_here(
+        net,
+        options["device"],
+        options["precision"],
+        made={"manner": film_manner(net).plain()},
+        base=base,
+        frames=count,
+        seed=options["seed"],
+        batch=options["batch"],
+    )
+
+
+def _keep(
+    new: Iterator[Image.Image], frames: Frames, count: int, bar: Any, note: str, preview: bool
+) -> None:
     """Write frames as they come, and now and then a sheet of those there are."""
     from lucid import images
     from lucid.sheets import contact_sheet
 
+    screen = terminal(preview)
     for frame in new:
-        frames.append(frame)
+        frames.append(frame, note)
         bar.update(1)
+        if screen:
+            screen.show(frame, last=len(frames) == count)
         if len(frames) % max(1, count // 16) == 0 or len(frames) == count:
             shown = frames[:: max(1, len(frames) // 16)]
-            images.write(contact_sheet([_small(each) for each in shown]), frames.folder / PREVIEW)
+            images.write(contact_sheet([_small(each) for each in shown]), frames.folder / SHEET)
 
 
 PASSED_ON = ("size", "strength", "tile_size", "seed", "device", "precision", "batch")
@@ -310,7 +362,7 @@ PASSED_ON = ("size", "strength", "tile_size", "seed", "device", "precision", "ba
 def _script(net: Net, **options: Any) -> Script:
     """What the film does, as the command line says it."""
     from lucid import warps
-    from lucid.film import Script
+    from lucid.films import Script
 
     wanted: dict[int, Objective] = {}
     threshold = options["threshold"]
@@ -338,8 +390,8 @@ def _script(net: Net, **options: Any) -> Script:
 def _objective(
     net: Net, asked: Sequence[Any], layers: Sequence[Any], threshold: float | None
 ) -> Objective:
-    from lucid import draw
-    from lucid.film import film_manner
+    from lucid import drawing
+    from lucid.films import film_manner
     from lucid.objectives import Energy, Enhance
 
     if any(each.place for each in asked):
@@ -353,7 +405,7 @@ def _objective(
         weights: dict[str, float] = {}
         for each in asked:
             weights[each.name] = weights.get(each.name, 0.0) + each.weight
-        parts.append(draw.classes(net, weights, film_manner(net)))
+        parts.append(drawing.classes(net, weights, film_manner(net)))
     total = parts[0]
     for part in parts[1:]:
         total = total + part
@@ -362,6 +414,7 @@ def _objective(
 
 def _fresh(folder: Path, force: bool) -> Frames:
     """A folder without frames."""
+    from lucid.recipes import FILM_NOTE
     from lucid.reel import Frames
 
     try:
@@ -369,36 +422,37 @@ def _fresh(folder: Path, force: bool) -> Frames:
     except OSError as error:
         raise click.UsageError(f"{folder}: cannot be made a folder ({error.strerror})") from error
     there = sorted(folder.glob("frame_*.png"))
-    there += [path for path in (folder / PREVIEW, folder / NOTE) if path.exists()]
+    there += [path for path in (folder / SHEET, folder / FILM_NOTE) if path.exists()]
     if there and not force:
         raise click.UsageError(f"{there[0]} exists: --resume goes on, --force begins anew")
     frames = Frames(folder)
-    frames.remove(PREVIEW, NOTE)
+    frames.remove(SHEET, FILM_NOTE)
     return frames
 
 
-def _seed(base: Path | None, folder: Path, resume: bool, options: dict[str, Any]) -> int:
-    """The one that is given, or that the film to be resumed has, or a new one."""
-    seed: int | None = options["seed"]
-    if not resume:
-        return secrets.randbelow(2**31) if seed is None else seed
-    try:
-        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-        kept, recipe = int(note["seed"]), note["recipe"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise click.UsageError(f"{folder} holds nothing to resume: leave --resume out") from None
+def _begun(folder: Path, seed: int | None) -> Recipe:
+    """How the film was begun that is to be resumed."""
+    from lucid import recipes
+
+    note = folder / recipes.FILM_NOTE
+    if not note.is_file():
+        raise click.UsageError(f"{folder} holds nothing to resume: leave --resume out")
+    before = recipes.read(note)
+    kept = before.options.get("seed")
     if seed not in (None, kept):
         raise click.UsageError(f"{folder} was begun with seed {kept}, not {seed}")
-    if recipe != _recipe(base, options):
-        raise click.UsageError(f"{folder} was begun with other settings: give the same")
-    return kept
+    return before
 
 
-def _recipe(base: Path | None, options: dict[str, Any]) -> str:
-    """A hash of what a film's frames depend on but their number and the seed."""
-    said = {name: value for name, value in options.items() if name not in ("seed", "frames")}
-    content = base.read_bytes() if base and base.is_file() else str(base).encode()
-    return hashlib.sha256(content + repr(sorted(said.items())).encode()).hexdigest()
+def _settings(recipe: Recipe) -> tuple[Any, ...]:
+    """What a film's frames depend on but their numbers."""
+    options = {key: value for key, value in recipe.options.items() if key not in FREE}
+    files = sorted(recipe.made.get("files", {}).values())
+    return options, files, recipe.made.get("weights")
+
+
+FREE = ("frames", "batch", "delay", "loop", "reverse", "boomerang")
+"""Options in which a film that is resumed may differ."""
 
 
 def _small(frame: Image.Image) -> Image.Image:

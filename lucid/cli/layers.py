@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from lucid.cli.common import DEVICE, FILE, PRECISION, net_files, progress_bar
+from lucid.cli.common import DEVICE, FILE, PRECISION, OneDashCommand, net_files, progress_bar
+from lucid.cli.telling import told_here
 
 
-@click.command()
+@click.command(cls=OneDashCommand)
 @click.argument("net")
 @click.option("--sheet", "picture", type=FILE, help="Draw one small dream on this image per layer.")
 @click.option("-o", "--output", type=FILE, help="Where to write the sheet. Else NET_layers.png.")
@@ -30,7 +31,7 @@ def layers(
     The names are what `lucid nightmare` takes as LAYER and `lucid draw` as --layer. No
     weights are needed, but for --sheet: one small dream per layer, to choose by looking.
     """
-    from lucid import images, nets
+    from lucid import images, nets, recipes
 
     if picture is None:
         if output or force:
@@ -51,5 +52,5 @@ def layers(
         sheet = layer_sheet(
             loaded, shown, device=device, precision=precision, watch=lambda _: bar.update(1)
         )
-    images.write(sheet, target)
+    recipes.write_picture(sheet, target, told_here(loaded, device, precision))
     click.echo(f"wrote {target}")

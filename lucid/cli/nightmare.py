@@ -10,6 +10,7 @@ import click
 
 from lucid.cli.common import (
     FILE,
+    PREVIEW,
     SEED,
     OneDashCommand,
     loudness,
@@ -18,15 +19,20 @@ from lucid.cli.common import (
     net_files,
     one_dash,
     progress_bar,
+    readable,
     speak_up,
     stopped,
     tell_machine,
     tell_written,
+    terminal,
 )
+from lucid.cli.telling import told_here
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from lucid.nightmares import Progress
+    from lucid.recipes import Recipe
     from lucid.schedule import Draw
 
 COUNT = click.IntRange(1, 2**31 - 1)
@@ -143,6 +149,7 @@ class Grey(click.ParamType):
     "(compare at fp32). Without it, what fits into half of the memory.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of all that is drawn.")
+@PREVIEW
 @net_files
 @machine
 @loudness
@@ -173,6 +180,7 @@ def nightmare(
     device: str,
     precision: str,
     deterministic: bool,
+    preview: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -188,18 +196,19 @@ def nightmare(
     does: use -prefix to keep an earlier run's.
     """
     net_name, weights, image_name, layer = _understand(words, weights)
-    kind = "-reconstruct" if reconstruct else "a nightmare without -reconstruct"
-    _refuse_what_is_not_used(kind)
-    _refuse_what_is_not_used("--steps" if replay and not reconstruct else "")
-    _refuse_what_is_not_used("--rotate-degrees" if rotate_degrees is not None else "")
+    unused = _refuse_what_is_not_used(
+        "-reconstruct" if reconstruct else "a nightmare without -reconstruct",
+        "--steps" if replay and not reconstruct else "",
+        "--rotate-degrees" if rotate_degrees is not None else "",
+    )
     _check_steps_file(save_steps)
-    turn = rotate if rotate_degrees is None else math.radians(rotate_degrees)
 
     from lucid import images, nets
-    from lucid import nightmare as dream
+    from lucid import nightmares as dream
     from lucid.schedule import layers_around, read_steps, schedule
 
-    image = images.read(image_name)
+    file = readable(Path(image_name))
+    image = images.read(file)
     # Before any download, a layer that is not there.
     outline = nets.outline(net_name, weights, names)
     layers = layers_around(outline, layer, layer_range)
@@ -210,25 +219,20 @@ def nightmare(
         steps = list(itertools.islice(schedule(layers, octaves, seed), rounds * iters))
     net = nets.load(net_name, weights, names, progress=not quiet)
     # As Darknet names its files: its stems end at the first dot.
-    stem = f"{Path(image_name).name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
+    stem = f"{file.name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
     speak_up(verbose, quiet)
     if verbose:
         tell_machine(net, device, precision, seed)
-
-    latest: dream.Progress | None = None
-
-    def watch(progress: dream.Progress) -> None:
-        nonlocal latest
-        latest = progress
-        bar.update(1)
-
+    watcher = _Watcher(preview)
     place: dict[str, Any] = {
         "seed": seed,
         "device": device,
         "precision": precision,
         "deterministic": deterministic,
-        "watch": watch,
+        "watch": watcher,
     }
+    if grey is None:
+        grey = "darknet" if replay else "auto"
     if reconstruct:
         pictures = dream.reconstruct(
             net,
@@ -254,9 +258,9 @@ def nightmare(
             rate=rate,
             threshold=threshold,
             zoom=zoom,
-            rotate=turn,
+            rotate=rotate if rotate_degrees is None else math.radians(rotate_degrees),
             normalize=bool(norm),
-            grey=grey if grey is not None else "darknet" if replay else "auto",
+            grey=grey,
             steps=steps,
             tile_size=tile_size,
             **place,
@@ -265,19 +269,38 @@ def nightmare(
     make_folder(prefix)
     images.check_writable(prefix / f"{stem}.png")
     total = len(steps) if steps else rounds * iters
+    known = {"grey": grey, **dict.fromkeys(unused)}
     written: list[Path] = []
     try:
-        with progress_bar(stem, total, quiet) as bar:
+        with progress_bar(stem, total, quiet or preview) as watcher.bar:
             for number, picture in enumerate(pictures):
-                written.append(_write(picture, prefix, stem, number))
+                note = told_here(net, device, precision, made={"round": number}, **known)
+                written.append(_write(picture, prefix, stem, number, note))
     except KeyboardInterrupt:
+        latest = watcher.latest
         if latest and latest.done > len(written) * total // rounds:
-            written.append(_write_unfinished(latest.picture(), prefix, stem, len(written)))
+            note = told_here(net, device, precision, made={"steps": latest.done}, **known)
+            written.append(_write_unfinished(latest.picture(), prefix, stem, len(written), note))
         _save_steps(steps, latest.done if latest else 0, save_steps)
         stopped(written)
     _save_steps(steps, total, save_steps)
     if not quiet:
         tell_written(written)
+
+
+class _Watcher:
+    """What is told after each step: the bar, the terminal."""
+
+    def __init__(self, preview: bool) -> None:
+        self.preview = terminal(preview)
+        self.latest: Progress | None = None
+        self.bar: Any = None
+
+    def __call__(self, progress: Progress) -> None:
+        self.latest = progress
+        self.bar.update(1)
+        if self.preview:
+            self.preview.show(progress.picture, last=progress.done == progress.total)
 
 
 NOT_USED = {
@@ -292,20 +315,25 @@ NOT_USED = {
 """Options that mean nothing beside another one."""
 
 
-def _refuse_what_is_not_used(beside: str) -> None:
+def _refuse_what_is_not_used(*kinds: str) -> set[str]:
+    """Refuse options that mean nothing here; says which those are."""
     context = click.get_current_context()
-    for parameter in context.command.params:
-        if parameter.name in NOT_USED.get(beside, ()):
-            source = context.get_parameter_source(parameter.name)
-            if source is click.core.ParameterSource.COMMANDLINE:
-                raise click.UsageError(f"{parameter.opts[-1]} means nothing beside {beside}")
+    unused = set()
+    for kind in kinds:
+        for parameter in context.command.params:
+            if parameter.name in NOT_USED.get(kind, ()):
+                unused.add(parameter.name)
+                source = context.get_parameter_source(parameter.name)
+                if source is click.core.ParameterSource.COMMANDLINE:
+                    raise click.UsageError(f"{parameter.opts[-1]} means nothing beside {kind}")
+    return unused
 
 
-def _write(picture: Image.Image, prefix: Path, stem: str, number: int) -> Path:
-    from lucid import images
+def _write(picture: Image.Image, prefix: Path, stem: str, number: int, note: Recipe) -> Path:
+    from lucid import recipes
 
     path = prefix / f"{stem}_{number:06d}.png"
-    images.write(picture, path)
+    recipes.write_picture(picture, path, note)
     return path
 
 
@@ -324,10 +352,12 @@ def _save_steps(steps: list[Draw] | None, done: int, path: Path | None) -> None:
         write_steps(steps[:done], path)
 
 
-def _write_unfinished(picture: Image.Image, prefix: Path, stem: str, number: int) -> Path:
+def _write_unfinished(
+    picture: Image.Image, prefix: Path, stem: str, number: int, note: Recipe
+) -> Path:
     """Keep what Ctrl-C cut short, but never in place of an earlier run's finished picture."""
     earlier = (prefix / f"{stem}_{number:06d}.png").exists()
-    return _write(picture, prefix, f"{stem}_unfinished" if earlier else stem, number)
+    return _write(picture, prefix, f"{stem}_unfinished" if earlier else stem, number, note)
 
 
 def _understand(words: tuple[str, ...], weights: Path | None) -> tuple[str, Path | None, str, str]:

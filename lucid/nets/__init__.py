@@ -1,4 +1,4 @@
-"""Nets that can be climbed, Darknet's and torchvision's, behind one interface."""
+"""Nets that can be climbed, Darknet's, torchvision's and anybody's, behind one interface."""
 
 from lucid.nets import zoo
 from lucid.nets.find import (
@@ -13,6 +13,7 @@ from lucid.nets.find import (
     weights_at_hand,
 )
 from lucid.nets.net import SCORES, Net, UnknownClassError, nearest
+from lucid.nets.wrapped import wrap
 
 __all__ = [
     "PUBLISHED_NAMES",
@@ -28,5 +29,6 @@ __all__ = [
     "outline",
     "untrained",
     "weights_at_hand",
+    "wrap",
     "zoo",
 ]

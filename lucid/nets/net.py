@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -69,6 +70,13 @@ class Net(nn.Module):
     def probabilities(self, images: Tensor) -> Tensor:
         """What the net itself answers, (n, classes), summing to 1 in each row."""
         raise NotImplementedError
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of its weights, as hexadecimal digits."""
+        digest = hashlib.sha256()
+        for name, weights in self.state_dict().items():
+            digest.update(name.encode() + weights.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def describe(self) -> list[tuple[str, str, tuple[int, ...]]]:
         """Name, kind and output shape, at the trained size, of every layer."""

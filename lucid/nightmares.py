@@ -125,6 +125,13 @@ def nightmare(
     Raises:
         UsageError: a setting makes no sense; raised before the first step.
         LucidError: the net cannot see the picture so, or not in this memory.
+
+    >>> import lucid
+    >>> net = lucid.load("lucid64")
+    >>> picture = lucid.draw(net, ["goldfish"], size=(64, 64), iterations=1)
+    >>> rounds = lucid.nightmare(net, picture, "8", rounds=2, iterations=1, zoom=0.9)
+    >>> [dream.size for dream in rounds]
+    [(64, 64), (64, 64)]
     """
     _check(rounds=rounds, iterations=iterations, range=layer_range, octaves=octaves)
     _check_finite(rate=rate, thresh=threshold, rotate=rotate)

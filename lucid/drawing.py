@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from PIL import Image
@@ -66,6 +67,7 @@ class Progress:
         canvas: what is climbed.
         wrap: whether the picture's edges are to fit together.
         views: what was looked at in the last pass.
+        batch: the most images that the net was shown at once; None while that was one.
     """
 
     done: int
@@ -75,6 +77,7 @@ class Progress:
     canvas: Canvas
     wrap: bool
     views: Sequence[View] = ()
+    batch: int | None = None
 
     def tiles(self) -> list[tuple[Tile, Size]]:
         """Where the tiles of the last pass lay in the octave, and how large they are."""
@@ -89,7 +92,7 @@ class Progress:
 
 def draw(
     net: Net,
-    wanted: Sequence[str] | Mapping[str, float] | Objective | Sequence[Wish],
+    classes: Sequence[str] | Mapping[str, float] | Objective | Sequence[Wish],
     base: Image.Image | Tensor | None = None,
     *,
     size: Size | None = None,
@@ -120,8 +123,8 @@ def draw(
 
     Args:
         net: any net; one with classes, if classes are wanted.
-        wanted: names or numbers of classes or groups, with weights if not all are
-            equal; or an objective of one's own; or several wishes, each with its place.
+        classes: their names or numbers, or groups', with weights if not all are equal;
+            or an objective of one's own; or several wishes, each with its place.
         base: what to paint on: a Pillow image, or (3, height, width), RGB,
             0..1. Without it, noise.
         size: (height, width) of the picture, in pixels. Without it, the
@@ -156,10 +159,15 @@ def draw(
         UsageError: a setting makes no sense, or the net lacks a class; says which
             nets have it.
         LucidError: the picture does not fit into memory.
+
+    >>> import lucid
+    >>> net = lucid.load("lucid64")
+    >>> lucid.draw(net, {"lion": 2, "monarch": 1}, size=(48, 64), iterations=1).size
+    (64, 48)
     """
     plan = prepare(
         net,
-        wanted,
+        classes,
         base,
         size=size,
         manner=manner,
@@ -180,6 +188,53 @@ def draw(
     return images.to_pil(paint(plan, mask=mask, keep_colors=keep_colors, watch=watch))
 
 
+def grow(
+    net: Net,
+    classes: Sequence[str] | Mapping[str, float] | Objective | Sequence[Wish],
+    base: Image.Image | Tensor | None = None,
+    *,
+    every: int = 8,
+    mask: Tensor | None = None,
+    keep_colors: bool = False,
+    **settings: Any,
+) -> Iterator[Image.Image]:
+    """Paint what a net knows, and show it growing; the last picture is the one that ``draw``
+    makes of the same.
+
+    Args:
+        net: see ``draw``.
+        classes: see ``draw``.
+        base: see ``draw``.
+        every: after how many passes there is something to see.
+        mask: see ``draw``.
+        keep_colors: see ``draw``.
+        settings: all others of ``draw``, but ``watch``.
+
+    Yields:
+        The picture so far, at the size it will have.
+
+    Raises:
+        UsageError: see ``draw``; raised before the first pass.
+
+    >>> import lucid
+    >>> net = lucid.load("lucid64")
+    >>> stages = lucid.grow(net, ["goldfish"], size=(64, 64), iterations=1, every=2)
+    >>> [stage.size for stage in stages]
+    [(64, 64), (64, 64)]
+    """
+    if every < 1:
+        raise UsageError(f"every {every} must be 1 or more")
+    plan = prepare(net, classes, base, **settings)
+
+    def stages() -> Iterator[Image.Image]:
+        progress = climb(plan, mask=mask, keep_colors=keep_colors)
+        for number, stage in enumerate(progress, start=1):
+            if number % every == 0 or stage.done == stage.total:
+                yield stage.picture()
+
+    return stages()
+
+
 def paint(
     plan: Plan,
     *,
@@ -191,6 +246,24 @@ def paint(
 
     Returns:
         The picture, (3, height, width), 0..1, on the plan's device.
+
+    Raises:
+        UsageError: see ``climb``.
+        LucidError: see ``draw``.
+    """
+    for progress in climb(plan, mask=mask, keep_colors=keep_colors):
+        if watch:
+            watch(progress)
+    return progress.canvas.image().detach()
+
+
+def climb(
+    plan: Plan, *, mask: Tensor | None = None, keep_colors: bool = False
+) -> Iterator[Progress]:
+    """Do what is planned, pass by pass; the arguments are those of ``draw``.
+
+    Yields:
+        How far it has come, after each pass.
 
     Raises:
         UsageError: there are no colours to keep, or this machine cannot hold the picture.
@@ -224,12 +297,10 @@ def paint(
             if sigma := stage.blur_at(number):
                 canvas.blur(sigma)
             done += math.prod(octave)
-            if watch:
-                views = [view for _, view in looked]
-                watch(Progress(done, plan.total, octave, plan.size, canvas, plan.wrap, views))
+            views = [view for _, view in looked]
+            batch = ascent.batch
+            yield Progress(done, plan.total, octave, plan.size, canvas, plan.wrap, views, batch)
         dream = canvas.image().detach()
-    assert dream is not None
-    return dream
 
 
 @dataclass(frozen=True)
@@ -291,16 +362,27 @@ class Plan:
         """Pixels to climb through, in all octaves."""
         return sum(stage.iterations * math.prod(octave) for octave, stage in self.stages)
 
+    def plain(self) -> dict[str, Any]:
+        """What it will do, with nothing left open, as numbers, words and lists: to be
+        written down."""
+        return {
+            "size": f"{self.size[1]}x{self.size[0]}",
+            "tile": list(self.tiling.tile),
+            "octaves": [
+                f"{width}x{height}, {stage.iterations} passes"
+                for (height, width), stage in self.stages
+            ],
+            "manner": self.style.plain(),
+        }
+
     def recipe(self) -> str:
         """A hash of all that the picture depends on but the seed."""
         said = (self.style, self.wishes, self.tiling, self.stages, self.strength)
         machine = (self.ascent.device.type, self.ascent.dtype)
-        recipe = hashlib.sha256(repr((self.net.name, machine, torch.__version__, said)).encode())
-        for tensor in [
-            *self.net.state_dict().values(),
-            *([] if self.base is None else [self.base]),
-        ]:
-            recipe.update(tensor.cpu().numpy().tobytes())
+        net = (self.net.name, self.net.fingerprint())
+        recipe = hashlib.sha256(repr((net, machine, torch.__version__, said)).encode())
+        if self.base is not None:
+            recipe.update(self.base.cpu().numpy().tobytes())
         return recipe.hexdigest()
 
     def turn(self, octave: Size, stage: Stage, number: int, done: int) -> Turn:

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from lucid import images, octaves
-from lucid.draw import Plan, Progress, Wish, draw, find_wishes, paint, prepare
+from lucid.drawing import Plan, Progress, Wish, classes, draw, find_wishes, paint, prepare
 from lucid.errors import UsageError
 from lucid.expressions import Expression
 from lucid.flow import follow
@@ -21,7 +21,7 @@ from lucid.images import Size
 from lucid.manners import ON_A_BASE, Manner, suited
 from lucid.nets import Net
 from lucid.objectives import Objective
-from lucid.warps import Warp
+from lucid.warps import Warp, parse
 
 Key = TypeVar("Key")
 
@@ -111,12 +111,31 @@ def film_manner(net: Net) -> Manner:
     return replace(suited(net, on_a_base=True), octaves=OCTAVES, iterations=ITERATIONS, opening=1)
 
 
+def write_script(
+    net: Net, wanted: Sequence[str] | Mapping[str, float] | Objective, warps: Sequence[str] = ()
+) -> Script:
+    """A film of one and the same dream, from first to last.
+
+    Args:
+        net: who dreams.
+        wanted: classes or an objective, as ``draw`` takes them.
+        warps: what happens between two frames, as the command line has it: ``zoom:.05``.
+
+    Raises:
+        UsageError: the net lacks a class, or there is no such warp.
+    """
+    if not isinstance(wanted, Objective):
+        wanted = classes(net, wanted, film_manner(net))
+    return Script({0: wanted}, [parse(warp) for warp in warps])
+
+
 def film(
     net: Net,
-    script: Script,
+    script: Script | Sequence[str] | Mapping[str, float] | Objective,
     base: Image.Image | Tensor | None = None,
     *,
     frames: int,
+    warps: Sequence[str] = (),
     size: Size | None = None,
     manner: Manner | None = None,
     tile_size: int | None = None,
@@ -137,10 +156,12 @@ def film(
 
     Args:
         net: see ``draw``.
-        script: what grows, and what happens between two frames.
+        script: what grows, and what happens between two frames; or only what grows, as
+            ``write_script`` takes it.
         base: what the first frame dreams on; without it, that frame is drawn from noise,
             with all that ``draw`` does.
         frames: how many; the first has the number 0.
+        warps: see ``write_script``, where no whole script is given.
         size: see ``draw``.
         manner: how the frames climb. Without it, ``film_manner``.
         tile_size: see ``draw``.
@@ -160,9 +181,20 @@ def film(
 
     Raises:
         UsageError: a setting makes no sense.
+
+    >>> import lucid
+    >>> net = lucid.load("lucid64")
+    >>> picture = lucid.draw(net, ["beacon"], size=(64, 64), iterations=1)
+    >>> film = lucid.film(net, ["jellyfish"], picture, frames=2, warps=["zoom:.05"], iterations=1)
+    >>> [frame.size for frame in film]
+    [(64, 64), (64, 64)]
     """
     if frames < 1:
         raise UsageError(f"a film of {frames} frames shows nothing: use 1 or more")
+    if not isinstance(script, Script):
+        script = write_script(net, script, warps)
+    elif warps:
+        raise UsageError("a script has its own warps: give it those")
     machine = {"device": device, "precision": precision, "batch": batch}
     number, picture = after if after else (-1, None)
     if picture is None and base is None:
