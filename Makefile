@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test docs clean
+.PHONY: demo test docs gallery clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -17,6 +17,11 @@ test: .venv/ready
 docs: .venv/ready
 	$(BIN)/pip install --quiet --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
+
+# Every picture of docs/gallery.md, made again from its recipe: some 25 minutes on two cores.
+gallery: .venv/ready
+	$(BIN)/python examples/bases/make_bases.py docs/gallery/bases
+	$(BIN)/python examples/gallery.py
 
 # Installs once, and again when the project's needs change.
 .venv/ready: pyproject.toml

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lucid.catalogue import presets
 from lucid.errors import LucidError, UsageError
 from lucid.nets import Net
 from lucid.nets.net import nearest
@@ -195,11 +196,6 @@ def on_canvas(style: Manner, canvas: str) -> Manner:
     if canvas == "phase":
         return replace(style, canvas=canvas, rate=0.1)
     return replace(style, canvas=canvas)
-
-
-def presets() -> dict[str, Path]:
-    """The manners that come as files with lucid, by name."""
-    return {path.stem: path for path in sorted((Path(__file__).parent / "presets").glob("*.toml"))}
 
 
 def read_manner(name: str, start: Manner) -> Manner:

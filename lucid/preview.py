@@ -83,8 +83,11 @@ def _says_sixel(stream: TextIO) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         return False
     line = sys.stdin.fileno()
-    # A program in the background would be stopped for changing the terminal's settings.
-    if os.tcgetpgrp(line) != os.getpgrp():
+    try:
+        # A program in the background would be stopped for changing the terminal's settings.
+        if os.tcgetpgrp(line) != os.getpgrp():
+            return False
+    except OSError:  # a terminal, but not the one it was started from
         return False
     before = termios.tcgetattr(line)
     answer, found = b"", None
@@ -125,7 +128,7 @@ def encode(
     if kind not in ("kitty", "iterm2"):
         return ""
     file = io.BytesIO()
-    image.save(file, "PNG")
+    image.save(file, "PNG", compress_level=1)  # five times as fast, and a sixth larger
     payload = base64.b64encode(file.getvalue()).decode()
     if kind == "iterm2":
         shape = f"size={len(file.getvalue())};width={columns};height={rows}"
@@ -153,7 +156,7 @@ def extent(image: Image.Image, kind: str, columns: int, cell: Cell = CELL) -> tu
 def _blocks(image: Image.Image, columns: int, cell: Cell) -> str:
     """Upper half blocks, each with a colour for the upper pixel and one for the lower."""
     height, width = cell
-    down = max(1, round(columns * width * image.height / image.width / (height / 2)))
+    down = math.ceil(2 * (columns * width * image.height / image.width / height))
     pixels = np.asarray(image.resize((columns, down), Image.Resampling.LANCZOS))
     if down % 2:
         pixels = np.concatenate([pixels, pixels[-1:]])
@@ -172,7 +175,9 @@ def _blocks(image: Image.Image, columns: int, cell: Cell) -> str:
 
 def _sixel(image: Image.Image) -> str:
     """DEC's bands of six pixel rows, each drawn once for every colour in it."""
-    paletted = image.quantize(256)
+    # A palette of all pixels takes seconds to find, and is hardly better.
+    some = image.resize((min(image.width, 128), min(image.height, 128)), Image.Resampling.NEAREST)
+    paletted = image.quantize(palette=some.quantize(256), dither=Image.Dither.NONE)
     levels = np.reshape(paletted.getpalette() or [], (-1, 3))
     colours = "".join(
         "#{};2;{};{};{}".format(number, *level)
@@ -184,11 +189,13 @@ def _sixel(image: Image.Image) -> str:
 
 
 def _band(pixels: np.ndarray) -> str:
-    weights = 1 << np.arange(len(pixels), dtype=np.uint8)[:, None]
+    # For every colour, of each column of six pixels, which have it: a bit each.
+    bits = np.zeros((256, pixels.shape[1]), np.uint8)
+    for row, colours in enumerate(pixels):
+        bits[colours, np.arange(len(colours))] |= 1 << row
     lines = []
-    for colour in np.unique(pixels):
-        columns = ((pixels == colour) * weights).sum(0, dtype=np.uint8) + ord("?")
-        text = columns.tobytes().decode().rstrip("?")
+    for colour in np.flatnonzero(bits.any(1)):
+        text = (bits[colour] + ord("?")).tobytes().decode().rstrip("?")
         packed = re.sub(r"(.)\1{3,}", lambda run: f"!{len(run[0])}{run[1]}", text)
         lines.append(f"#{colour}{packed}")
     return "$".join(lines)
@@ -235,7 +242,8 @@ class Preview:
     def show(self, picture: Picture, *, last: bool = False) -> None:
         """Draw a picture in place of the last one, unless that was only just drawn.
 
-        Once a second is enough, and half of the time, where drawing takes so long.
+        Once a second is enough, or less often where drawing would take more than a fifth of
+        the time.
 
         Args:
             picture: it, or what makes it, which is asked only if it will be drawn.
@@ -253,7 +261,7 @@ class Preview:
         if last:
             self.let_go()
         ended = self.clock()
-        self._next = ended + max(1.0, ended - began)
+        self._next = ended + max(1.0, 4 * (ended - began))
 
     def let_go(self) -> None:
         """Leave the picture where it is: what is drawn or printed next comes below it."""

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from lucid import images
+from lucid.catalogue import GROUPS
 from lucid.drawing import class_weights, classes, draw, guide
 from lucid.errors import UsageError
 from lucid.nets import SCORES, Net, outline
-from lucid.nets.groups import GROUPS, members
+from lucid.nets.groups import members
 from lucid.nets.zoo import categories
 from lucid.objectives import FAIRNESS, Channel, Classes, Energy, Guide, Objective
 

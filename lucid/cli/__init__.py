@@ -12,7 +12,9 @@ from lucid import __version__
 from lucid.cli.bench import bench
 from lucid.cli.classes import classes
 from lucid.cli.classify import classify
+from lucid.cli.completion import completion
 from lucid.cli.convert import convert
+from lucid.cli.doctor import doctor
 from lucid.cli.draw import draw
 from lucid.cli.film import film
 from lucid.cli.layers import layers
@@ -65,5 +67,6 @@ def main() -> None:
 for command in (
     *(draw, nightmare, film, show, redo, run),
     *(models, layers, classes, classify, weights, convert, bench),
+    *(doctor, completion),
 ):
     main.add_command(command)

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from lucid.cli import complete
 from lucid.cli.common import FILE
 
 
 @click.command()
-@click.argument("net")
-@click.argument("search", required=False, default="")
+@click.argument("net", shell_complete=complete.nets)
+@click.argument("search", required=False, default="", shell_complete=complete.classes)
 @click.option("--names", type=FILE, help="The net's class names, one a line.")
 def classes(net: str, search: str, names: Path | None) -> None:
     """List the classes of NET, all or those with SEARCH in their names.

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from lucid.cli import complete
 from lucid.cli.common import FILE, net_files
 
 
 @click.command()
-@click.argument("net")
+@click.argument("net", shell_complete=complete.nets)
 @click.argument("image", type=FILE)
 @net_files
 def classify(net: str, image: Path, weights: Path | None, names: Path | None) -> None:

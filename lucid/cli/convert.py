@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from lucid.cli import complete
 from lucid.cli.common import FILE, net_files
 
 
 @click.command()
-@click.argument("net")
+@click.argument("net", shell_complete=complete.nets)
 @click.argument("output", type=FILE)
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
 @net_files

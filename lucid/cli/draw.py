@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lucid.cli import complete
 from lucid.cli.asking import (
     Asked,
     AskedType,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     "classes",
     type=AskedType(),
     multiple=True,
+    shell_complete=complete.classes,
     help="What to draw: a class's name, an unambiguous part of it, its number, or a group (birds, "
     "dogs, insects, …). Several mix. PLACE is X,Y or X,Y,DIAMETER (shares of the picture, "
     "and pixels) or a mask image.",
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     "layers",
     type=LayerType(),
     multiple=True,
+    shell_complete=complete.layers,
     help="Draw what excites a layer, a channel of it, or a neuron at a place of the tile.",
 )
 @click.option(
@@ -80,6 +83,7 @@ if TYPE_CHECKING:
     "--net",
     "net_name",
     default=DEFAULT_NET,
+    shell_complete=complete.nets,
     show_default=True,
     metavar="NET",
     help="Which net draws: a name from `lucid models`, or a path to a .cfg.",
@@ -87,6 +91,7 @@ if TYPE_CHECKING:
 @click.option(
     "--preset",
     metavar="NAME|FILE",
+    shell_complete=complete.presets,
     help="How to climb: deepdream (Google's, for --layer), deepdraw, or a .toml or .json file.",
 )
 @click.option(
@@ -389,7 +394,7 @@ def _paint(net: Net, job: Job, watcher: Watcher, quiet: bool, **options: Any) ->
         plan = drawing.prepare(net, seed=seed, **settings)
         watcher.begin(single, functools.partial(_recipe, plan, job, seed=seed, count=1))
         try:
-            with progress_bar(single.name, plan.total, quiet or watcher.shows) as watcher.bar:
+            with progress_bar(single.name, plan.total, quiet) as watcher.bar:
                 painted = drawing.paint(
                     plan, mask=job.mask, keep_colors=options["keep_colors"], watch=watcher
                 )
@@ -493,11 +498,6 @@ class Watcher:
         self.preview = terminal(preview)
         self.bar: Any = None
 
-    @property
-    def shows(self) -> bool:
-        """Whether the terminal shows the picture, and so no bar."""
-        return self.preview is not None
-
     def begin(self, target: Path, recipe: Callable[..., Recipe]) -> None:
         """From now on a picture is drawn that will be written there.
 
@@ -514,6 +514,8 @@ class Watcher:
         before, self.latest = self.latest, progress
         self.passes += 1
         if self.verbose and (before is None or before.octave != progress.octave):
+            if self.preview:
+                self.preview.let_go()
             height, width = progress.octave
             click.echo(f"climbing at {width}x{height}", err=True)
         self.bar.update(progress.done - (before.done if before else 0))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lucid.cli import complete
 from lucid.cli.asking import AskedType, LayerType, layer_objective
 from lucid.cli.common import (
     DEFAULT_NET,
@@ -51,6 +52,7 @@ SHEET = "preview.png"
     "classes",
     type=AskedType(),
     multiple=True,
+    shell_complete=complete.classes,
     help="What to dream of: as in `lucid draw`. Several mix.",
 )
 @click.option(
@@ -58,6 +60,7 @@ SHEET = "preview.png"
     "layers",
     type=LayerType(),
     multiple=True,
+    shell_complete=complete.layers,
     help="Dream of what excites a layer, or a channel of it.",
 )
 @click.option(
@@ -70,6 +73,7 @@ SHEET = "preview.png"
     "warps",
     multiple=True,
     metavar="NAME[:NUMBERS]",
+    shell_complete=complete.warps,
     help="What happens between two dreams; several in order. Numbers may be arithmetic in t, the "
     "frame, and those of rolls in n, the column: zoom:0.05, roll:15*sin(n/20). `lucid film "
     "--list-warps` names all.",
@@ -96,6 +100,7 @@ SHEET = "preview.png"
     "--net",
     "net_name",
     default=DEFAULT_NET,
+    shell_complete=complete.nets,
     show_default=True,
     metavar="NET",
     help="Which net dreams: a name from `lucid models`, or a path to a .cfg.",
@@ -292,8 +297,7 @@ def _dreamt(
             settings["hold"] = options["hold"]
         settings |= {"flow": not options["no_flow"], "skip": done, "last": last}
         new = dream_over(net, script, itertools.islice(footage, count), **settings)
-    shown = quiet or options["preview"]
-    with progress_bar(folder.name.removesuffix(".part"), count, shown) as bar:
+    with progress_bar(folder.name.removesuffix(".part"), count, quiet) as bar:
         bar.update(min(done, count))
         try:
             _keep(new, frames, count, bar, recipe.toml(), options["preview"])

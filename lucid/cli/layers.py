@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from lucid.cli import complete
 from lucid.cli.common import DEVICE, FILE, PRECISION, OneDashCommand, net_files, progress_bar
 from lucid.cli.telling import told_here
 
 
 @click.command(cls=OneDashCommand)
-@click.argument("net")
+@click.argument("net", shell_complete=complete.nets)
 @click.option("--sheet", "picture", type=FILE, help="Draw one small dream on this image per layer.")
 @click.option("-o", "--output", type=FILE, help="Where to write the sheet. Else NET_layers.png.")
 @click.option("--force", is_flag=True, help="Overwrite the sheet that is there.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lucid.cli import complete
 from lucid.cli.common import (
     FILE,
     PREVIEW,
@@ -53,7 +54,13 @@ class Grey(click.ParamType):
 
 
 @click.command(cls=OneDashCommand, options_metavar="[OPTIONS]")
-@click.argument("words", nargs=-1, required=True, metavar="CFG WEIGHTS IMAGE LAYER")
+@click.argument(
+    "words",
+    nargs=-1,
+    required=True,
+    metavar="CFG WEIGHTS IMAGE LAYER",
+    shell_complete=complete.nightmare,
+)
 @one_dash("rounds", type=COUNT, default=1, show_default=True, help="Pictures to make.")
 @one_dash("iters", type=COUNT, default=10, show_default=True, help="Steps in a round.")
 @one_dash(
@@ -272,7 +279,7 @@ def nightmare(
     known = {"grey": grey, **dict.fromkeys(unused)}
     written: list[Path] = []
     try:
-        with progress_bar(stem, total, quiet or preview) as watcher.bar:
+        with progress_bar(stem, total, quiet) as watcher.bar:
             for number, picture in enumerate(pictures):
                 note = told_here(net, device, precision, made={"round": number}, **known)
                 written.append(_write(picture, prefix, stem, number, note))

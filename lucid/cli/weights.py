@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import click
 
+from lucid.cli import complete
+
 
 @click.command()
-@click.argument("net")
+@click.argument("net", shell_complete=complete.nets)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def weights(net: str, quiet: bool) -> None:
     """Fetch the published weights of NET into the cache.

@@ -1,10 +1,9 @@
 """Nets that can be climbed, Darknet's, torchvision's and anybody's, behind one interface."""
 
+from lucid.catalogue import bundled, cache_folder
 from lucid.nets import zoo
 from lucid.nets.find import (
     PUBLISHED_NAMES,
-    bundled,
-    cache_folder,
     fetch,
     knowing,
     load,

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torchvision.models import VGG, AlexNet
 
 from lucid import images
+from lucid.catalogue import bundled
 from lucid.errors import LucidError, UsageError
 from lucid.nets import weights
 from lucid.nets.darknet import DarknetNet
 from lucid.nets.darknet_layers import Crop, Layer
-from lucid.nets.find import bundled
 from lucid.nets.net import Net
 from lucid.nets.zoo import TorchvisionNet
 

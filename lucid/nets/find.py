@@ -8,7 +8,6 @@ named, else from ``.names`` of the same stem beside the cfg or the weights.
 
 from __future__ import annotations
 
-import os
 import re
 import urllib.error
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lucid.catalogue import bundled, cache_folder
 from lucid.errors import LucidError, UsageError
 from lucid.nets import zoo
 from lucid.nets.darknet import DarknetNet
@@ -29,21 +29,6 @@ PUBLISHED = "https://pjreddie.com/media/files/"
 """Where Darknet's author keeps his weights."""
 
 PUBLISHED_NAMES = ("vgg-conv", "jnet-conv", "vgg-16", "darknet19", "extraction")
-
-
-def bundled() -> dict[str, Path]:
-    """The cfg files that come with lucid, by name."""
-    here = Path(__file__).parent.parent
-    # In a wheel cfg/ lies inside the package, in a checkout beside it.
-    folder = here / "cfg" if (here / "cfg").is_dir() else here.parent / "cfg"
-    return {path.stem: path for path in sorted(folder.glob("*.cfg"))}
-
-
-def cache_folder() -> Path:
-    """Where fetched Darknet weights are kept: ``$LUCID_CACHE``, else the user's cache."""
-    if "LUCID_CACHE" in os.environ:
-        return Path(os.environ["LUCID_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucid"
 
 
 @dataclass(frozen=True)

@@ -4,35 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lucid.catalogue import GROUPS
 from lucid.nets.net import plain
 from lucid.nets.zoo import categories
-
-GROUPS: dict[str, tuple[range, ...]] = {
-    "sharks": (range(2, 5),),
-    "fish": (range(7), range(389, 398)),
-    "birds": (range(7, 25), range(80, 101), range(127, 147)),
-    "amphibians": (range(25, 33),),
-    "turtles": (range(33, 38),),
-    "lizards": (range(38, 49),),
-    "snakes": (range(52, 69),),
-    "spiders": (range(72, 78),),
-    "sea creatures": (range(107, 112), range(115, 118), range(327, 330)),
-    "crabs": (range(118, 122), range(125, 126)),
-    "whales": (range(147, 149),),
-    "dogs": (range(151, 269),),
-    "cats": (range(281, 294),),
-    "bears": (range(294, 298),),
-    "beetles": (range(300, 308),),
-    "insects": (range(300, 327),),
-    "butterflies": (range(321, 327),),
-    "monkeys": (range(370, 383),),
-    "apes": (range(365, 370),),
-    "vegetables": (range(936, 947),),
-    "fruit": (range(948, 958),),
-    "mushrooms": (range(991, 998), range(947, 948)),
-    "landscapes": (range(970, 981),),
-}
-"""The numbers of each group's classes among ImageNet's thousand."""
 
 
 def members(name: str, classes: Sequence[str]) -> list[int]:
