@@ -379,7 +379,7 @@ class Plan:
         """A hash of all that the picture depends on but the seed."""
         said = (self.style, self.wishes, self.tiling, self.stages, self.strength)
         machine = (self.ascent.device.type, self.ascent.dtype)
-        net = (self.net.name, self.net.fingerprint())
+        net = (self.net.name, self.net.fingerprint)
         recipe = hashlib.sha256(repr((net, machine, torch.__version__, said)).encode())
         if self.base is not None:
             recipe.update(self.base.cpu().numpy().tobytes())

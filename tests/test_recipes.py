@@ -105,9 +105,9 @@ def test_what_is_not_as_it_was_is_said(desk: Path, run: Run) -> None:
     weights = bytearray((desk / "tiny.weights").read_bytes())
     weights[-4:] = b"\0\0\0\0"
     (desk / "tiny.weights").write_bytes(weights)
-    said = run("redo", "out.png").output
-    assert "not as it was: photo.v2.png is another file now\n" in said
-    assert "not as it was: the net has other weights\n" in said
+    said = run("redo", "out.png", "--count", "2").output
+    assert said.count("not as it was: photo.v2.png is another file now\n") == 1
+    assert said.count("not as it was: the net has other weights\n") == 1
 
 
 def test_stages_and_sheets_have_recipes(desk: Path, run: Run) -> None:

@@ -61,13 +61,19 @@ def told(
     if device is not None:
         facts |= {"device": device_name(device), "threads": torch.get_num_threads()}
     if net is not None:
-        facts |= {"net": net.name, "weights": net.fingerprint()}
+        facts |= {"net": net.name, "weights": net.fingerprint}
     facts |= {"files": files} if files else {}
     recipe = Recipe(context.command.name or "", options, facts | (made or {}))
     before = context.find_object(Recipe)
-    for difference in recipe.differences(before) if before else ():
-        click.echo(f"not as it was: {difference}", err=True)
+    if before and not context.meta.get(SAID):
+        for difference in recipe.differences(before):
+            click.echo(f"not as it was: {difference}", err=True)
+        context.meta[SAID] = True
     return recipe
+
+
+SAID = "lucid.differences"
+"""Where a context notes that differences from the recipe that is followed have been said."""
 
 
 def told_here(net: Net, device: str, precision: str, **more: Any) -> Recipe:
@@ -143,7 +149,10 @@ def words(recipe: Recipe, command: click.Command, source: Path, without: set[str
 
 
 def _found(value: Any, folder: Path) -> Any:
-    """A file's name, be it of a mask behind a class's, as it is found from here."""
-    name, at, file = str(value).rpartition("@")
-    there = folder / file
-    return f"{name}{at}{there}" if not Path(file).exists() and there.is_file() else value
+    """A file's name, or what ends in one behind an @, as it is found from here."""
+    whole = str(value)
+    for start in (0, whole.rfind("@") + 1):
+        file = whole[start:]
+        if not Path(file).exists() and (folder / file).is_file():
+            return f"{whole[:start]}{folder / file}"
+    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -71,6 +72,7 @@ class Net(nn.Module):
         """What the net itself answers, (n, classes), summing to 1 in each row."""
         raise NotImplementedError
 
+    @functools.cached_property
     def fingerprint(self) -> str:
         """The SHA-256 of its weights, as hexadecimal digits."""
         digest = hashlib.sha256()
