@@ -10,7 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -135,11 +135,13 @@ def read_note(path: Path) -> str | None:
     Raises:
         LucidError: there is no such file, or it is not an image.
     """
+    # Pillow decodes a PNG to read it, and refuses the largest.
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(8) == PNG:
+                return _png_note(file)
     with _opened(path) as image:
-        if image.format == "PNG":
-            image.load()  # text may stand behind the pixels
-            kept = getattr(image, "text", {}).get(NOTE)
-        elif image.format == "GIF":
+        if image.format == "GIF":
             kept = image.info.get("comment")
         elif image.format == "TIFF":
             kept = image.getexif().get(ExifTags.Base.ImageDescription)
@@ -148,6 +150,22 @@ def read_note(path: Path) -> str | None:
     if isinstance(kept, bytes):
         kept = kept.removeprefix(ASCII).decode("ascii", "replace")
     return kept or None
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def _png_note(file: BinaryIO) -> str | None:
+    """The note of a PNG, whose signature was read: without its pixels, however many there are."""
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"tEXt":
+            name, _, text = file.read(length).partition(b"\0")
+            if name == NOTE.encode():
+                return text.decode("latin-1")
+            length = 0
+        file.seek(length + 4, os.SEEK_CUR)
+    return None
 
 
 def write_bands(bands: Iterable[Tensor], size: Size, path: Path, note: str = "") -> None:
@@ -168,7 +186,7 @@ def write_bands(bands: Iterable[Tensor], size: Size, path: Path, note: str = "")
         file.write(struct.pack(">I", zlib.crc32(kind + content)))
 
     with replacing(path) as part, part.open("wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n")
+        file.write(PNG)
         write_chunk(b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], 8, 2, 0, 0, 0))
         if note:
             write_chunk(b"tEXt", f"{NOTE}\0{note}".encode("latin-1"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -72,10 +73,12 @@ class Recipe:
                 self.made.get("weights") != other.made.get("weights")
             )
         files, before = self.made.get("files", {}), other.made.get("files", {})
+        names = {Path(name).name: digest for name, digest in before.items()}
         return found + [
             f"{name} is another file now"
             for name, digest in files.items()
-            if before.get(name, digest) != digest
+            # It may be found from elsewhere now.
+            if before.get(name, names.get(Path(name).name, digest)) != digest
         ]
 
 
@@ -90,7 +93,11 @@ def _key(name: str) -> str:
 
 def _value(value: Any) -> str:
     """A value as TOML, which writes text, numbers and lists as JSON does."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # What is no text in a file's name cannot be kept as such.
+    text = text.encode(errors="replace").decode()
     return "".join(sign if sign.isascii() else f"\\U{ord(sign):08x}" for sign in text)
 
 
@@ -111,7 +118,18 @@ def parse(text: str, where: Path | str) -> Recipe:
     command, made = content.pop("command", None), content.pop("made", {})
     if not isinstance(command, str) or not isinstance(made, dict):
         raise LucidError(f'{where}: a recipe says what to run: command = "draw"')
+    for name, value in content.items():
+        if not _is_plain(value):
+            raise LucidError(f"{where}: {name} is no text, number, true, false or list of these")
+    if not isinstance(made.get("files", {}), dict):
+        raise LucidError(f"{where}: made.files is no table")
     return Recipe(command, content, made)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return isinstance(value, (str, int, float))
 
 
 def read(path: Path) -> Recipe:
@@ -122,14 +140,15 @@ def read(path: Path) -> Recipe:
     """
     if path.suffix.lower() in (".toml", ".json"):
         return parse(_text(path), path)
-    for beside in (path / FILM_NOTE, path.with_name(f"{path.name}.json")):
-        if beside.is_file():
-            return parse(_text(beside), beside)
     note = images.read_note(path) if path.suffix.lower() in images.NOTED else None
-    if note is None:
-        kind = "" if path.exists() else " (there is no such file)"
-        raise LucidError(f"{path}: holds no recipe of lucid's{kind}")
-    return parse(note, path)
+    # Other programs keep their own texts there.
+    if note and note.startswith("command = "):
+        return parse(note, path)
+    beside = place_beside(path)
+    if beside.is_file():
+        return parse(_text(beside), beside)
+    kind = "" if path.exists() else " (there is no such file)"
+    raise LucidError(f"{path}: holds no recipe of lucid's{kind}")
 
 
 def write_picture(image: Image.Image, path: Path, recipe: Recipe) -> None:
@@ -138,9 +157,20 @@ def write_picture(image: Image.Image, path: Path, recipe: Recipe) -> None:
     Raises:
         LucidError: it cannot be written.
     """
-    images.write(image, path, recipe.toml())
-    if path.suffix.lower() not in images.NOTED:
+    note = recipe.toml()
+    kept = path.suffix.lower() in images.NOTED and len(note) < LONGEST
+    images.write(image, path, note if kept else "")
+    if not kept:
         write_beside(recipe, path)
+
+
+LONGEST = 65_000
+"""Letters that a note in JPEG may have."""
+
+
+def files_of(path: Path) -> list[Path]:
+    """What ``write_picture`` writes for a picture there, but for the longest of recipes."""
+    return [path] if path.suffix.lower() in images.NOTED else [path, place_beside(path)]
 
 
 def write_beside(recipe: Recipe, path: Path) -> Path:
@@ -181,7 +211,7 @@ def digest(path: Path) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise LucidError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

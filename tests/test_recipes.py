@@ -286,7 +286,8 @@ def test_a_picture_goes_through_a_pipe(desk: Path) -> None:
     result = CliRunner().invoke(main, words, input=given)
     assert result.exit_code == 0
     assert Image.open(io.BytesIO(result.stdout_bytes)).size == (60, 44)
-    assert CliRunner().invoke(main, [*QUICK, "photo.v2.png", "--seed", "3", "-o", "file.png"])
+    again = CliRunner().invoke(main, [*QUICK, "photo.v2.png", "--seed", "3", "-o", "file.png"])
+    assert again.exit_code == 0
     with Image.open(io.BytesIO(result.stdout_bytes)) as piped:
         assert piped.tobytes() == Image.open(desk / "file.png").tobytes()
     film = CliRunner().invoke(main, [*MOVING[:-1], "-", "-o", "-"], input=given)
@@ -298,3 +299,147 @@ def test_no_color_is_heeded(desk: Path) -> None:
     for environment, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         result = CliRunner().invoke(main, ["show", "no.png"], env=environment, color=True)
         assert ("\x1b[31m" in result.output) == coloured
+
+
+def test_what_comes_through_a_pipe_is_known_for_what_it_is(desk: Path, run: Run) -> None:
+    assert run(*QUICK, "--size", "40x30", "-o", "out.png").exit_code == 0
+    shown = CliRunner().invoke(main, ["show", "-"], input=(desk / "out.png").read_bytes())
+    assert shown.output == run("show", "out.png").output
+    assert run(*MOVING, "-o", "film.gif").exit_code == 0
+    words = [*MOVING[:-3], "--seed", "1", "--no-flow", "-", "-o", "over.gif"]
+    over = CliRunner().invoke(main, words, input=(desk / "film.gif").read_bytes())
+    assert over.output == "wrote over.gif (2 frames, seed 1)\n"
+    words = [*QUICK, "-", "--seed", "1", "-o", "piped.png"]
+    given = (desk / "photo.v2.png").read_bytes()
+    assert CliRunner().invoke(main, words, input=given).exit_code == 0
+    recipe = recipes.read(desk / "piped.png")
+    assert recipe.made["files"]["-"] == recipes.digest(desk / "photo.v2.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("-o - --count 2", "-o - takes one picture: leave --count out"),
+        ("-o - --save-every 1", "-o - takes one picture: leave --save-every out"),
+        ("-o - --on-disk", "-o - takes one picture: leave --on-disk out"),
+        ("-o - photo.v2.png one.png", "-o - takes one picture: leave several bases out"),
+        ("-o {stem}.png --resume photo.v2.png one.png", "--resume goes on with one at a time"),
+        ("-o {stem}-x.png one.png one-x_seed3.png --count 2 --seed 3", "would be written twice"),
+        ("-o there.bmp", "there.bmp.json exists: give --force to overwrite it"),
+    ],
+)
+def test_nothing_is_lost(desk: Path, run: Run, words: str, message: str) -> None:
+    for name in ("one", "one_seed3", "one-x_seed3"):
+        shutil.copy(desk / "photo.v2.png", desk / f"{name}.png")
+    (desk / "there.bmp.json").write_text("mine")
+    if "twice" in message:
+        words = words.replace("one-x_seed3.png", "one_seed3.png").replace("{stem}-x", "{stem}")
+        words += " --force"
+    before = {path: path.read_bytes() for path in desk.iterdir()}
+    result = run(*QUICK, *words.split())
+    assert result.exit_code == 2
+    assert message in result.output
+    assert {path: path.read_bytes() for path in desk.iterdir()} == before
+
+
+def test_a_recipe_too_long_for_the_file_stands_beside_it(desk: Path) -> None:
+    recipe = Recipe("draw", {"class": ["goldfish"], "path": ".1,.5 .9,.5 " * 9000})
+    recipes.write_picture(Image.new("RGB", (8, 8)), desk / "long.jpg", recipe)
+    assert recipes.read(desk / "long.jpg") == recipe
+    assert (desk / "long.jpg.json").exists()
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), "\udcff name"])
+def test_a_recipe_can_be_read_whatever_stands_in_it(odd: object) -> None:
+    text = Recipe("draw", {"tv": odd}).toml()
+    assert recipes.parse(text, "it").command == "draw"
+
+
+def test_other_programs_texts_are_no_recipes(desk: Path, run: Run) -> None:
+    Image.new("RGB", (8, 8)).save(desk / "gimp.gif", comment=b"Created with GIMP")
+    assert "gimp.gif: holds no recipe of lucid's" in run("show", "gimp.gif").output
+    assert run(*QUICK, "--size", "40x30", "-o", "out.png").exit_code == 0
+    (desk / "out.png.json").write_text('{"somebody": "else"}')
+    assert run("show", "out.png").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('keep-colors = "yes"', "r.toml: keep-colors = 'yes' must be true or false"),
+        ("when = 2020-01-01", "r.toml: when is no text, number, true, false or list of these"),
+        ("[made]\nfiles = 3", "r.toml: made.files is no table"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind(desk: Path, run: Run, line: str, message: str) -> None:
+    (desk / "r.toml").write_text(f'command = "draw"\nclass = "goldfish"\nnet = "tiny.cfg"\n{line}')
+    result = run("run", "r.toml")
+    assert (result.exit_code, message in result.output) == (1, True), result.output
+
+
+@pytest.mark.parametrize("key", ['[60, "zoom=1"]', "[[1]]", '["x"]'])
+def test_a_key_frame_is_two_words(desk: Path, run: Run, key: str) -> None:
+    (desk / "r.toml").write_text(f'command = "film"\nclass = "goldfish"\nat = {key}\n')
+    assert "r.toml: at must be lists of 2 in a list" in run("run", "r.toml").output
+
+
+def test_a_strangers_picture_runs_no_code(desk: Path, run: Run) -> None:
+    """Nor does it say where to write."""
+    (desk / "w.py").write_text("open('it ran', 'w')\n")
+    told = Recipe("film", {"class": "goldfish", "warps": "w.py", "output": "x.gif"})
+    recipes.write_picture(Image.new("RGB", (8, 8)), desk / "nice.png", told)
+    result = run("redo", "nice.png")
+    assert "nice.png: was made with Python code in w.py: if you trust it" in result.output
+    assert not (desk / "it ran").exists()
+    told = Recipe("draw", {"net": "tiny.cfg", "class": "goldfish", "output": "x.png", "iters": 1})
+    recipes.write_picture(Image.new("RGB", (8, 8)), desk / "nice.png", told)
+    again = run("redo", "nice.png", "--octaves", "1", "--size", "40x30")
+    assert "wrote nice_redo_0000.png" in again.output
+
+
+def test_a_frame_and_its_folder_are_made_again(
+    desk: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(*MOVING, "-o", "frames").exit_code == 0
+    assert "wrote frames/frame_000001_redo_0000 (2" in run("redo", "frames/frame_000001.png").output
+    assert "frames_redo_0000 (2" in run("redo", "frames/film.json").output
+    monkeypatch.chdir(desk / "frames")
+    assert run("show", ".").output == run("show", "film.json").output
+
+
+def test_a_nightmare_is_changed_by_what_is_typed(desk: Path, run: Run) -> None:
+    """Its recipe names options that mean nothing beside the new ones."""
+    words = "nightmare tiny.cfg photo.v2.png 1 -iters 1 -rounds 2 -rotate .1"
+    assert run(*words.split()).exit_code == 0
+    name = "photo_tiny_1_000001.png"
+    turned = run("redo", name, "--rotate-degrees", "30", "-prefix", "turned")
+    assert turned.exit_code == 0, turned.output
+    assert (desk / "turned" / name).read_bytes() != (desk / name).read_bytes()
+    rebuilt = run("redo", name, "-reconstruct", "-prefix", "rebuilt")
+    assert rebuilt.exit_code == 0, rebuilt.output
+    refused = run("redo", name, "-reconstruct", "-range", "2")
+    assert "-range means nothing beside -reconstruct" in refused.output
+
+
+def test_masks_are_among_the_files(desk: Path, run: Run) -> None:
+    Image.linear_gradient("L").save(desk / "mask.png")
+    words = ("draw", "--net", "tiny.cfg", "--class", "tench:2@mask.png", "--iters", "1")
+    assert run(*words, "--octaves", "1", "--size", "40x30", "-o", "out.png").exit_code == 0
+    found = recipes.read(desk / "out.png").made["files"]
+    assert found["mask.png"] == recipes.digest(desk / "mask.png")
+
+
+def test_a_bad_base_is_found_before_the_first_film(desk: Path, run: Run) -> None:
+    result = run(*MOVING, "nope.png", "-o", "{stem}.gif")
+    assert "nope.png: cannot be read as an image" in result.output
+    assert not (desk / "photo.v2.gif").exists()
+
+
+def test_a_changed_file_is_noticed_from_elsewhere(desk: Path, run: Run) -> None:
+    folder = desk / "kept"
+    folder.mkdir()
+    assert run(*QUICK, "photo.v2.png", "-o", "kept/out.png").exit_code == 0
+    (desk / "photo.v2.png").unlink()
+    Image.new("RGB", (60, 44), "red").save(folder / "photo.v2.png")
+    said = run("redo", "kept/out.png").output
+    assert "not as it was: kept/photo.v2.png is another file now\n" in said

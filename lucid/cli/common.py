@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import io
 import logging
 import re
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -50,6 +52,12 @@ class OneDashCommand(click.Command):
 
 TYPED = "lucid.typed"
 """Where a context keeps its parameters as they were typed, for the recipe."""
+
+CHANGED = "lucid.changed"
+"""Where a context keeps which parameters were typed, if a recipe says the others."""
+
+STDIN = "lucid.stdin"
+"""Where a context keeps what came on standard input."""
 
 
 def one_dash(name: str, *names: str, **settings: Any) -> Callable[[Function], Function]:
@@ -133,7 +141,7 @@ def progress_bar(label: str, length: int, quiet: bool) -> AbstractContextManager
         length=length,
         label=label,
         file=sys.stderr,
-        hidden=quiet or not sys.stderr.isatty(),
+        hidden=quiet or not sys.stderr or not sys.stderr.isatty(),
     )
 
 
@@ -199,13 +207,24 @@ def readable(path: Path) -> Path:
     context = click.get_current_context()
     # Read once, however often it is asked for.
     if STDIN not in context.meta:
+        if not sys.stdin or sys.stdin.isatty():
+            raise click.UsageError("-: nothing comes on standard input: pipe a picture in")
+        content = sys.stdin.buffer.read()
         folder = context.with_resource(tempfile.TemporaryDirectory())
-        context.meta[STDIN] = Path(folder) / "stdin"
-        context.meta[STDIN].write_bytes(sys.stdin.buffer.read())
+        context.meta[STDIN] = Path(folder) / f"stdin{_ending(content)}"
+        context.meta[STDIN].write_bytes(content)
     return context.meta[STDIN]
 
 
-STDIN = "lucid.stdin"
+def _ending(content: bytes) -> str:
+    """What the name of a file should end in, by what is in it: a picture's, else a video's."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return f".{(image.format or 'png').lower()}"
+    except (UnidentifiedImageError, OSError, ValueError):
+        return ".mp4" if content[4:8] == b"ftyp" else ""
 
 
 @contextlib.contextmanager
@@ -215,17 +234,24 @@ def written_to(output: Path | None, suffix: str) -> Iterator[Path | None]:
     if str(output) != "-":
         yield output
         return
+    if not sys.stdout:
+        raise click.UsageError("-o -: standard output is closed")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"stdout{suffix}"
-        yield path
-        sys.stdout.buffer.write(path.read_bytes())
+        try:
+            yield path
+        finally:  # after Ctrl-C, the picture so far
+            if path.exists():
+                with path.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 def targets(output: Path | None, bases: Sequence[Path]) -> list[Path | None]:
     """What ``-o`` names for each of several bases, by their stems."""
     if output is None:
         return [None] * len(bases)
-    named = [Path(str(output).replace("{stem}", base.stem)) for base in bases]
+    stems = ("stdin" if str(base) == "-" else base.stem for base in bases)
+    named = [Path(str(output).replace("{stem}", stem)) for stem in stems]
     if len(set(named)) < len(named):
         twice = next(path for path in named if named.count(path) > 1)
         raise click.UsageError(
@@ -233,6 +259,29 @@ def targets(output: Path | None, bases: Sequence[Path]) -> list[Path | None]:
             "name, and bases of different names"
         )
     return list(named)
+
+
+def check_alone(output: Path | None, bases: Sequence[Path], refused: dict[str, Any]) -> None:
+    """Refuse what standard output cannot take, and to resume several at once.
+
+    Args:
+        output: what ``-o`` names.
+        bases: to paint on.
+        refused: options that write more than one file, by name, each with its value.
+    """
+    several = len(bases) > 1
+    for name, given in {**refused, "several bases": several}.items():
+        if given and str(output) == "-":
+            raise click.UsageError(f"-o - takes one picture: leave {name} out, or name a file")
+    if several and refused.get("--resume"):
+        raise click.UsageError("--resume goes on with one at a time: give one base")
+
+
+def check_free(paths: Iterable[Path], force: bool) -> None:
+    """Refuse to overwrite what is there already, unless that is asked for."""
+    for path in paths:
+        if path.exists() and not force:
+            raise click.UsageError(f"{path} exists: give --force to overwrite it")
 
 
 def tell_written(paths: list[Path], more: str = "") -> None:

@@ -27,6 +27,8 @@ from lucid.cli.common import (
     SEED,
     OneDashCommand,
     Size,
+    check_alone,
+    check_free,
     find_files,
     loudness,
     machine,
@@ -234,11 +236,16 @@ def draw(
     lucid draw photos/*.jpg --class tabby -o "dreams/{stem}.png"
     lucid draw photo.jpg --net googlenet --layer inception_4c/output --preset deepdream
     """
-    from lucid import nets
+    from lucid import images, nets
 
     # The outline knows the classes: a wrong one is found before any download.
     outline = nets.outline(net_name, weights, names)
     bases = find_files(base)
+    more = {"--count": options["count"] > 1, "--save-every": options["save_every"]}
+    disk = {"--on-disk": options["on_disk"], "--resume": options["resume"]}
+    check_alone(output, bases, more | disk)
+    mask = read_mask(options["mask"]) if options["mask"] else None
+    guide = images.read(options["guide"]) if options["guide"] else None
     with written_to(output, ".png") as given:
         jobs: list[Job] = []
         for number, target in enumerate(targets(given, bases or [Path()])):
@@ -247,12 +254,15 @@ def draw(
             jobs.append(Job.of(outline, each, target, seed, taken, **options))
         net = nets.load(net_name, weights, names, progress=not quiet)
         speak_up(verbose, quiet)
-        if verbose:
-            tell_machine(net, options["device"], options["precision"], jobs[0].seed)
         for job in jobs:
-            watcher = Watcher(options["save_every"], job, preview=preview, verbose=verbose)
-            paint = _paint_on_disk if job.on_disk else _paint
-            written = paint(net, job, watcher, quiet, **options)
+            if verbose:
+                tell_machine(net, options["device"], options["precision"], job.seed)
+            options |= {"mask": mask, "guide": guide}
+            if job.on_disk:
+                written = _paint_on_disk(net, job, quiet, **options)
+            else:
+                watcher = Watcher(options["save_every"], job, preview=preview, verbose=verbose)
+                written = _paint(net, job, watcher, quiet, **options)
             if not quiet and str(output) != "-":
                 tell_written(written, f" (seed {job.seed})")
 
@@ -271,9 +281,6 @@ class Job:
         seed: the first.
         target: where to write the picture, or the sheet of several.
         singles: where to write each of them.
-        alpha: how opaque the base is.
-        mask: where anything may change.
-        guide: the picture to resemble.
     """
 
     base: Path | None
@@ -284,9 +291,6 @@ class Job:
     seed: int
     target: Path
     singles: list[Path]
-    alpha: Image.Image | None
-    mask: Any
-    guide: Any
 
     @property
     def files(self) -> set[Path]:
@@ -313,37 +317,38 @@ class Job:
             taken: names that are not free.
             options: of the command.
         """
-        from lucid import images
+        from lucid import images, recipes
         from lucid.drawing import fits_memory
 
         file = readable(base) if base else None
         picture = images.read(file) if file else None
-        alpha = images.read_alpha(file) if file else None
+        transparent = file is not None and images.read_alpha(file) is not None
         final, on_disk = options["size"], options["on_disk"] or options["resume"]
         if final is None and picture is not None:
             final = (picture.shape[1], picture.shape[2])
         if final and not fits_memory(final) and options["canvas"] in (None, "pixels"):
             on_disk = True
         if on_disk:
-            _check_on_disk(alpha is not None, **options)
+            _check_on_disk(transparent, **options)
             if not options["preset"]:
                 options["canvas"] = options["canvas"] or "pixels"
         seed = _seed(seed, output, options["resume"])
         asked = find_asked(outline, seed, **options)
         style = _style(outline, picture is not None, **options)
         find_wishes(outline, asked, style, final, None, **options)  # what is wrong is said now
-        mask = read_mask(options["mask"]) if options["mask"] else None
-        guide = images.read(options["guide"]) if options["guide"] else None
-
         what = subject(outline, asked, options["layers"])
         target = output or images.numbered(f"{file.stem}_{what}" if file else what, taken=taken)
         count, singles = options["count"], [target]
         if count > 1:
             singles = [target.with_stem(f"{target.stem}_seed{seed + n}") for n in range(count)]
         for path in {target, *singles}:
-            images.check_writable(path, final or (1, 1), alpha=alpha is not None)
-            _check_free(path, options["save_every"], options["force"])
-        return cls(base, final, on_disk, asked, style, seed, target, singles, alpha, mask, guide)
+            if path in taken:
+                raise click.UsageError(f"{path} would be written twice: give bases other names")
+            images.check_writable(path, final or (1, 1), alpha=transparent)
+            stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
+            kept = stages if options["save_every"] else ()
+            check_free([*recipes.files_of(path), *kept], options["force"])
+        return cls(base, final, on_disk, asked, style, seed, target, singles)
 
 
 PASSED_ON = (
@@ -358,7 +363,7 @@ def _settings(net: Net, job: Job, **options: Any) -> dict[str, Any]:
     from lucid import images
 
     return {
-        "wanted": find_wishes(net, job.asked, job.style, job.final, job.guide, **options),
+        "wanted": find_wishes(net, job.asked, job.style, job.final, options["guide"], **options),
         "base": images.read(readable(job.base)) if job.base else None,
         "manner": job.style,
         "order": options["tiles"],
@@ -370,13 +375,14 @@ def _settings(net: Net, job: Job, **options: Any) -> dict[str, Any]:
 
 def _recipe(plan: Plan, job: Job, passes: int | None = None, **known: Any) -> Recipe:
     """How a picture is made: one that is whole, or after some passes."""
+    machine = click.get_current_context().params
     return told(
         plan.net,
-        plan.ascent.device,
+        machine["device"],
+        machine["precision"],
         made=plan.plain() if passes is None else {"passes": passes, **plan.plain()},
         base=job.base,
         batch=plan.ascent.batch,
-        precision=plan.ascent.precision,
         **known,
     )
 
@@ -396,7 +402,7 @@ def _paint(net: Net, job: Job, watcher: Watcher, quiet: bool, **options: Any) ->
         try:
             with progress_bar(single.name, plan.total, quiet) as watcher.bar:
                 painted = drawing.paint(
-                    plan, mask=job.mask, keep_colors=options["keep_colors"], watch=watcher
+                    plan, mask=options["mask"], keep_colors=options["keep_colors"], watch=watcher
                 )
         except KeyboardInterrupt:
             if watcher.latest:
@@ -411,7 +417,7 @@ def _paint(net: Net, job: Job, watcher: Watcher, quiet: bool, **options: Any) ->
     return written
 
 
-def _paint_on_disk(net: Net, job: Job, watcher: Watcher, quiet: bool, **options: Any) -> list[Path]:
+def _paint_on_disk(net: Net, job: Job, quiet: bool, **options: Any) -> list[Path]:
     """Draw what is larger than memory; says where."""
     from lucid.giant import draw_on_disk
 
@@ -467,14 +473,6 @@ def _check_on_disk(transparent: bool, **options: Any) -> None:
             raise click.UsageError(f"there is no {name} for pictures that are painted on disk")
 
 
-def _check_free(path: Path, save_every: int | None, force: bool) -> None:
-    """Refuse to overwrite what is there already, unless that is asked for."""
-    stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
-    there = path if path.exists() else next(stages, None) if save_every else None
-    if there and not force:
-        raise click.UsageError(f"{there} exists: give --force to overwrite it")
-
-
 def _style(net: Net, on_a_base: bool, **options: Any) -> Manner:
     """The manner that suits the net, as the options change it."""
     from dataclasses import replace
@@ -494,7 +492,10 @@ class Watcher:
     """What is told after each pass: the bar, the terminal, the stages that are kept."""
 
     def __init__(self, save_every: int | None, job: Job, *, preview: bool, verbose: bool) -> None:
-        self.save_every, self.alpha, self.verbose = save_every, job.alpha, verbose
+        from lucid import images
+
+        self.save_every, self.verbose = save_every, verbose
+        self.alpha = images.read_alpha(readable(job.base)) if job.base else None
         self.preview = terminal(preview)
         self.bar: Any = None
 

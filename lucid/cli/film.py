@@ -18,9 +18,12 @@ from lucid.cli.common import (
     SEED,
     OneDashCommand,
     Size,
+    check_alone,
+    check_free,
     find_files,
     loudness,
     machine,
+    make_folder,
     net_files,
     progress_bar,
     readable,
@@ -30,7 +33,7 @@ from lucid.cli.common import (
     terminal,
     written_to,
 )
-from lucid.cli.telling import told, told_here
+from lucid.cli.telling import told
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -173,7 +176,7 @@ def film(
     lucid film photo.jpg --layer 8 --warp rotate:2 --at 0 zoom=0 --at 60 zoom=.1 --warp zoom:0
     lucid film --from frames/ --reverse -o back.gif
     """
-    from lucid import images, warps
+    from lucid import images, reel, warps
 
     if own_warps:
         warps.load(own_warps)
@@ -185,11 +188,15 @@ def film(
     if source and (base or options["warps"] or options["classes"] or options["layers"]):
         raise click.UsageError("--from dreams nothing: give it no BASE, class or warp")
     bases = find_files(base)
+    check_alone(output, bases, {"--resume": options["resume"]})
+    for each in bases:  # what is wrong is said before the first film is made
+        file = readable(each)
+        reel.footage(file) if reel.is_film(file) else images.read(file)
     with written_to(output, ".gif") as given:
         for number, target in enumerate(targets(given, bases or [Path()])):
-            each = bases[number] if bases else None
+            start = bases[number] if bases else None
             target = target or images.numbered("film", suffix=".gif")  # noqa: PLW2901
-            count, more = _make(each, source, target, quiet=quiet, **options)
+            count, more = _make(start, source, target, quiet=quiet, **options)
             if not quiet and str(output) != "-":
                 click.echo(f"wrote {target} ({count} frames{more})")
 
@@ -200,9 +207,8 @@ def _make(base: Path | None, source: Path | None, target: Path, **options: Any) 
 
     reel.check(target)
     force, resume = options["force"], options["resume"]
-    for there in (target, recipes.place_beside(target)) if target.suffix else ():
-        if there.is_file() and not force:
-            raise click.UsageError(f"{there} exists: give --force to overwrite it")
+    if target.suffix:
+        check_free((target, recipes.place_beside(target)), force)
     order = {"reverse": options["reverse"], "boomerang": options["boomerang"]}
     given = source or (readable(base) if base else None)
     footage = reel.footage(given) if given and reel.is_film(given) else None
@@ -235,7 +241,7 @@ def _put_together(
     """Write frames that are there already; says how many."""
     from lucid import recipes, reel
 
-    recipe = told(None)
+    recipe = told()
     if target.suffix:
         reel.write(frames, target, note=recipe.toml(), **pace)
     else:
@@ -268,7 +274,7 @@ def _dreamt(
     elif options["seed"] is None:
         options["seed"] = secrets.randbelow(2**31)
     recipe = _recipe(net, base, count, options)
-    if before and _settings(before) != _settings(recipe):
+    if before and _frozen(before) != _frozen(recipe):
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
     recipes.write_beside(recipe, folder / recipes.FILM_NOTE)
     speak_up(options["verbose"], quiet)
@@ -329,7 +335,7 @@ def _recipe(net: Net, base: Path | None, count: int, options: dict[str, Any]) ->
     """How the film is made."""
     from lucid.films import film_manner
 
-    return told_here(
+    return told(
         net,
         options["device"],
         options["precision"],
@@ -421,10 +427,7 @@ def _fresh(folder: Path, force: bool) -> Frames:
     from lucid.recipes import FILM_NOTE
     from lucid.reel import Frames
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.UsageError(f"{folder}: cannot be made a folder ({error.strerror})") from error
+    make_folder(folder)
     there = sorted(folder.glob("frame_*.png"))
     there += [path for path in (folder / SHEET, folder / FILM_NOTE) if path.exists()]
     if there and not force:
@@ -448,7 +451,7 @@ def _begun(folder: Path, seed: int | None) -> Recipe:
     return before
 
 
-def _settings(recipe: Recipe) -> tuple[Any, ...]:
+def _frozen(recipe: Recipe) -> tuple[Any, ...]:
     """What a film's frames depend on but their numbers."""
     options = {key: value for key, value in recipe.options.items() if key not in FREE}
     files = sorted(recipe.made.get("files", {}).values())

@@ -5,8 +5,16 @@ from pathlib import Path
 import click
 
 from lucid.cli import complete
-from lucid.cli.common import DEVICE, FILE, PRECISION, OneDashCommand, net_files, progress_bar
-from lucid.cli.telling import told_here
+from lucid.cli.common import (
+    DEVICE,
+    FILE,
+    PRECISION,
+    OneDashCommand,
+    check_free,
+    net_files,
+    progress_bar,
+)
+from lucid.cli.telling import told
 
 
 @click.command(cls=OneDashCommand)
@@ -46,12 +54,11 @@ def layers(
     shown = images.read(picture)
     target = output or Path(f"{Path(net).stem}_layers.png")
     images.check_writable(target)
-    if target.exists() and not force:
-        raise click.UsageError(f"{target} exists: give --force to overwrite it")
+    check_free(recipes.files_of(target), force)
     loaded = nets.load(net, weights, names)
     with progress_bar(loaded.name, len(loaded.layers), quiet=False) as bar:
         sheet = layer_sheet(
             loaded, shown, device=device, precision=precision, watch=lambda _: bar.update(1)
         )
-    recipes.write_picture(sheet, target, told_here(loaded, device, precision))
+    recipes.write_picture(sheet, target, told(loaded, device, precision))
     click.echo(f"wrote {target}")

@@ -10,6 +10,7 @@ import click
 
 from lucid.cli import complete
 from lucid.cli.common import (
+    CHANGED,
     FILE,
     PREVIEW,
     SEED,
@@ -27,7 +28,7 @@ from lucid.cli.common import (
     tell_written,
     terminal,
 )
-from lucid.cli.telling import told_here
+from lucid.cli.telling import told
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -281,12 +282,12 @@ def nightmare(
     try:
         with progress_bar(stem, total, quiet) as watcher.bar:
             for number, picture in enumerate(pictures):
-                note = told_here(net, device, precision, made={"round": number}, **known)
+                note = told(net, device, precision, made={"round": number}, **known)
                 written.append(_write(picture, prefix, stem, number, note))
     except KeyboardInterrupt:
         latest = watcher.latest
         if latest and latest.done > len(written) * total // rounds:
-            note = told_here(net, device, precision, made={"steps": latest.done}, **known)
+            note = told(net, device, precision, made={"steps": latest.done}, **known)
             written.append(_write_unfinished(latest.picture(), prefix, stem, len(written), note))
         _save_steps(steps, latest.done if latest else 0, save_steps)
         stopped(written)
@@ -331,7 +332,9 @@ def _refuse_what_is_not_used(*kinds: str) -> set[str]:
             if parameter.name in NOT_USED.get(kind, ()):
                 unused.add(parameter.name)
                 source = context.get_parameter_source(parameter.name)
-                if source is click.core.ParameterSource.COMMANDLINE:
+                # What a recipe says is there because it was so, not because it is wanted.
+                meant = parameter.name in context.meta.get(CHANGED, {parameter.name})
+                if source is click.core.ParameterSource.COMMANDLINE and meant:
                     raise click.UsageError(f"{parameter.opts[-1]} means nothing beside {kind}")
     return unused
 

@@ -25,18 +25,29 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     """
     from lucid import images, recipes
 
+    file = file.resolve().parent if file.name == recipes.FILM_NOTE else file
     recipe = recipes.read(file)
     if recipe.command in FOLLOWED:
         command = command_of(context, recipe)
-        given = changed(command, changes)
-        parameters = {each.name for each in command.params}
-        stem = f"{file.name.partition('.')[0]}_redo"
-        if "output" in parameters - given:
-            ending = "" if file.is_dir() else "".join(file.suffixes[-1:])
-            if ending in (".json", ".toml"):
-                ending = "".join(file.with_suffix("").suffixes[-1:])
-            if ending or file.is_dir():
-                changes = ("-o", str(images.numbered(stem, file.parent, ending)), *changes)
-        if "prefix" in parameters - given:
-            changes = ("--prefix", str(images.numbered(stem, file.parent, "")), *changes)
+        typed = changed(command, changes)
+        # What belongs to a file beside it is called after it.
+        stem = f"{file.resolve().name.partition('.')[0]}_redo"
+        for name, option in (("output", "-o"), ("prefix", "--prefix")):
+            known = any(each.name == name for each in command.params)
+            # Several bases become several pictures, and get numbers themselves.
+            if known and name not in typed and len(typed.get("base", ())) < 2:
+                ending = "" if name == "prefix" else _ending(file, recipe.command)
+                target = images.numbered(stem, file.parent, ending)
+                changes = (option, str(target), *changes)
     follow(context, recipe, file, changes)
+
+
+def _ending(file: Path, command: str) -> str:
+    """What the name of a file's like ends in; nothing for a folder of frames."""
+    from lucid.reel import ENDINGS
+
+    if file.suffix in (".json", ".toml"):
+        file = file.with_suffix("")
+    if command == "film":
+        return file.suffix if file.suffix.lower() in ENDINGS else ""
+    return file.suffix or ".png"

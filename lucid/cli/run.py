@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli.common import FILE
+from lucid.cli.common import CHANGED, FILE
 from lucid.errors import LucidError
 
 if TYPE_CHECKING:
@@ -55,12 +55,23 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
     Raises:
         LucidError: there is no such command or option.
     """
-    from lucid.cli.telling import words
+    from lucid.cli.telling import NOT_TOLD, words
 
     if recipe.command not in FOLLOWED:
         raise LucidError(f"{source}: command {recipe.command!r} is not {', '.join(FOLLOWED)}")
     command = command_of(context, recipe)
-    said = words(recipe, command, source, without=changed(command, changes))
+    typed = set(changed(command, changes))
+    without = set(typed)
+    if source.suffix != ".toml":
+        # A picture may come from anybody: it says what it is, and no more.
+        without |= NOT_TOLD
+        if "warps" in recipe.options and "own_warps" not in typed:
+            raise LucidError(
+                f"{source}: was made with Python code in {recipe.options['warps']}: if you trust "
+                "it, say --warps and its name"
+            )
+    said = words(recipe, command, source, without)
+    context.meta[CHANGED] = typed
     # The recipe's own arguments stand behind a double dash, and so at the end.
     with command.make_context(
         recipe.command, [*changes, *said], parent=context.parent, obj=recipe
@@ -75,8 +86,8 @@ def command_of(context: click.Context, recipe: Recipe) -> click.Command:
     return group.commands[recipe.command]
 
 
-def changed(command: click.Command, changes: tuple[str, ...]) -> set[str]:
-    """The names of the parameters that changes speak of.
+def changed(command: click.Command, changes: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters that changes speak of, as they are typed.
 
     Raises:
         click.UsageError: the command has no such option.
@@ -86,7 +97,7 @@ def changed(command: click.Command, changes: tuple[str, ...]) -> set[str]:
     arguments = {each.name for each in command.params if isinstance(each, click.Argument)}
     # An argument that is missing stands there too, as something that is no text.
     return {
-        name
+        name: value
         for name, value in typed.items()
         if name not in arguments or (isinstance(value, (str, tuple)) and value)
     }

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli.common import TYPED
+from lucid.cli.common import TYPED, readable
 from lucid.errors import LucidError
 
 if TYPE_CHECKING:
-    import torch
-
     from lucid.nets import Net
     from lucid.recipes import Recipe
 
@@ -20,12 +19,19 @@ NOT_TOLD = {
     *("output", "prefix", "force", "resume", "save_every", "save_steps"),
     *("quiet", "verbose", "preview", "list_warps"),
 }
-"""Options that say where a result goes and what is said of it, not what it is."""
+"""Parameters that say where a result goes and what is said of it, not what it is."""
+
+SAID = "lucid.differences"
+"""Where a context notes that differences from the recipe that is followed have been said."""
+
+DIGESTS = "lucid.digests"
+"""Where a context keeps the hashes of files."""
 
 
 def told(
-    net: Net | None,
-    device: torch.device | None = None,
+    net: Net | None = None,
+    device: str = "auto",
+    precision: str = "auto",
     *,
     made: dict[str, Any] | None = None,
     **known: Any,
@@ -36,32 +42,37 @@ def told(
 
     Args:
         net: that paints, if one does.
-        device: where; the first, of several.
+        device: where, as it was typed.
+        precision: likewise.
         made: more that the result depends on.
-        known: options that are no longer what was typed.
+        known: parameters that are no longer what was typed.
     """
     import torch
 
-    from lucid.machine import device_name
+    from lucid.machine import device_name, find_devices, find_precision, precision_name
     from lucid.recipes import Recipe, digest, versions
 
     context = click.get_current_context()
+    facts: dict[str, Any] = dict(versions())
+    if net is not None:
+        where = find_devices(device)[0]
+        known["precision"] = precision_name(find_precision(precision, where))
+        facts |= {"device": device_name(where), "threads": torch.get_num_threads()}
+        facts |= {"net": net.name, "weights": net.fingerprint}
     options: dict[str, Any] = {}
     files: dict[str, str] = {}
+    digests = context.meta.setdefault(DIGESTS, {})
     for parameter in context.command.params:
         name = parameter.name or ""
         value = known.get(name, context.params.get(name))
         if name in NOT_TOLD or value is None or value is False or value == ():
             continue
-        options[key(parameter)] = _plain(value, context.meta[TYPED].get(name))
-        for path in value if isinstance(value, tuple) else (value,):
-            if isinstance(path, (str, Path)) and takes_files(parameter) and Path(path).is_file():
-                files[str(path)] = digest(Path(path))
-    facts: dict[str, Any] = dict(versions())
-    if device is not None:
-        facts |= {"device": device_name(device), "threads": torch.get_num_threads()}
-    if net is not None:
-        facts |= {"net": net.name, "weights": net.fingerprint}
+        plain = _plain(value, context.meta[TYPED].get(name))
+        options[key(parameter)] = plain
+        for file in _files(parameter, plain):
+            if file not in digests:
+                digests[file] = digest(readable(Path(file)))
+            files[file] = digests[file]
     facts |= {"files": files} if files else {}
     recipe = Recipe(context.command.name or "", options, facts | (made or {}))
     before = context.find_object(Recipe)
@@ -70,18 +81,6 @@ def told(
             click.echo(f"not as it was: {difference}", err=True)
         context.meta[SAID] = True
     return recipe
-
-
-SAID = "lucid.differences"
-"""Where a context notes that differences from the recipe that is followed have been said."""
-
-
-def told_here(net: Net, device: str, precision: str, **more: Any) -> Recipe:
-    """``told``, of a device and a precision as they were typed."""
-    from lucid.machine import find_devices, find_precision, precision_name
-
-    where = find_devices(device)[0]
-    return told(net, where, precision=precision_name(find_precision(precision, where)), **more)
 
 
 def _plain(value: Any, typed: Any) -> Any:
@@ -101,11 +100,27 @@ def key(parameter: click.Parameter) -> str:
     return (long[0] if long else parameter.name or "").lstrip("-")
 
 
-def takes_files(parameter: click.Parameter) -> bool:
+def _files(parameter: click.Parameter, value: Any) -> Iterable[str]:
+    """The files that a parameter's value names; - is standard input."""
+    if _takes_files(parameter):
+        for each in value if isinstance(value, list) else [value]:
+            start = _start_of_file(parameter, str(each))
+            file = str(each)[start:]
+            if Path(file).is_file() or (file == "-" and isinstance(parameter, click.Argument)):
+                yield file
+
+
+def _takes_files(parameter: click.Parameter) -> bool:
     """Whether what it takes may be the name of a file, or end in one."""
     if isinstance(parameter, click.Argument) or isinstance(parameter.type, click.Path):
         return True
     return parameter.name in ("classes", "net_name", "preset")
+
+
+def _start_of_file(parameter: click.Parameter, text: str) -> int:
+    """Where the name of a file begins in what a parameter takes: a class's mask stands behind
+    an @."""
+    return text.find("@") + 1 or len(text) if parameter.name == "classes" else 0
 
 
 def words(recipe: Recipe, command: click.Command, source: Path, without: set[str]) -> list[str]:
@@ -118,7 +133,7 @@ def words(recipe: Recipe, command: click.Command, source: Path, without: set[str
         without: parameters to leave out.
 
     Raises:
-        LucidError: the command has no such option.
+        LucidError: the command has no such option, or it cannot be that.
     """
     from lucid.nets import nearest
 
@@ -132,27 +147,32 @@ def words(recipe: Recipe, command: click.Command, source: Path, without: set[str
         parameter = parameters[name]
         if parameter.name in without:
             continue
-        values = [
-            _found(each, source.parent) if takes_files(parameter) else each
-            for each in (value if isinstance(value, list) else [value])
-        ]
-        if isinstance(parameter, click.Argument):
-            arguments += map(str, values)
-        elif isinstance(parameter, click.Option) and parameter.is_flag:
-            options += [f"--{name}"] * (value is True)
+        values = value if isinstance(value, list) else [value]
+        if isinstance(parameter, click.Option) and parameter.is_flag:
+            if type(value) is not bool:
+                raise LucidError(f"{source}: {name} = {value!r} must be true or false")
+            options += [f"--{name}"] * value
         elif parameter.nargs > 1:
             for each in values:
+                if not isinstance(each, list) or len(each) != parameter.nargs:
+                    raise LucidError(
+                        f"{source}: {name} must be lists of {parameter.nargs} in a list"
+                    )
                 options += [f"--{name}", *map(str, each)]
+        elif isinstance(parameter, click.Argument):
+            arguments += [_found(parameter, str(each), source.parent) for each in values]
         else:
-            options += [f"--{name}={each}" for each in values]
+            found = (_found(parameter, str(each), source.parent) for each in values)
+            options += [f"--{name}={each}" for each in found]
     return [*options, "--", *arguments]
 
 
-def _found(value: Any, folder: Path) -> Any:
-    """A file's name, or what ends in one behind an @, as it is found from here."""
-    whole = str(value)
-    for start in (0, whole.rfind("@") + 1):
-        file = whole[start:]
-        if not Path(file).exists() and (folder / file).is_file():
-            return f"{whole[:start]}{folder / file}"
-    return value
+def _found(parameter: click.Parameter, text: str, folder: Path) -> str:
+    """What a parameter takes, with the file in it as it is found from here."""
+    if _takes_files(parameter):
+        start = _start_of_file(parameter, text)
+        file = Path(text[start:])
+        # Without an ending it is a net, a preset or a layer.
+        if file.suffix and not file.exists() and (folder / file).is_file():
+            return f"{text[:start]}{folder / file}"
+    return text

@@ -1,0 +1,33 @@
+"""The gallery's base pictures: all are there, none is flat, and they are the same each time."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner
+from PIL import Image
+
+SCRIPT = Path(__file__).parents[1] / "examples" / "bases" / "make_bases.py"
+
+
+def test_bases_are_painted_the_same_each_time(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("make_bases", SCRIPT)
+    assert spec
+    assert spec.loader
+    make_bases = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_bases)
+    for folder in ("one", "two"):
+        words = [str(tmp_path / folder), "--size", "96x64"]
+        result = CliRunner().invoke(make_bases.main, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+
+    painted = sorted((tmp_path / "one").iterdir())
+    assert [path.stem for path in painted] == sorted(make_bases.BASES)
+    for path in painted:
+        with Image.open(path) as picture:
+            assert picture.size == (96, 64)
+            # Each of the bases has lights and darks, everywhere more than a shade.
+            assert np.asarray(picture).std() > 20, path.stem
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.stem

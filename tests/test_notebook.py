@@ -1,0 +1,105 @@
+"""The tour in examples/: it runs from top to bottom, and its pictures are kept in it."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import io
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from PIL import Image
+
+NOTEBOOK = Path(__file__).parent.parent / "examples" / "lucid_dreams.ipynb"
+
+
+@pytest.fixture(scope="module")
+def kept() -> NotebookNode:
+    """The notebook as it is in the repository."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def pictures(cell: NotebookNode) -> list[tuple[str | None, tuple[int, int], int]]:
+    """Format, width and height, and frames of each picture that a cell shows."""
+    found = []
+    for output in cell.outputs:
+        for kind, content in output.get("data", {}).items():
+            if kind.startswith("image/"):
+                with Image.open(io.BytesIO(base64.b64decode(content))) as image:
+                    image.load()
+                    found.append((image.format, image.size, getattr(image, "n_frames", 1)))
+    return found
+
+
+def texts(cell: NotebookNode, stream: str) -> str:
+    outputs = (each for each in cell.outputs if each.output_type == "stream")
+    return "".join(each.text for each in outputs if each.name == stream)
+
+
+def shown(notebook: NotebookNode) -> dict[str, tuple[list[object], bool]]:
+    """Of each cell its pictures, and whether it prints anything."""
+    return {cell.id: (pictures(cell), bool(texts(cell, "stdout"))) for cell in code(notebook)}
+
+
+def test_it_runs_and_shows_what_is_kept(
+    kept: NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, desk = tmp_path / "folder", tmp_path / "desk"
+    folder.mkdir()
+    desk.mkdir()
+    settings = {
+        "https_proxy": "http://127.0.0.1:9",  # where nobody listens
+        "LUCID_CACHE": str(tmp_path / "none"),
+        "TORCH_HOME": str(tmp_path / "none"),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "TMPDIR": str(desk),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    notebook = copy.deepcopy(kept)
+    for cell in code(notebook):
+        cell.outputs, cell.execution_count = [], None
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
+    assert shown(notebook) == shown(kept)
+    assert [texts(cell, "stderr") for cell in code(notebook)] == [""] * len(code(notebook))
+    assert [*folder.iterdir(), *desk.glob("tmp*")] == [], "what it writes, it takes away"
+
+
+def test_its_pictures_are_kept_in_it(kept: NotebookNode) -> None:
+    cells = code(kept)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    seen = [picture for cell in cells for picture in pictures(cell)]
+    assert len(seen) >= 14
+    assert [frames for kind, _, frames in seen if kind == "GIF"] == [12]
+    assert NOTEBOOK.stat().st_size < 2_000_000
+
+
+def test_nothing_of_a_machine_is_kept_in_it(kept: NotebookNode) -> None:
+    assert set(kept.metadata) == {"kernelspec", "language_info"}
+    assert all(cell.metadata == {} for cell in kept.cells)
+    outputs = [output for cell in code(kept) for output in cell.outputs]
+    said = [
+        text
+        for output in outputs
+        for text in (output.get("text", ""), output.get("data", {}).get("text/plain", ""))
+    ]
+    assert not re.search(r"Traceback|Warning|(?<![\w./:])/\w+/|[A-Z]:\\", "\n".join(said))
+    assert all(output.output_type != "error" for output in outputs)
+    assert all(output.get("name") != "stderr" for output in outputs)
+
+
+def test_a_sentence_stands_before_every_cell(kept: NotebookNode) -> None:
+    kinds = [cell.cell_type for cell in kept.cells]
+    before = [kinds[number - 1] for number, kind in enumerate(kinds) if kind == "code"]
+    assert before == ["markdown"] * len(before)
