@@ -14,9 +14,8 @@ test: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-docs: .venv/ready
-	$(BIN)/pip install --quiet --editable '.[docs]'
-	$(BIN)/mkdocs build --strict
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Every picture of docs/gallery.md, made again from its recipe: some 25 minutes on two cores.
 gallery: .venv/ready
@@ -27,6 +26,10 @@ gallery: .venv/ready
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv/docs: .venv/ready
+	$(BIN)/pip install --quiet --editable '.[docs]'
 	touch $@
 
 clean:

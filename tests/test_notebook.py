@@ -81,7 +81,7 @@ def test_its_pictures_are_kept_in_it(kept: NotebookNode) -> None:
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     seen = [picture for cell in cells for picture in pictures(cell)]
     assert len(seen) >= 14
-    assert [frames for kind, _, frames in seen if kind == "GIF"] == [12]
+    assert [frames for kind, _, frames in seen if kind == "GIF"] == [10]
     assert NOTEBOOK.stat().st_size < 2_000_000
 
 
