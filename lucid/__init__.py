@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from lucid.objectives import Channel, Energy, Enhance, Objective
 
 __version__ = "0.1.0"
+
+# Torch's threads wait for each other by spinning, some milliseconds long. Where a core is busy
+# with something else, the one that is waited for stands behind those that spin: a drawing of
+# 8 seconds took up to 160. Read when torch is imported; see docs/benchmarks.md.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _ROOMS = {
     "lucid.drawing": ("Wish", "classes", "draw", "grow", "guide"),

@@ -53,6 +53,26 @@ def test_help_answers_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "spins"),
+    [("LANG", "C", "1000"), ("GOMP_SPINCOUNT", "7", "7"), ("OMP_WAIT_POLICY", "active", None)],
+)
+def test_threads_spin_little_unless_the_user_says_how(
+    variable: str, value: str, spins: str | None
+) -> None:
+    code = "import lucid, os; print(os.environ.get('GOMP_SPINCOUNT'))"
+    others = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    environment = {key: each for key, each in os.environ.items() if key not in others}
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {variable: value},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == str(spins)
+
+
 @pytest.mark.parametrize("command", ["", *main.commands])
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     result = run(*command.split(), "--help")
