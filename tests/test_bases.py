@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
+import make_bases
 import numpy as np
 from click.testing import CliRunner
 from PIL import Image
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "bases" / "make_bases.py"
-
 
 def test_bases_are_painted_the_same_each_time(tmp_path: Path) -> None:
-    spec = importlib.util.spec_from_file_location("make_bases", SCRIPT)
-    assert spec
-    assert spec.loader
-    make_bases = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_bases)
     for folder in ("one", "two"):
         words = [str(tmp_path / folder), "--size", "96x64"]
         result = CliRunner().invoke(make_bases.main, words, catch_exceptions=False)
