@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lucid.cli import complete
-from lucid.cli.common import FILE, net_files
+from lucid.cli.common import FILE, net_files, readable
 
 
 @click.command()
@@ -18,7 +18,7 @@ def classify(net: str, image: Path, weights: Path | None, names: Path | None) ->
 
     from lucid import images, nets
 
-    picture = images.read(image)
+    picture = images.read(readable(image))
     judge = nets.load(net, weights, names)
     judge.need_classes()
     with torch.no_grad():

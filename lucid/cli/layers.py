@@ -51,7 +51,7 @@ def layers(
 
     from lucid.sheets import layer_sheet
 
-    shown = images.read(picture)
+    shown = images.read(readable(picture))
     target = output or Path(f"{Path(net).stem}_layers.png")
     images.check_writable(target)
     check_free(recipes.files_of(target), force)
