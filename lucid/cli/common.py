@@ -210,8 +210,10 @@ def readable(path: Path) -> Path:
         if not sys.stdin or sys.stdin.isatty():
             raise click.UsageError("-: nothing comes on standard input: pipe a picture in")
         content = sys.stdin.buffer.read()
+        if not (ending := _ending(content)):
+            raise click.UsageError("-: what came on standard input is no picture, nor a video")
         folder = context.with_resource(tempfile.TemporaryDirectory())
-        context.meta[STDIN] = Path(folder) / f"stdin{_ending(content)}"
+        context.meta[STDIN] = Path(folder) / f"stdin{ending}"
         context.meta[STDIN].write_bytes(content)
     return context.meta[STDIN]
 

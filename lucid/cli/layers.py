@@ -13,6 +13,7 @@ from lucid.cli.common import (
     check_free,
     net_files,
     progress_bar,
+    readable,
 )
 from lucid.cli.telling import told
 
