@@ -17,7 +17,7 @@ test: .venv/ready
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# Every picture of docs/gallery.md, made again from its recipe: some 25 minutes on two cores.
+# Every picture of docs/gallery.md, made again from its recipe: eleven minutes on two cores.
 gallery: .venv/ready
 	$(BIN)/python examples/bases/make_bases.py docs/gallery/bases
 	$(BIN)/python examples/gallery.py
