@@ -257,7 +257,8 @@ def test_an_unknown_change_is_refused(desk: Path, run: Run) -> None:
     assert run(*QUICK, "--size", "40x30", "-o", "out.png").exit_code == 0
     result = run("redo", "out.png", "--sise", "3x3")
     assert result.exit_code == 2
-    assert "No such option '--sise'" in result.output
+    assert "No such option" in result.output
+    assert "--sise" in result.output
 
 
 def test_several_bases_and_patterns(desk: Path, run: Run) -> None:
