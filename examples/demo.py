@@ -1,29 +1,24 @@
 """The first pictures: a goldfish, and a hybrid, painted by the net in the box."""
 
-from pathlib import Path
+from __future__ import annotations
 
 import click
 
-from lucid import nets
-from lucid.drawing import Progress, draw
+from lucid.cli import main as lucid
 
 PICTURES = {
-    Path("goldfish.png"): (["goldfish"], 1),
-    Path("hybrid.png"): (["lion", "monarch"], 3),
+    "goldfish.png": ["--class", "goldfish", "--seed", "1"],
+    "hybrid.png": ["--class", "lion", "--class", "monarch", "--seed", "3"],
 }
 
 
 def main() -> None:
-    net = nets.load("lucid64")
-    for path, (classes, seed) in PICTURES.items():
-        # The bar hides itself where nobody watches.
-        with click.progressbar(length=100, label=" + ".join(classes)) as bar:
-
-            def watch(progress: Progress, bar=bar) -> None:
-                bar.update(100 * progress.done // progress.total - bar.pos)
-
-            draw(net, classes, size=(384, 512), seed=seed, watch=watch).save(path)
-        click.echo(f"painted {path.resolve()}")
+    for name, words in PICTURES.items():
+        click.echo(f"lucid draw {' '.join(words)} --size 512x384 -o {name}")
+        lucid.main(
+            ["draw", *words, "--size", "512x384", "-o", name, "--force"],
+            standalone_mode=False,
+        )
 
 
 if __name__ == "__main__":

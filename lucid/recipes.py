@@ -72,6 +72,8 @@ class Recipe:
             found += ["the net has other weights"] * (
                 self.made.get("weights") != other.made.get("weights")
             )
+        if "passes" in other.made and "passes" not in self.made:
+            found.append(f"that was after {other.made['passes']} passes, this is whole")
         files, before = self.made.get("files", {}), other.made.get("files", {})
         names = {Path(name).name: digest for name, digest in before.items()}
         return found + [
@@ -132,12 +134,13 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, (str, int, float))
 
 
-def read(path: Path) -> Recipe:
+def read(path: str | Path) -> Recipe:
     """The recipe of a picture, of a film, of a folder of frames, or of a file of its own.
 
     Raises:
         LucidError: there is none, or it cannot be read.
     """
+    path = Path(path)
     if path.suffix.lower() in (".toml", ".json"):
         return parse(_text(path), path)
     note = images.read_note(path) if path.suffix.lower() in images.NOTED else None

@@ -113,7 +113,9 @@ def test_what_is_not_as_it_was_is_said(desk: Path, run: Run) -> None:
 def test_stages_and_sheets_have_recipes(desk: Path, run: Run) -> None:
     words = ("--seed", "3", "--octaves", "2", "--save-every", "1", "--count", "2")
     assert run(*QUICK, *words, "-o", "out.png").exit_code == 0
-    assert recipes.read(desk / "out_seed4_pass00001.png").made["passes"] == 1
+    assert recipes.read("out_seed4_pass00001.png").made["passes"] == 1
+    said = run("redo", "out_seed4_pass00001.png").output
+    assert said.count("not as it was: that was after 1 passes, this is whole\n") == 1
     single, sheet = recipes.read(desk / "out_seed4.png"), recipes.read(desk / "out.png")
     assert (single.options["seed"], single.options["count"]) == (4, 1)
     assert (sheet.options["seed"], sheet.options["count"]) == (3, 2)
