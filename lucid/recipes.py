@@ -26,6 +26,9 @@ from lucid.errors import LucidError
 FILM_NOTE = "film.json"
 """The recipe of a folder of frames."""
 
+LONGEST = 65_000
+"""Letters that a note in JPEG may have."""
+
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pillow")
 """Whose versions a picture's bytes may depend on."""
 
@@ -165,10 +168,6 @@ def write_picture(image: Image.Image, path: Path, recipe: Recipe) -> None:
     images.write(image, path, note if kept else "")
     if not kept:
         write_beside(recipe, path)
-
-
-LONGEST = 65_000
-"""Letters that a note in JPEG may have."""
 
 
 def files_of(path: Path) -> list[Path]:

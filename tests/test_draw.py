@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from lucid import images, nets
-from lucid.drawing import class_weights, classes, draw, fit
+from lucid.drawing import class_weights, classes, draw, fit, grow
 from lucid.errors import UsageError
 from lucid.manners import SMALL_FROM_NOISE, suited
 from lucid.nets import Net
@@ -39,6 +39,16 @@ def test_the_same_seed_gives_the_same_bytes(classifier: Net, photo: Tensor) -> N
         first = draw(classifier, ["goldfish"], base, seed=3, **SMALL).tobytes()
         assert draw(classifier, ["goldfish"], base, seed=3, **SMALL).tobytes() == first
         assert draw(classifier, ["goldfish"], base, seed=4, **SMALL).tobytes() != first
+
+
+def test_what_grows_ends_as_what_is_drawn(classifier: Net, photo: Tensor) -> None:
+    for base in (None, photo):
+        stages = list(grow(classifier, ["goldfish"], base, every=2, seed=3, **SMALL))
+        drawn = draw(classifier, ["goldfish"], base, seed=3, **SMALL)
+        assert len(stages) > 1
+        assert {stage.size for stage in stages} == {drawn.size}
+        assert stages[-1].tobytes() == drawn.tobytes()
+        assert stages[0].tobytes() != drawn.tobytes()
 
 
 @pytest.mark.parametrize("order", ["spiral", "grid"])

@@ -185,8 +185,9 @@ def film(
             what = (warps.WARPS[name].__doc__ or "").split("\n\n")[0]
             click.echo(f"{warps.usage(name):<46} {' '.join(what.split())}")
         return
-    if source and (base or options["warps"] or options["classes"] or options["layers"]):
-        raise click.UsageError("--from dreams nothing: give it no BASE, class or warp")
+    dreams = ("warps", "classes", "layers", "resume")
+    if source and (base or any(options[name] for name in dreams)):
+        raise click.UsageError("--from dreams nothing: give it no BASE, class, warp or --resume")
     bases = find_files(base)
     check_alone(output, bases, {"--resume": options["resume"]})
     for each in bases:  # what is wrong is said before the first film is made
@@ -206,7 +207,7 @@ def _make(base: Path | None, source: Path | None, target: Path, **options: Any) 
     from lucid import recipes, reel
 
     reel.check(target)
-    force, resume = options["force"], options["resume"]
+    force = options["force"]
     if target.suffix:
         check_free((target, recipes.place_beside(target)), force)
     order = {"reverse": options["reverse"], "boomerang": options["boomerang"]}
@@ -216,8 +217,6 @@ def _make(base: Path | None, source: Path | None, target: Path, **options: Any) 
     if options["delay"] is None:
         pace["delay"] = footage.delay if footage else reel.DELAY
     if source:
-        if resume:
-            raise click.UsageError("--from dreams nothing: give it no --resume")
         count = _put_together(list(reel.in_order(reel.read(source), **order)), target, force, pace)
         return count, ""
     if not target.suffix and any(order.values()):
