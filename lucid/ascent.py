@@ -26,6 +26,7 @@ from lucid.machine import (
     find_precision,
     free_memory,
     is_out_of_memory,
+    keep_freed_memory,
     kept_bytes,
     precision_name,
 )
@@ -145,6 +146,8 @@ class Ascent:
         self.device = devices[0]
         self._batch = batch
         self._batches: dict[torch.Size, int] = {}
+        if any(where.type == "cpu" for where in devices):
+            keep_freed_memory()
         if deterministic:
             # cuBLAS must be told before its first use.
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
