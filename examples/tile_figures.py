@@ -24,6 +24,7 @@ from lucid import images, nets
 from lucid.canvas import brightness, gaussian
 from lucid.cli.common import Size
 from lucid.drawing import climb, prepare
+from lucid.edges import window
 from lucid.errors import LucidError
 from lucid.tiles import Pass, Tile, TileView, Tiling
 
@@ -142,7 +143,7 @@ def shown(sweep: Pass, picture: Tensor) -> tuple[Image.Image, Tile]:
     tops, lefts = zip(*tiles_of(sweep), strict=True)
     rows = range(min(tops), max(tops) + sweep.tile[0])
     columns = range(min(lefts), max(lefts) + sweep.tile[1])
-    whole = picture[:, sweep.fold(rows, 0)][:, :, sweep.fold(columns, 1)]
+    whole = window(picture, rows, columns, wrap=sweep.padding == "wrap")
     # In a few greys alone: a poster, over which colours are seen.
     grey = (gaussian(brightness(whole), 2) * GREYS).round() / GREYS
     down, across = (

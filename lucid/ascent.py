@@ -6,13 +6,15 @@ a step (where to look and what to want there) and a rule (how to move).
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -29,9 +31,11 @@ from lucid.machine import (
     keep_freed_memory,
     kept_bytes,
     precision_name,
+    sent,
 )
 from lucid.nets import Net
 from lucid.objectives import Objective
+from lucid.replay import Answer, Replay
 from lucid.rules import Rule, strength
 from lucid.transforms import Transform
 from lucid.windows import SPARE, Window, Windows
@@ -78,11 +82,29 @@ class Step:
 
 @dataclass(frozen=True)
 class Worker:
-    """A net on one device, at one precision."""
+    """A net on one device, at one precision.
+
+    Attributes:
+        net: it.
+        device: where it runs.
+        dtype: what it computes in.
+        replay: what asks it in place of ``look``, if anything does.
+    """
 
     net: Net
     device: torch.device
     dtype: torch.dtype
+    replay: Replay | None = None
+
+    def look(self, images: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
+        """What the layers put out, at the worker's precision, in fp32."""
+        precision: AbstractContextManager[None] = contextlib.nullcontext()
+        if self.dtype != torch.float32:
+            # No cache, which a recording would take for the weights themselves.
+            precision = torch.autocast(self.device.type, self.dtype, cache_enabled=False)
+        with precision:
+            seen = self.net.activations(images, layers)
+        return {name: value.float() for name, value in seen.items()}
 
     def see(
         self, images: Tensor, layers: Collection[str], transforms: Sequence[Transform] = ()
@@ -91,19 +113,33 @@ class Worker:
         # Not at the net's precision: half a pixel of a turn is lost in bf16.
         glances = [transform(images) for transform in transforms] or [images]
         images = torch.cat(glances) if len(glances) > 1 else glances[0]
-        with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
-            seen = self.net.activations(images, layers)
-        return {name: value.float() for name, value in seen.items()}
+        images = images.contiguous(memory_format=torch.channels_last)
+        return (self.replay or self.look)(images, frozenset(layers))
 
     def gradient(
         self, images: Tensor, objective: Objective, transforms: Sequence[Transform]
     ) -> Tensor:
         """See ``Ascent.gradient``; of images on any device, there."""
-        shown = images.detach().to(self.device).contiguous(memory_format=torch.channels_last)
-        shown.requires_grad_()
+        shown = sent(images.detach(), self.device).requires_grad_()
         seen = self.see(shown, objective.layers, transforms)
         total = objective.over(max(1, len(transforms))).measure(seen).sum()
-        return torch.autograd.grad(total, shown)[0].to(images.device)
+        (gradient,) = torch.autograd.grad(total, shown)
+        if self.replay:
+            gradient = gradient.clone()  # the next replay writes there
+        return gradient.to(images.device)
+
+    def replaying(self) -> Worker:
+        """The worker, whose net is recorded where its device can be asked for all at once."""
+        if self.device.type != "cuda":
+            return self
+        pool = torch.cuda.graph_pool_handle()
+
+        def record(answer: Answer, sample: tuple[Tensor]) -> Answer:
+            with torch.cuda.device(self.device):
+                recorded = torch.cuda.make_graphed_callables(answer, sample, pool=pool)
+            return cast(Answer, recorded)
+
+        return replace(self, replay=Replay(self.look, record))
 
 
 class Ascent:
@@ -161,6 +197,8 @@ class Ascent:
             Worker(one, where, find_precision(precision, where))
             for one, where in zip(nets, devices, strict=True)
         ]
+        if len(devices) == 1:  # nothing else may be asked for while one records
+            self.workers = [self.workers[0].replaying()]
         self.dtype = self.workers[0].dtype
         self._threads = ThreadPoolExecutor(len(devices)) if len(devices) > 1 else None
 
@@ -224,7 +262,7 @@ class Ascent:
                     "not enough memory for %d images at once: going on with %d, as --batch %d does",
                     *(batch, batch // 2, batch // 2),
                 )
-        return torch.cat(done)
+        return torch.cat(done) if len(done) > 1 else done[0]
 
     def _share_out(
         self, parts: Sequence[Tensor], objective: Objective, transforms: Sequence[Transform]

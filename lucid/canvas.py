@@ -11,6 +11,7 @@ from scipy.fft import next_fast_len
 from scipy.ndimage import gaussian_filter
 from torch import Generator, Tensor
 
+from lucid.edges import window
 from lucid.errors import UsageError
 from lucid.images import Size
 
@@ -101,6 +102,7 @@ class FourierCanvas(Canvas):
         self.scale = _wave_lengths(self.whole, spectrum.device) ** decay * (
             math.sqrt(math.prod(self.whole)) / 4
         )
+        self.colours = COLOUR_CORRELATION.to(spectrum.device)
         self.parameter = spectrum.requires_grad_()
 
     @classmethod
@@ -129,7 +131,7 @@ class FourierCanvas(Canvas):
 
     def image(self) -> Tensor:
         spectrum = torch.view_as_complex(self.parameter) * self.scale
-        return _develop(spectrum, self.whole, self.size, self.margin)
+        return _develop(spectrum, self.colours, self.whole, self.size, self.margin)
 
     def blur(self, sigma: float) -> None:
         frequency = _frequencies(self.whole, self.parameter.device)
@@ -153,6 +155,7 @@ class PhaseCanvas(Canvas):
         strengths = PHOTOGRAPHS.to(phases)[:, None, None]
         self.magnitude = strengths * lengths**PHOTOGRAPHS_DECAY * math.sqrt(math.prod(self.whole))
         self.magnitude[:, 0, 0] = 0  # mid grey on the whole
+        self.colours = COLOUR_CORRELATION.to(phases.device)
         self.parameter = phases.requires_grad_()
 
     @classmethod
@@ -172,7 +175,7 @@ class PhaseCanvas(Canvas):
 
     def image(self) -> Tensor:
         spectrum = torch.polar(self.magnitude, self.parameter)
-        return _develop(spectrum, self.whole, self.size, self.margin)
+        return _develop(spectrum, self.colours, self.whole, self.size, self.margin)
 
     def blur(self, sigma: float) -> None:
         raise UsageError("phases cannot be blurred: use the canvas fourier or pixels")
@@ -225,7 +228,8 @@ def grey_noise(image: Tensor, background: float, generator: Generator) -> Tensor
 
 def brightness(image: Tensor) -> Tensor:
     """The luma, (1, height, width), of a (3, height, width) image (ITU-R BT.601)."""
-    return torch.einsum("c,chw->hw", image.new_tensor([0.299, 0.587, 0.114]), image)[None]
+    red, green, blue = image
+    return (0.299 * red + 0.587 * green + 0.114 * blue)[None]
 
 
 def gaussian(image: Tensor, sigma: float) -> Tensor:
@@ -254,11 +258,10 @@ def _plain(image: Tensor) -> Tensor:
     return torch.einsum("dc,chw->dhw", inverse, logit(image))
 
 
-def _develop(spectrum: Tensor, whole: Size, size: Size, margin: int) -> Tensor:
-    """The image, without the margin, of a spectrum in decorrelated colours."""
+def _develop(spectrum: Tensor, colours: Tensor, whole: Size, size: Size, margin: int) -> Tensor:
+    """The image, without the margin, of a spectrum in colours that ``colours`` correlates."""
     plain = Trim.apply(torch.fft.irfft2(spectrum, s=whole), size, margin)
-    colours = COLOUR_CORRELATION.to(plain) @ plain.flatten(1)
-    return torch.sigmoid(colours.view_as(plain))
+    return torch.sigmoid((colours @ plain.flatten(1)).view_as(plain))
 
 
 class Trim(torch.autograd.Function):
@@ -288,20 +291,8 @@ def mirrored(image: Tensor, margin: int) -> Tensor:
     """A (channels, height, width) image with its mirror image around it: see ``with_margin``."""
     if not margin:
         return image
-    whole = with_margin((image.shape[1], image.shape[2]), margin)
-    rows, columns = (
-        reflected(torch.arange(-margin, long - margin, device=image.device), length)
-        for long, length in zip(whole, image.shape[1:], strict=True)
-    )
-    return image.index_select(1, rows).index_select(2, columns)
-
-
-def reflected(positions: Tensor, length: int) -> Tensor:
-    """Mirror positions at the first and last pixel, as often as needed."""
-    if length == 1:
-        return torch.zeros_like(positions)
-    folded = positions.remainder(2 * length - 2)
-    return torch.minimum(folded, 2 * length - 2 - folded)
+    height, width = with_margin((image.shape[1], image.shape[2]), margin)
+    return window(image, range(-margin, height - margin), range(-margin, width - margin))
 
 
 def logit(image: Tensor) -> Tensor:

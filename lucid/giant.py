@@ -30,6 +30,7 @@ from lucid.canvas import grey_noise
 from lucid.drawing import Plan, Turn, Wish, prepare
 from lucid.errors import LucidError, UsageError
 from lucid.images import Size
+from lucid.machine import sent
 from lucid.manners import on_canvas, suited
 from lucid.nets import Net
 from lucid.objectives import Objective
@@ -271,7 +272,7 @@ class _Work:
                     chunk = batch[first : first + CHUNK]
                     cuts = [TileView(sweep, [tile]).gather(canvas) for tile in chunk]
                     step = now.step(TileView(sweep, chunk), wish.objective)
-                    push = plan.ascent.push(torch.cat(cuts).to(plan.ascent.device), step).cpu()
+                    push = plan.ascent.push(sent(torch.cat(cuts), plan.ascent.device), step).cpu()
                     for tile, value in zip(chunk, push * window, strict=True):
                         sweep.add(gradient, tile, value)
                     shown += len(chunk)

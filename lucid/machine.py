@@ -136,6 +136,13 @@ def kept_bytes(run: Callable[[], object]) -> int:
     return sum(sizes.values())
 
 
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device; to a GPU, without waiting until it is there."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def free_memory(device: torch.device) -> float:
     """Of a GPU, what nobody has; of the CPU, all, so that what depends on it does not
     change from one run to the next."""

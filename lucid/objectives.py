@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -261,7 +262,7 @@ class Classes(Objective):
         scores = seen[SCORES]
         # A group is as likely as all its classes together.
         columns = [
-            scores[:, key] if isinstance(key, int) else scores[:, list(key)].logsumexp(1)
+            scores[:, key] if isinstance(key, int) else _columns(scores, key).logsumexp(1)
             for key in self.weights
         ]
         wanted = torch.stack(columns, 1)
@@ -269,12 +270,27 @@ class Classes(Objective):
         glances = (self.glances, -1, wanted.shape[1])
         wanted = wanted.view(glances).mean(0)
         logs = logs.view(glances).logsumexp(0) - math.log(self.glances)
-        weights = scores.new_tensor(list(self.weights.values()))
-        total = (wanted + self.balance * logs) @ weights
+        # Numbers go with the commands to a GPU; a tensor of them would be waited for.
+        weights = self.weights.values()
+        mixed = (wanted + self.balance * logs).unbind(1)
+        total = torch.stack([part * weight for part, weight in zip(mixed, weights, strict=True)])
+        total = total.sum(0)
         if self.fairness:
-            wished = weights > 0
-            shares = weights[wished] / weights[wished].sum()
-            gap = logs[:, wished] - shares.log()
+            wished = {at: weight for at, weight in enumerate(weights) if weight > 0}
+            whole = sum(wished.values())
+            gap = torch.stack(
+                [logs[:, at] - math.log(weight / whole) for at, weight in wished.items()], 1
+            )
             unfairness = (gap - gap.mean(1, keepdim=True)).square().sum(1) / 2
             total = total - self.fairness * unfairness
         return total
+
+
+def _columns(values: Tensor, numbers: Sequence[int]) -> Tensor:
+    """Those columns of (n, columns)."""
+    return values.index_select(1, _indices(tuple(numbers), values.device))
+
+
+@functools.lru_cache(64)
+def _indices(numbers: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.tensor(numbers, device=device)

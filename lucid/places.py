@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from lucid.ascent import View
 from lucid.errors import UsageError
 from lucid.images import Size
+from lucid.machine import sent
 from lucid.tiles import Pass, Tile, TileView, Tiling
 
 Point = tuple[float, float]
@@ -96,7 +97,7 @@ class _Masked:
         return self.view.gather(image)
 
     def scatter(self, values: Tensor) -> Tensor:
-        return self.view.scatter(values) * self.mask.to(values)
+        return self.view.scatter(values) * sent(self.mask, values.device)
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ class _Dabs(Pass):
 
     def window(self, like: Tensor) -> Tensor:
         down, across = (
-            ((torch.arange(length) + 0.5) * 2 / length - 1).to(like) for length in self.tile
+            (torch.arange(length, device=like.device) + 0.5) * 2 / length - 1
+            for length in self.tile
         )
         return (1 + torch.cos(math.pi * torch.hypot(down[:, None], across).clamp(max=1))) / 2
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from lucid.canvas import reflected
+from lucid.edges import window
 from lucid.errors import UsageError
 from lucid.images import Size
 
@@ -68,13 +68,8 @@ class Pass:
 
     def window(self, like: Tensor) -> Tensor:
         """How a tile's own weight falls off from its middle, *tile."""
-        down, across = (hann(length).to(like) for length in self.tile)
+        down, across = (hann(length, like.device) for length in self.tile)
         return down[:, None] * across
-
-    def fold(self, positions: range, axis: int) -> Tensor:
-        """For positions along an axis, in or out of the picture, the pixels they show."""
-        inside = wrapped if self.padding == "wrap" else reflected
-        return inside(torch.arange(positions.start, positions.stop), self.size[axis])
 
     def add(self, picture: Tensor, tile: Tile, values: Tensor) -> None:
         """Add a tile's values, (channels, *tile), to a (channels, *size) picture, in place."""
@@ -132,16 +127,10 @@ class TileView:
     def gather(self, image: Tensor) -> Tensor:
         """Cut the batch's tiles, (n, channels, *tile), from a (channels, *size) image."""
         rows, columns = self._span()
-        inside = [self.sweep.fold(span, axis) for axis, span in enumerate((rows, columns))]
-        # Of a picture that may be larger than memory, no more is copied than is shown.
-        top, left = (int(places.min()) for places in inside)
-        bottom, right = (int(places.max()) + 1 for places in inside)
-        down, across = (places.to(image.device) for places in inside)
-        part = image[:, top:bottom, left:right].index_select(1, down - top)
-        # Colours last, as nets like their images.
-        pixels = part.permute(1, 2, 0).contiguous().index_select(1, across - left)
-        cuts = [pixels[down, across] for down, across in self._slices(rows, columns)]
-        tiles = torch.stack(cuts).permute(0, 3, 1, 2)
+        shown = window(image, rows, columns, wrap=self.sweep.padding == "wrap")
+        tiles = torch.stack(
+            [shown[:, down, across] for down, across in self._slices(rows, columns)]
+        )
         return self._fill_with_mean(tiles) if self.sweep.padding == "mean" else tiles
 
     def scatter(self, values: Tensor) -> Tensor:
@@ -182,13 +171,9 @@ class TileView:
         return tiles
 
 
-def hann(length: int) -> Tensor:
+def hann(length: int, device: torch.device | None = None) -> Tensor:
     """A Hann window sampled between its zeros: above zero everywhere."""
-    return torch.sin((torch.arange(length) + 0.5) * (math.pi / length)) ** 2
-
-
-def wrapped(positions: Tensor, length: int) -> Tensor:
-    return positions.remainder(length)
+    return torch.sin((torch.arange(length, device=device) + 0.5) * (math.pi / length)) ** 2
 
 
 PADDINGS = ("reflect", "wrap", "mean")

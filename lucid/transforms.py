@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,24 +36,107 @@ class Affine:
     shift: tuple[float, float]
 
     def __call__(self, images: Tensor) -> Tensor:
-        """(n, 3, height, width) to the same; edges are mirrored."""
-        height, width = images.shape[-2:]
+        """(n, 3, height, width) to the same; edges are mirrored.
+
+        Gradients are turned, scaled and shifted back as if they were images, which comes
+        close to the exact way back and takes a fraction of its time.
+        """
+        turned: Tensor = _Turn.apply(images, self)
+        return turned
+
+    def undone(self, size: Size) -> Affine:
+        """The way back, for images of (height, width)."""
+        height, width = size
+        cosine, sine = math.cos(self.angle) * self.scale, math.sin(self.angle) * self.scale
+        down, across = self.shift
+        shift = (
+            sine * width / height * across - cosine * down,
+            -sine * height / width * down - cosine * across,
+        )
+        return Affine(-self.angle, 1 / self.scale, shift)
+
+    def reach(self, size: Size) -> Size:
+        """How far past the edges of images of (height, width) it looks, in pixels, up to
+        where it sees their mirror image whole."""
+        cosine, sine = (
+            abs(math.cos(self.angle)) / self.scale,
+            abs(math.sin(self.angle)) / self.scale,
+        )
+        height, width = size
+        down = cosine * height + sine * width + 2 * abs(self.shift[0]) * height
+        across = cosine * width + sine * height + 2 * abs(self.shift[1]) * width
+        return (
+            min(height, max(0, math.ceil((down - height) / 2))),
+            min(width, max(0, math.ceil((across - width) / 2))),
+        )
+
+    def sample(self, images: Tensor, padding: str, margin: Size = (0, 0)) -> Tensor:
+        """What it shows, with a margin of (down, across) pixels around it.
+
+        Args:
+            images: (n, channels, height, width).
+            padding: of ``F.grid_sample``.
+            margin: on every side.
+        """
+        count, channels, *size = images.shape
+        # Each axis is counted from -1 to 1, so a turn must know the shape. F.affine_grid
+        # would do, but have its numbers sent to the device first.
+        down, across = (
+            (2 * torch.arange(-more, length + more, device=images.device) + 1) / length - 1
+            for length, more in zip(size, margin, strict=True)
+        )
         cosine, sine = math.cos(self.angle) / self.scale, math.sin(self.angle) / self.scale
-        # affine_grid counts each axis from -1 to 1, so a turn must know the shape.
-        rows = [
-            [cosine, -sine * height / width, 2 * self.shift[1]],
-            [sine * width / height, cosine, 2 * self.shift[0]],
-        ]
-        matrix = torch.tensor(rows, device=images.device, dtype=images.dtype)
-        grid = F.affine_grid(matrix[None], [1, *images.shape[1:]], align_corners=False)
-        grid = grid.expand(len(images), -1, -1, -1)
-        place = _repeatable(images)
-        return F.grid_sample(
-            images.to(place),
-            grid.to(place),
-            padding_mode="reflection",
+        slant = sine * size[0] / size[1], sine * size[1] / size[0]
+        places = torch.stack(
+            (
+                cosine * across - slant[0] * down[:, None] + 2 * self.shift[1],
+                slant[1] * across + cosine * down[:, None] + 2 * self.shift[0],
+            ),
+            dim=-1,
+        )
+        # On the CPU every image of a batch finds its pixels by itself. As channels of one
+        # image, several share that.
+        apart = _enough_tasks(count) if images.device.type == "cpu" else count
+        shown = F.grid_sample(
+            images.reshape(apart, -1, *size),
+            places.expand(apart, -1, -1, -1),
+            padding_mode=padding,
             align_corners=False,
-        ).to(images.device)
+        )
+        return shown.view(count, channels, *places.shape[:2])
+
+
+class _Turn(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, images: Tensor, turn: Affine) -> Tensor:
+        context.turn = turn
+        return turn.sample(images, "reflection")
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        turn: Affine = context.turn
+        size = gradient.shape[2], gradient.shape[3]
+        down, across = turn.reach(size)
+        back = turn.undone(size).sample(gradient, "zeros", (down, across))
+        # A pixel that is enlarged has so many more shares in what is shown.
+        return _folded(_folded(back, 2, down), 3, across).mul_(turn.scale**2), None
+
+
+def _folded(images: Tensor, axis: int, margin: int) -> Tensor:
+    """Add what lies in a margin of an axis where its mirror image lies, and cut it off."""
+    length = images.shape[axis] - 2 * margin
+    inside = images.narrow(axis, margin, length)
+    if margin:
+        inside.narrow(axis, 0, margin).add_(images.narrow(axis, 0, margin).flip(axis))
+        end = images.narrow(axis, margin + length, margin)
+        inside.narrow(axis, length - margin, margin).add_(end.flip(axis))
+    return inside
+
+
+def _enough_tasks(count: int) -> int:
+    """Into how many equal parts to share a batch out, so that no thread waits for long."""
+    wanted = min(count, 2 * torch.get_num_threads())
+    return next(parts for parts in range(wanted, count + 1) if count % parts == 0)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lucid.errors import UsageError
-from lucid.tiles import ORDERS, Pass, Tile, Tiling, reflected, rings, wrapped
+from lucid.tiles import ORDERS, Pass, Tile, Tiling, rings
 
 sizes = st.tuples(st.integers(1, 60), st.integers(1, 60))
 tilings = st.builds(
@@ -113,14 +113,6 @@ def test_reflection_wrap_and_mean_fill_what_lies_outside() -> None:
     assert row("reflect") == [2, 1, 0, 1, 2, 3, 2, 1]
     assert row("wrap") == [2, 3, 0, 1, 2, 3, 0, 1]
     assert row("mean") == [1.5, 1.5, 0, 1, 2, 3, 1.5, 1.5]
-
-
-@given(st.integers(1, 9), st.integers(-40, 40))
-def test_folding_goes_as_far_as_needed(length: int, position: int) -> None:
-    positions = torch.tensor([position])
-    assert 0 <= reflected(positions, length).item() < length
-    assert wrapped(positions, length).item() == position % length
-    assert reflected(positions, length) == reflected(-positions, length)
 
 
 @pytest.mark.parametrize(

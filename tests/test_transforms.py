@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lucid.transforms import Affine, Pad, Shrink, compose, draw_affine, draw_glances, draw_shrink
 
@@ -17,6 +20,36 @@ def test_a_quarter_turn_of_an_oblong_keeps_its_middle_and_proportions() -> None:
     turned = Affine(torch.pi / 2, 1, (0, 0))(images)[0, 0]
     assert turned[5:36, 40].min() > 0.9, "upright now, and as long"
     assert turned[:, :38].max() < 0.1
+
+
+@given(
+    st.integers(1, 5),
+    st.floats(-0.4, 0.4),
+    st.floats(0.8, 1.3),
+    st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)),
+)
+@settings(deadline=None, max_examples=25)
+def test_gradients_come_back_nearly_as_they_exactly_would(
+    count: int, angle: float, scale: float, shift: tuple[float, float]
+) -> None:
+    turn = Affine(angle, scale, shift)
+    generator = torch.Generator().manual_seed(count)
+    images = torch.rand(count, 3, 48, 64, generator=generator).requires_grad_()
+    gradient = F.avg_pool2d(torch.randn(count, 3, 48, 64, generator=generator), 5, 1, 2)
+    (back,) = torch.autograd.grad(turn(images), images, gradient)
+    # Its own arithmetic, which torch knows the exact way back of.
+    (exact,) = torch.autograd.grad(turn.sample(images, "reflection"), images, gradient)
+    assert F.cosine_similarity(back.flatten(), exact.flatten(), dim=0) > 0.98
+    assert back.norm() == pytest.approx(exact.norm().item(), rel=0.06)
+
+
+def test_an_affine_transform_is_undone_by_its_way_back() -> None:
+    down, across = torch.meshgrid(torch.arange(60.0), torch.arange(90.0), indexing="ij")
+    images = torch.stack((down, across, down + across))[None]
+    turn = Affine(0.3, 0.9, (0.03, -0.05))
+    again = turn.undone((60, 90))(turn(images))
+    middle = (..., slice(20, 40), slice(30, 60))
+    torch.testing.assert_close(again[middle], images[middle], atol=1e-2, rtol=0)
 
 
 @pytest.mark.parametrize(("shift", "place"), [((0.0, 0.25), (4, 2)), ((0.25, 0.0), (2, 4))])
