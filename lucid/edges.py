@@ -10,7 +10,7 @@ from torch import Tensor
 def window(image: Tensor, rows: range, columns: range, *, wrap: bool = False) -> Tensor:
     """Cut rows and columns, in or out of the picture, from a (channels, height, width) image.
 
-    Of a picture that may be larger than memory, no more is copied than is shown.
+    Of a picture that may be larger than memory, little more is copied than is shown.
 
     Args:
         image: of any size.
@@ -19,28 +19,24 @@ def window(image: Tensor, rows: range, columns: range, *, wrap: bool = False) ->
         wrap: whether past an edge stands the other side; otherwise, what lies before the
             edge, mirrored at the outermost pixel.
     """
-    size = image.shape[1], image.shape[2]
-    spans = list(zip((rows, columns), size, strict=True))
+    spans = [(rows, image.shape[1]), (columns, image.shape[2])]
     pads = [(max(0, -span.start), max(0, span.stop - length)) for span, length in spans]
-    if any(max(pad) > length - (not wrap) for pad, length in zip(pads, size, strict=True)):
-        # Further out than F.pad can: past the mirror image's own edge.
-        down, across = (_places(span, length, wrap).to(image.device) for span, length in spans)
-        return image.index_select(1, down).index_select(2, across)
-    cuts = [_needed(span, length, wrap) for span, length in spans]
+    far = any(max(pad) >= length for pad, (_, length) in zip(pads, spans, strict=True))
+    if wrap or far:
+        return _gathered(image, rows, columns, wrap)
+    cuts = [_reflection(span, length) for span, length in spans]
     part = image[:, cuts[0].start : cuts[0].stop, cuts[1].start : cuts[1].stop]
     if any(map(any, pads)):
-        part = F.pad(part, (*pads[1], *pads[0]), "circular" if wrap else "reflect")
-    (top, left) = (
+        part = F.pad(part, (*pads[1], *pads[0]), "reflect")
+    top, left = (
         span.start - cut.start + before
         for (span, _), cut, (before, _) in zip(spans, cuts, pads, strict=True)
     )
     return part[:, top : top + len(rows), left : left + len(columns)]
 
 
-def _needed(span: range, length: int, wrap: bool) -> range:
-    """The pixels, of ``length``, that a span shows, with all between them."""
-    if wrap and (span.start < 0 or span.stop > length):
-        return range(length)
+def _reflection(span: range, length: int) -> range:
+    """Of ``length`` pixels, those that a span shows, with all between them."""
     first, last = max(0, span.start), min(length, span.stop)
     # What is mirrored at one end may lie before the other.
     if span.start < 0:
@@ -50,9 +46,19 @@ def _needed(span: range, length: int, wrap: bool) -> range:
     return range(first, last)
 
 
-def _places(span: range, length: int, wrap: bool) -> Tensor:
-    positions = torch.arange(span.start, span.stop)
-    return wrapped(positions, length) if wrap else reflected(positions, length)
+def _gathered(image: Tensor, rows: range, columns: range, wrap: bool) -> Tensor:
+    """The window, pixel by pixel: slower, but any number of pictures far."""
+    outside = []
+    for axis, span in ((1, rows), (2, columns)):
+        if span.start >= 0 and span.stop <= image.shape[axis]:
+            image = image.narrow(axis, span.start, len(span))
+        else:
+            outside.append((axis, span))
+    for axis, span in outside:
+        positions = torch.arange(span.start, span.stop, device=image.device)
+        fold = wrapped if wrap else reflected
+        image = image.index_select(axis, fold(positions, image.shape[axis]))
+    return image
 
 
 def wrapped(positions: Tensor, length: int) -> Tensor:

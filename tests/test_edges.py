@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lucid.edges import reflected, window, wrapped
 
@@ -37,3 +42,27 @@ def test_a_window_inside_the_picture_copies_nothing() -> None:
     image = torch.rand(3, 9, 9)
     shown = window(image, range(2, 6), range(9))
     assert shown.untyped_storage().data_ptr() == image.untyped_storage().data_ptr()
+
+
+class Copies(TorchDispatchMode):
+    """Notes how many values each copy holds of what is computed."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()
+        self.of = image.untyped_storage().data_ptr()
+        self.sizes: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, Tensor) and out.untyped_storage().data_ptr() != self.of:
+            self.sizes.append(out.numel())
+        return out
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_at_a_corner_of_a_large_picture_little_is_copied(wrap: bool) -> None:
+    image = torch.zeros(3, 2000, 3000)
+    with Copies(image) as copies:
+        window(image, range(-20, 40), range(2950, 3010), wrap=wrap)
+    assert copies.sizes
+    assert max(copies.sizes) <= 3 * 60 * 3000
