@@ -42,6 +42,10 @@ from lucid.windows import SPARE, Window, Windows
 
 log = logging.getLogger("lucid")
 
+GRAPHS = "LUCID_CUDA_GRAPHS"
+"""Set to 1, this environment variable has a net's passes recorded on CUDA and replayed. No GPU was
+at hand to measure that on, so it must be asked for."""
+
 MOST = {"cpu": 16, "cuda": 64, "mps": 16}
 """Images that a device is shown at once, where memory allows. Only the CPU's was tried."""
 
@@ -116,6 +120,10 @@ class Worker:
         images = images.contiguous(memory_format=torch.channels_last)
         return (self.replay or self.look)(images, frozenset(layers))
 
+    def asking(self) -> Worker:
+        """The worker, with nothing replayed."""
+        return replace(self, replay=None)
+
     def gradient(
         self, images: Tensor, objective: Objective, transforms: Sequence[Transform]
     ) -> Tensor:
@@ -129,21 +137,25 @@ class Worker:
         return gradient.to(images.device)
 
     def replaying(self) -> Worker:
-        """The worker, whose net is recorded where its device can be asked for all at once."""
-        if self.device.type != "cuda":
+        """The worker, with its net's passes recorded, if that was asked for and can be done."""
+        # Until torch 2.14 all recordings of a process must be of one device.
+        first = self.device.type == "cuda" and not self.device.index
+        if not (first and self.net.repeatable and os.environ.get(GRAPHS) == "1"):
             return self
-        pool = torch.cuda.graph_pool_handle()
 
         def record(answer: Answer, sample: tuple[Tensor]) -> Answer:
-            with torch.cuda.device(self.device):
-                recorded = torch.cuda.make_graphed_callables(answer, sample, pool=pool)
-            return cast(Answer, recorded)
+            # Should it fail, this brings the stream back.
+            with torch.cuda.stream(torch.cuda.current_stream(self.device)):
+                return cast(Answer, torch.cuda.make_graphed_callables(answer, sample))
 
         return replace(self, replay=Replay(self.look, record))
 
 
 class Ascent:
     """A net, made ready on one or several devices at a precision.
+
+    On a CPU, malloc is told to keep what is freed, up to 2 GiB, from here on in the whole
+    process (``machine.keep_freed_memory``).
 
     Attributes:
         device: the first of them, where canvases live.
@@ -219,7 +231,7 @@ class Ascent:
             images: (n, 3, height, width), RGB, 0..1, on the ascent's device.
             layers: as the net names them.
         """
-        return self.workers[0].see(images, layers)
+        return self.workers[0].asking().see(images, layers)
 
     def gradient(
         self,
@@ -284,7 +296,7 @@ class Ascent:
     ) -> int:
         """How many images like these pay, and fit into half of the smallest memory."""
         most = min(MOST[worker.device.type] for worker in self.workers)
-        first = self.workers[0]
+        first = self.workers[0].asking()
         kept = kept_bytes(
             lambda: first.see(
                 images[:1].detach().requires_grad_(), objective.layers, transforms[:1]

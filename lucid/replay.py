@@ -7,14 +7,13 @@ at once (``torch.cuda.make_graphed_callables``).
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-
-from lucid.machine import is_out_of_memory
 
 log = logging.getLogger("lucid")
 
@@ -24,11 +23,11 @@ FIRST = 3
 """Times that a shape is seen before its pass is recorded, which takes as long as several."""
 
 MOST = 4
-"""Recordings that are kept; each holds memory."""
+"""Recordings that are made; each holds memory of its own."""
 
 
 class Replay:
-    """What a net answers to images, recorded for each shape that comes again.
+    """What a net answers to images, recorded for the first few shapes that come again.
 
     An answer and its gradient lie where the last ones of that shape lay: use them up
     before the next.
@@ -46,8 +45,8 @@ class Replay:
         """
         self._look, self._record = look, record
         self._times: Counter[tuple[torch.Size, frozenset[str]]] = Counter()
-        self._recorded: OrderedDict[tuple[torch.Size, frozenset[str]], Answer] = OrderedDict()
-        self._works = True
+        self._recorded: dict[tuple[torch.Size, frozenset[str]], Answer] = {}
+        self._room = MOST
 
     def __call__(self, images: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
         """What the layers put out; images without gradients are never recorded."""
@@ -55,23 +54,22 @@ class Replay:
             return self._look(images, layers)
         key = images.shape, layers
         self._times[key] += 1
-        if key not in self._recorded and self._works and self._times[key] > FIRST:
+        if key not in self._recorded and self._room and self._times[key] > FIRST:
             self._keep(key, images)
-        if key not in self._recorded:
-            return self._look(images, layers)
-        self._recorded.move_to_end(key)
-        return self._recorded[key](images)
+        if key in self._recorded:
+            return self._recorded[key](images)
+        return self._look(images, layers)
 
     def _keep(self, key: tuple[torch.Size, frozenset[str]], images: Tensor) -> None:
         sample = images.detach().clone().requires_grad_()
         try:
             answer = self._record(lambda shown: self._look(shown, key[1]), (sample,))
-        except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise
-            self._works = False
-            log.info("this net cannot be recorded, so it is asked anew each time: %s", error)
+        except Exception as error:  # whatever a net says to being watched
+            log.warning("this net's passes cannot be recorded: going on without (%s)", error)
+            # Should memory have been short, there is more without them.
+            self._recorded.clear()
+            self._room = 0
+            gc.collect()
             return
         self._recorded[key] = answer
-        if len(self._recorded) > MOST:
-            self._recorded.popitem(last=False)
+        self._room -= 1

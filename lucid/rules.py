@@ -37,7 +37,8 @@ class Adam:
         self.optimizer = torch.optim.Adam([canvas.parameter], lr=rate, maximize=True, fused=fused)
 
     def __call__(self, canvas: Canvas, slope: Tensor) -> None:
-        canvas.parameter.grad = slope
+        # The fused step takes both as they lie in memory, so they must lie there alike.
+        canvas.parameter.grad = torch.empty_like(canvas.parameter).copy_(slope)
         self.optimizer.param_groups[0]["lr"] = self.rate
         self.optimizer.step()
 

@@ -165,9 +165,11 @@ class TileView:
     def _fill_with_mean(self, tiles: Tensor) -> Tensor:
         height, width = self.sweep.size
         for tile, (top, left) in zip(tiles, self.batch, strict=True):
-            outside = torch.ones(self.sweep.tile, dtype=torch.bool, device=tiles.device)
-            outside[max(-top, 0) : height - top, max(-left, 0) : width - left] = False
-            tile[:, outside] = tile[:, ~outside].mean(1, keepdim=True)
+            down = slice(max(-top, 0), height - top)
+            across = slice(max(-left, 0), width - left)
+            inside = tile[:, down, across].clone()
+            tile[:] = inside.mean((1, 2), keepdim=True)
+            tile[:, down, across] = inside
         return tiles
 
 

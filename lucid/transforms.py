@@ -38,11 +38,15 @@ class Affine:
     def __call__(self, images: Tensor) -> Tensor:
         """(n, 3, height, width) to the same; edges are mirrored.
 
-        Gradients are turned, scaled and shifted back as if they were images, which comes
-        close to the exact way back and takes a fraction of its time.
+        Where that comes close to the exact way back, gradients are turned, scaled and
+        shifted back as if they were images, which takes a fraction of its time.
         """
-        turned: Tensor = _Turn.apply(images, self)
-        return turned
+        size = images.shape[2], images.shape[3]
+        down, across = self.reach(size)
+        if 0.5 <= self.scale <= 2 and down <= size[0] and across <= size[1]:
+            turned: Tensor = _Turn.apply(images, self)
+            return turned
+        return self.sample(images.to(_repeatable(images)), "reflection").to(images.device)
 
     def undone(self, size: Size) -> Affine:
         """The way back, for images of (height, width)."""
@@ -56,8 +60,7 @@ class Affine:
         return Affine(-self.angle, 1 / self.scale, shift)
 
     def reach(self, size: Size) -> Size:
-        """How far past the edges of images of (height, width) it looks, in pixels, up to
-        where it sees their mirror image whole."""
+        """How far past the edges of images of (height, width) it looks, in pixels."""
         cosine, sine = (
             abs(math.cos(self.angle)) / self.scale,
             abs(math.sin(self.angle)) / self.scale,
@@ -65,10 +68,7 @@ class Affine:
         height, width = size
         down = cosine * height + sine * width + 2 * abs(self.shift[0]) * height
         across = cosine * width + sine * height + 2 * abs(self.shift[1]) * width
-        return (
-            min(height, max(0, math.ceil((down - height) / 2))),
-            min(width, max(0, math.ceil((across - width) / 2))),
-        )
+        return max(0, math.ceil((down - height) / 2)), max(0, math.ceil((across - width) / 2))
 
     def sample(self, images: Tensor, padding: str, margin: Size = (0, 0)) -> Tensor:
         """What it shows, with a margin of (down, across) pixels around it.
@@ -99,7 +99,7 @@ class Affine:
         apart = _enough_tasks(count) if images.device.type == "cpu" else count
         shown = F.grid_sample(
             images.reshape(apart, -1, *size),
-            places.expand(apart, -1, -1, -1),
+            places.to(images.dtype).expand(apart, -1, -1, -1),
             padding_mode=padding,
             align_corners=False,
         )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lucid.ascent import Ascent, Step
-from lucid.canvas import FourierCanvas, PixelCanvas
+from lucid.canvas import Canvas, FourierCanvas, PhaseCanvas, PixelCanvas
 from lucid.errors import LucidError, UsageError
 from lucid.nets import SCORES, Net
 from lucid.objectives import FAIRNESS, Classes, Enhance, Objective
@@ -274,6 +274,29 @@ def test_cuda_climbs_the_same_way(classifier: Net, precision: str) -> None:
     on_cuda = ascent.gradient(images.cuda(), Classes({1: 1.0})).cpu()
     pair = torch.stack([on_cpu.flatten(), on_cuda.flatten()])
     assert torch.corrcoef(pair)[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("kind", ["fourier", "phase", "pixels", "as Pillow lays it out"])
+def test_adam_is_torchs_however_numbers_lie_in_memory(kind: str) -> None:
+    def canvas() -> Canvas:
+        torch.manual_seed(1)
+        return {
+            "fourier": lambda: FourierCanvas(torch.randn(3, 24, 17, 2), (24, 32), 1.0),
+            "phase": lambda: PhaseCanvas(torch.rand(3, 24, 17), (24, 32)),
+            "pixels": lambda: PixelCanvas(torch.rand(3, 24, 32)),
+            "as Pillow lays it out": lambda: PixelCanvas(torch.rand(24, 32, 3).permute(2, 0, 1)),
+        }[kind]()
+
+    ours, theirs = canvas(), canvas()
+    rule = Adam(ours, 0.05)
+    plain = torch.optim.Adam([theirs.parameter], lr=0.05, maximize=True, foreach=False)
+    for number in range(3):
+        wish = torch.randn(3, 24, 32, generator=torch.Generator().manual_seed(number))
+        rule(ours, torch.autograd.grad(ours.image(), ours.parameter, wish)[0])
+        (slope,) = torch.autograd.grad(theirs.image(), theirs.parameter, wish)
+        theirs.parameter.grad = slope
+        plain.step()
+    torch.testing.assert_close(ours.image(), theirs.image(), rtol=1e-4, atol=1e-4)
 
 
 def test_momentum_carries_on_and_neighbours_pull() -> None:

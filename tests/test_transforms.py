@@ -43,6 +43,15 @@ def test_gradients_come_back_nearly_as_they_exactly_would(
     assert back.norm() == pytest.approx(exact.norm().item(), rel=0.06)
 
 
+@pytest.mark.parametrize("turn", [Affine(0, 0.2, (0, 0)), Affine(0.1, 1, (1.5, 0))])
+def test_far_from_an_images_own_place_gradients_come_back_exactly(turn: Affine) -> None:
+    images = torch.rand(2, 3, 16, 20).requires_grad_()
+    gradient = torch.randn(2, 3, 16, 20)
+    (back,) = torch.autograd.grad(turn(images), images, gradient)
+    (exact,) = torch.autograd.grad(turn.sample(images, "reflection"), images, gradient)
+    assert torch.equal(back, exact)
+
+
 def test_an_affine_transform_is_undone_by_its_way_back() -> None:
     down, across = torch.meshgrid(torch.arange(60.0), torch.arange(90.0), indexing="ij")
     images = torch.stack((down, across, down + across))[None]

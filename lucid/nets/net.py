@@ -30,6 +30,8 @@ class Net(nn.Module):
         classes: the names of its classes; empty where it has none.
         input_size: (height, width) it was trained at, in pixels.
         any_size: whether images of other sizes reach its class scores.
+        repeatable: whether a pass does the same to any images of one size, and nothing on
+            the side, so that it may be recorded once and replayed.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Net(nn.Module):
     classes: list[str]
     input_size: tuple[int, int]
     any_size: bool
+    repeatable: bool = True
 
     def activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """What the named layers put out, from one pass that stops at the deepest.

@@ -101,6 +101,7 @@ class WrappedNet(Net):
 
     mean: Tensor
     deviation: Tensor
+    repeatable = False
 
     def __init__(
         self,
