@@ -275,8 +275,8 @@ class Classes(Objective):
         mixed = (wanted + self.balance * logs).unbind(1)
         total = torch.stack([part * weight for part, weight in zip(mixed, weights, strict=True)])
         total = total.sum(0)
-        if self.fairness:
-            wished = {at: weight for at, weight in enumerate(weights) if weight > 0}
+        wished = {at: weight for at, weight in enumerate(weights) if weight > 0}
+        if self.fairness and len(wished) > 1:
             whole = sum(wished.values())
             gap = torch.stack(
                 [logs[:, at] - math.log(weight / whole) for at, weight in wished.items()], 1

@@ -134,3 +134,12 @@ def test_a_mix_over_several_glances_is_fair_in_their_mean() -> None:
 def test_less_of_a_class(classifier: Net) -> None:
     weights = classes(classifier, {"goldfish": 1, "tench": 1, "tiger cat": -1}).weights
     assert weights == {0: pytest.approx(1 / 3), 1: pytest.approx(1 / 3), 4: pytest.approx(-1 / 3)}
+
+
+@pytest.mark.parametrize("weights", [{0: -0.5, 1: -0.5}, {0: 0.5, (1, 2): -0.5}])
+def test_where_less_than_two_are_wished_for_there_is_nothing_to_share(
+    weights: dict[int | tuple[int, ...], float], seen: dict[str, Tensor]
+) -> None:
+    fair, unfair = Classes(weights, 2, FAIRNESS).measure(seen), Classes(weights, 2).measure(seen)
+    assert torch.equal(fair, unfair)
+    assert fair.isfinite().all()
