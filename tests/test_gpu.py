@@ -185,6 +185,8 @@ def test_what_comes_once_is_not_recorded_and_few_recordings_are_made() -> None:
 def test_a_net_that_cannot_be_recorded_is_asked(
     error: type[Exception], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("WARNING")
+
     def fail(answer: Answer, sample: tuple[Tensor]) -> Answer:
         raise error("not permitted")
 
