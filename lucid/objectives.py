@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -262,7 +262,9 @@ class Classes(Objective):
         scores = seen[SCORES]
         # A group is as likely as all its classes together.
         columns = [
-            scores[:, key] if isinstance(key, int) else _columns(scores, key).logsumexp(1)
+            scores[:, key]
+            if isinstance(key, int)
+            else scores.index_select(1, _indices(key, scores.device)).logsumexp(1)
             for key in self.weights
         ]
         wanted = torch.stack(columns, 1)
@@ -286,11 +288,7 @@ class Classes(Objective):
         return total
 
 
-def _columns(values: Tensor, numbers: Sequence[int]) -> Tensor:
-    """Those columns of (n, columns)."""
-    return values.index_select(1, _indices(tuple(numbers), values.device))
-
-
 @functools.lru_cache(64)
 def _indices(numbers: tuple[int, ...], device: torch.device) -> Tensor:
+    """Sent once: a list of numbers would be sent, and waited for, at every step."""
     return torch.tensor(numbers, device=device)

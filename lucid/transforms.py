@@ -39,7 +39,7 @@ class Affine:
         """(n, 3, height, width) to the same; edges are mirrored.
 
         Where that comes close to the exact way back, gradients are turned, scaled and
-        shifted back as if they were images, which takes a fraction of its time.
+        shifted back as if they were images, which takes about half its time.
         """
         size = images.shape[2], images.shape[3]
         down, across = self.reach(size)

@@ -117,7 +117,7 @@ class Recording:
 
     def __init__(self, answer: Answer, sample: tuple[Tensor]) -> None:
         Recording.made += 1
-        self.answer, (self.image,) = answer, (sample[0].detach().clone(),)
+        self.answer, self.image = answer, sample[0].detach().clone()
         answers = answer(sample[0])
         self.names = list(answers)
         self.answers = [torch.empty_like(value) for value in answers.values()]
@@ -198,8 +198,29 @@ def test_a_net_that_cannot_be_recorded_is_asked(
     assert caplog.text.count("cannot be recorded") == 1
 
 
-def test_nothing_is_recorded_unasked(classifier: Net) -> None:
-    assert not Ascent(classifier, device="cpu").workers[0].replay
+@pytest.mark.parametrize(
+    ("asked", "device", "repeatable", "recorded"),
+    [
+        (True, "cuda", True, True),
+        (True, "cuda:0", True, True),
+        (False, "cuda", True, False),
+        (True, "cuda:1", True, False),
+        (True, "cpu", True, False),
+        (True, "cuda", False, False),
+    ],
+)
+def test_a_net_is_recorded_where_that_was_asked_for_and_can_be_done(
+    classifier: Net,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: bool,
+    device: str,
+    repeatable: bool,
+    recorded: bool,
+) -> None:
+    monkeypatch.setenv(GRAPHS, "1" if asked else "")
+    classifier.repeatable = repeatable
+    worker = Worker(classifier, torch.device(device), torch.float32).replaying()
+    assert (worker.replay is not None) is recorded
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
