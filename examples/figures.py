@@ -16,15 +16,17 @@ from pathlib import Path
 
 import click
 import torch
+from metrics import ssim
 from PIL import Image
 from torch import Tensor
 
-from lucid import images, nets
-from lucid.drawing import draw
+from lucid.core.transforms import Affine, Shrink
+from lucid.drawing.loop import draw
 from lucid.errors import LucidError
-from lucid.measure import ssim
-from lucid.sheets import contact_sheet
-from lucid.transforms import Affine, Shrink
+from lucid.imaging.contact_sheet import contact_sheet
+from lucid.imaging.io import from_pil, read_image, write_image
+from lucid.nets.net import Net
+from lucid.nets.registry import load
 
 VIEWS = [
     Affine(0, scale, shift)
@@ -47,9 +49,9 @@ MIXES = {
 }
 
 
-def answers(net: nets.Net, picture: Image.Image) -> Tensor:
+def answers(net: Net, picture: Image.Image) -> Tensor:
     """What the net says of each of nine views, (9, classes)."""
-    image = images.from_pil(picture)[None]
+    image = from_pil(picture)[None]
     with torch.no_grad():
         views = torch.cat([view(image) for view in VIEWS])
         return net.probabilities(Shrink(net.input_size)(views))
@@ -70,16 +72,16 @@ SHEET = click.argument("sheet", type=click.Path(path_type=Path))
 @SHEET
 def classes(name: str, seed: int, sheet: Path) -> None:
     """Draw classes; how often does the net name each first?"""
-    net = nets.load(name)
+    net = load(name)
     pictures = []
     click.echo("| class | first of nine views | mean probability |\n| --- | --- | --- |")
     for wanted in CLASSES.get(Path(name).stem, net.classes):
-        number = net.find_class(wanted)
+        number = net.class_index(wanted)
         pictures.append(draw(net, [wanted], size=(224, 224), seed=seed))
         said = answers(net, pictures[-1])
         first = int((said.argmax(1) == number).sum())
         click.echo(f"| {net.classes[number]} | {first} | {said[:, number].mean():.2f} |")
-    images.write(contact_sheet(pictures, columns=10), sheet)
+    write_image(contact_sheet(pictures, columns=10), sheet)
 
 
 @main.command()
@@ -89,15 +91,15 @@ def classes(name: str, seed: int, sheet: Path) -> None:
 @SHEET
 def mixes(name: str, seed: int, other_name: str | None, sheet: Path) -> None:
     """Draw pairs; does the net see both?"""
-    net = nets.load(name)
-    other = nets.load(other_name) if other_name else None
+    net = load(name)
+    other = load(other_name) if other_name else None
     pictures = []
     click.echo(
         "| pair | the net itself | its two first | the other net |\n| --- | --- | --- | --- |"
     )
     for pair in MIXES[Path(name).stem]:
         wanted = pair.split("+")
-        numbers = [net.find_class(each) for each in wanted]
+        numbers = [net.class_index(each) for each in wanted]
         pictures.append(draw(net, wanted, size=(224, 224), seed=seed))
         mean = answers(net, pictures[-1]).mean(0)
         both = set(mean.topk(2).indices.tolist()) == set(numbers)
@@ -106,9 +108,9 @@ def mixes(name: str, seed: int, other_name: str | None, sheet: Path) -> None:
         others = ""
         if other and set(known) <= set(other.classes):
             seen = answers(other, pictures[-1]).mean(0)
-            others = " / ".join(f"{seen[other.find_class(each)]:.2f}" for each in known)
+            others = " / ".join(f"{seen[other.class_index(each)]:.2f}" for each in known)
         click.echo(f"| {' + '.join(known)} | {own} | {'both' if both else 'not both'} | {others} |")
-    images.write(contact_sheet(pictures, columns=6), sheet)
+    write_image(contact_sheet(pictures, columns=6), sheet)
 
 
 @main.command()
@@ -119,11 +121,11 @@ def mixes(name: str, seed: int, other_name: str | None, sheet: Path) -> None:
 @SHEET
 def crops(name: str, seed: int, wanted: str, side: int, sheet: Path) -> None:
     """Draw large; is the class among the first five of crops of 224 pixels?"""
-    net = nets.load(name)
-    number = net.find_class(wanted)
+    net = load(name)
+    number = net.class_index(wanted)
     picture = draw(net, [wanted], size=(side, side), seed=seed)
-    images.write(picture, sheet)
-    image = images.from_pil(picture)
+    write_image(picture, sheet)
+    image = from_pil(picture)
     places = range(0, side - 223, 100)
     cut = torch.stack([image[:, y : y + 224, x : x + 224] for y in places for x in places])
     with torch.no_grad():
@@ -140,15 +142,15 @@ def crops(name: str, seed: int, wanted: str, side: int, sheet: Path) -> None:
 @SHEET
 def strengths(name: str, seed: int, wanted: str, photo: Path, sheet: Path) -> None:
     """Draw on a photograph with growing strength; how much of it is left?"""
-    net = nets.load(name)
-    base = images.read(photo)
+    net = load(name)
+    base = read_image(photo)
     pictures = []
     for strength in (0.1, 0.3, 1.0, 3.0):
         pictures.append(draw(net, [wanted], base, strength=strength, seed=seed))
-        left = ssim(images.from_pil(pictures[-1]), base)
-        seen = answers(net, pictures[-1]).mean(0)[net.find_class(wanted)]
+        left = ssim(from_pil(pictures[-1]), base)
+        seen = answers(net, pictures[-1]).mean(0)[net.class_index(wanted)]
         click.echo(f"strength {strength}: SSIM {left:.3f}, the net sees {wanted} at {seen:.2f}")
-    images.write(contact_sheet(pictures, columns=4), sheet)
+    write_image(contact_sheet(pictures, columns=4), sheet)
 
 
 if __name__ == "__main__":

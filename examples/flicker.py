@@ -17,16 +17,17 @@ from pathlib import Path
 import click
 import torch
 import torch.nn.functional as F
+from metrics import flicker
 from torch import Tensor
 
-from lucid import images, nets
-from lucid.drawing import classes
+from lucid.drawing.loop import classes
 from lucid.errors import LucidError
-from lucid.films import Script, dream_over
-from lucid.flow import Flow
-from lucid.images import Size
-from lucid.measure import flicker
-from lucid.sheets import contact_sheet
+from lucid.films.film import Keyframes, dream_over
+from lucid.films.optical_flow import Flow
+from lucid.imaging import Size
+from lucid.imaging.contact_sheet import contact_sheet
+from lucid.imaging.io import from_pil, read_image, to_pil, write_image
+from lucid.nets.registry import load
 
 
 def camera(photo: Tensor, frames: int, size: Size, pan: float, turn: float) -> list[Tensor]:
@@ -94,22 +95,22 @@ def main(
     turn: float,
     sheet: Path | None,
 ) -> None:
-    net = nets.load(net_name)
-    script = Script({0: classes(net, [wanted])})
-    video = camera(images.read(photo), frames, (side, side), pan, turn)
+    net = load(net_name)
+    script = Keyframes({0: classes(net, [wanted])})
+    video = camera(read_image(photo), frames, (side, side), pan, turn)
     flows = motions(frames, (side, side), pan, turn)
-    footage = [images.to_pil(frame) for frame in video]
+    footage = [to_pil(frame) for frame in video]
     shown = {
         "the video": footage,
         "each by itself": list(dream_over(net, script, footage, flow=False)),
         "moved along": list(dream_over(net, script, footage)),
     }
     for name, pictures in shown.items():
-        amount = 255 * flicker([images.from_pil(picture) for picture in pictures], flows)
+        amount = 255 * flicker([from_pil(picture) for picture in pictures], flows)
         click.echo(f"{name:<16} {amount:.2f}")
     if sheet:
         rows = [picture for pictures in shown.values() for picture in pictures]
-        images.write(contact_sheet(rows, columns=frames), sheet)
+        write_image(contact_sheet(rows, columns=frames), sheet)
 
 
 if __name__ == "__main__":

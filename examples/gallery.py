@@ -17,9 +17,9 @@ from pathlib import Path
 import click
 from PIL import Image
 
-from lucid import recipes
 from lucid.cli import main as lucid
 from lucid.errors import LucidError
+from lucid.imaging import recipes
 
 # As seen from here: pictures say where their bases lay.
 DOCS = Path(os.path.relpath(Path(__file__).parent.parent / "docs"))
@@ -54,7 +54,7 @@ def follow(recipe: Path) -> None:
     if recipes.read(recipe).command != "nightmare":
         lucid.main([*words, "-o", str(target), "--force"], standalone_mode=False)
         # What is beside a film stands in it, too.
-        recipes.place_beside(target).unlink(missing_ok=True)
+        recipes.sidecar_path(target).unlink(missing_ok=True)
         return
     with tempfile.TemporaryDirectory() as folder:
         lucid.main([*words, "--prefix", folder], standalone_mode=False)

@@ -18,10 +18,12 @@ import click
 import torch
 from PIL import Image
 
-from lucid import images, nets
-from lucid.drawing import draw
+from lucid.drawing.loop import draw
 from lucid.errors import LucidError
-from lucid.sheets import contact_sheet
+from lucid.imaging.contact_sheet import contact_sheet
+from lucid.imaging.io import from_pil, write_image
+from lucid.nets.net import Net
+from lucid.nets.registry import load
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ class Verdict:
     rank: int
 
 
-def ask(judge: nets.Net, picture: Image.Image, meant: str) -> Verdict:
+def ask(judge: Net, picture: Image.Image, meant: str) -> Verdict:
     """Ask about one picture, at the judge's own size."""
     height, width = judge.input_size
     square = picture.resize((width, height), Image.Resampling.LANCZOS)
     with torch.no_grad():
-        answer = judge.probabilities(images.from_pil(square)[None])[0]
+        answer = judge.probabilities(from_pil(square)[None])[0]
     first = int(answer.argmax())
-    rank = 1 + int((answer > answer[judge.find_class(meant)]).sum())
+    rank = 1 + int((answer > answer[judge.class_index(meant)]).sum())
     return Verdict(meant, judge.classes[first], float(answer[first]), rank)
 
 
@@ -72,14 +74,14 @@ def main(
     sheet: Path | None,
     columns: int,
 ) -> None:
-    net, judge = nets.load(net_name), nets.load(judge_name, judge_weights)
+    net, judge = load(net_name), load(judge_name, judge_weights)
     pictures, verdicts = [], []
     with click.progressbar(classes or net.classes, label="drawing", file=sys.stderr) as bar:
         for name in bar:
             pictures.append(draw(net, [name], size=(size, size), seed=seed))
             verdicts.append(ask(judge, pictures[-1], name))
     if sheet:
-        images.write(contact_sheet(pictures, columns=columns), sheet)
+        write_image(contact_sheet(pictures, columns=columns), sheet)
 
     click.echo(
         f"| drawn by {net.name} | {judge.name} sees | sure | rank |\n| --- | --- | --- | --- |"

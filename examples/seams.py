@@ -19,16 +19,18 @@ from statistics import mean
 
 import click
 import torch
+from metrics import Borders, edge_ratio, seam_ratio, worst_line
 
-from lucid import images, nets
-from lucid.cli.common import Size
-from lucid.drawing import Progress, draw
+from lucid.cli.options import Size
+from lucid.drawing.loop import Progress, draw
 from lucid.errors import LucidError
-from lucid.measure import Borders, edge_ratio, seam_ratio, worst_line
+from lucid.imaging.io import center_crop_resize, from_pil, read_image
+from lucid.nets.net import Net
+from lucid.nets.registry import load
 
 
 def paint(
-    net: nets.Net, wanted: str, photo: torch.Tensor | None, size: tuple[int, int], **how: object
+    net: Net, wanted: str, photo: torch.Tensor | None, size: tuple[int, int], **how: object
 ) -> tuple[torch.Tensor, Borders]:
     """What one drawing changed, and where its tiles' borders ran."""
     borders = Borders(size)
@@ -36,9 +38,9 @@ def paint(
     def watch(progress: Progress) -> None:
         borders.add(progress.tiles(), progress.octave)
 
-    base = None if photo is None else images.fill(photo, size)
+    base = None if photo is None else center_crop_resize(photo, size)
     painted = draw(net, [wanted], base, size=size, watch=watch, **how)
-    return images.from_pil(painted) - (0.5 if base is None else base), borders
+    return from_pil(painted) - (0.5 if base is None else base), borders
 
 
 NAMES = {"fixed": "deepdraw's first form", "none": "none at all"}
@@ -61,8 +63,8 @@ def main(
     seeds: int,
     iters: int | None,
 ) -> None:
-    net = nets.load(net_name, weights)
-    bases = [[None], *([[images.read(photo) for photo in photos]] if photos else [])]
+    net = load(net_name, weights)
+    bases = [[None], *([[read_image(photo) for photo in photos]] if photos else [])]
     orders = ("spiral", "grid", "random", "fixed", "none")
     runs = [(size, base, order) for size in sizes for base in bases for order in orders]
     click.echo("| size | on | tiles | seam ratio | another's | worst line | edge ratio |")

@@ -17,16 +17,17 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from lucid.imaging.filters import gaussian_blur, luma
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
-from lucid import images, nets
-from lucid.canvas import brightness, gaussian
-from lucid.cli.common import Size
-from lucid.drawing import climb, prepare
-from lucid.edges import window
+from lucid.cli.options import Size
+from lucid.drawing.loop import climb, prepare
 from lucid.errors import LucidError
-from lucid.tiles import Pass, Tile, TileView, Tiling
+from lucid.imaging.io import from_pil, to_pil, write_image
+from lucid.imaging.padding import crop
+from lucid.nets.registry import load
+from lucid.tiling.tiles import Pass, Tile, TileView, Tiling
 
 PAPER, INK, PALE = "#ffffff", "#22313d", "#8a96a1"
 RINGS = ("#d1495b", "#e0952a", "#00798c", "#4f5d9e", "#7a3e65")
@@ -61,7 +62,7 @@ class Panel:
 
     @property
     def pen(self) -> ImageDraw.ImageDraw:
-        return ImageDraw.Draw(self.sheet, "RGBA")
+        return ImageDraw.NightmareStep(self.sheet, "RGBA")
 
     def place(self, point: Point) -> tuple[int, int]:
         """Where a point lies on the sheet."""
@@ -115,7 +116,7 @@ def sheet(width: float, height: float, scale: float = 1) -> Panel:
 def save(board: Panel, path: Path) -> None:
     """As PNG, at the size of the file."""
     small = board.sheet.reduce(FINE)
-    images.write(small.quantize(255, kmeans=2, dither=Image.Dither.NONE), path)
+    write_image(small.quantize(255, kmeans=2, dither=Image.Dither.NONE), path)
 
 
 def colour_of(ring: int) -> str:
@@ -143,15 +144,15 @@ def shown(sweep: Pass, picture: Tensor) -> tuple[Image.Image, Tile]:
     tops, lefts = zip(*tiles_of(sweep), strict=True)
     rows = range(min(tops), max(tops) + sweep.tile[0])
     columns = range(min(lefts), max(lefts) + sweep.tile[1])
-    whole = window(picture, rows, columns, wrap=sweep.padding == "wrap")
+    whole = crop(picture, rows, columns, wrap=sweep.padding == "wrap")
     # In a few greys alone: a poster, over which colours are seen.
-    grey = (gaussian(brightness(whole), 2) * GREYS).round() / GREYS
+    grey = (gaussian_blur(luma(whole), 2) * GREYS).round() / GREYS
     down, across = (
         torch.tensor([0 <= place < length for place in places])
         for places, length in zip((rows, columns), sweep.size, strict=True)
     )
     pale = torch.where(down[:, None] & across, 0.45, 0.8)
-    paled = images.to_pil((grey + pale * (1 - grey)).expand(3, -1, -1))
+    paled = to_pil((grey + pale * (1 - grey)).expand(3, -1, -1))
     return paled, Tile(rows.start, columns.start)
 
 
@@ -313,7 +314,7 @@ def main(
     iters: int | None,
     seed: int,
 ) -> None:
-    net = nets.load(net_name)
+    net = load(net_name)
     plan = prepare(
         net, [wanted], size=size, tile_size=tile_size, iterations=iters, seed=seed, device="cpu"
     )
@@ -321,8 +322,8 @@ def main(
     for progress in climb(plan):
         view = progress.views[0]
         assert isinstance(view, TileView)
-        stages[progress.octave] = images.to_pil(progress.canvas.image()), view.sweep
-    picture = images.from_pil(stages[size][0])
+        stages[progress.octave] = to_pil(progress.canvas.image()), view.sweep
+    picture = from_pil(stages[size][0])
     sweep = Tiling((tile_size, tile_size)).cut(size, torch.Generator().manual_seed(seed))
     save(draw_spiral(sweep, picture), folder / "tiles-spiral.png")
     save(draw_weights(sweep, sweep.batches[-1][0]), folder / "tiles-weights.png")

@@ -42,10 +42,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
-from lucid import images
+from lucid.core.device import find_device, find_precision
 from lucid.errors import LucidError
-from lucid.machine import find_device, find_precision
-from lucid.nets import weights
+from lucid.imaging.files import atomic_write
+from lucid.nets.darknet import weights
 from lucid.nets.net import read_names
 
 SIDE = 64
@@ -291,9 +291,9 @@ def export(net: nn.Sequential, names: list[str], stem: Path) -> None:
             f"padding={convolution.padding[0]}\nactivation={activation}"
         )
         arrays += [bias, weight]
-    with images.replacing(stem.with_suffix(".cfg")) as path:
+    with atomic_write(stem.with_suffix(".cfg")) as path:
         path.write_text("\n\n".join(sections) + "\n")
-    with images.replacing(stem.with_suffix(".names")) as path:
+    with atomic_write(stem.with_suffix(".names")) as path:
         path.write_text("\n".join(names) + "\n")
     weights.write(stem.with_suffix(".weights"), [array.detach().numpy() for array in arrays])
 
@@ -385,7 +385,7 @@ class Training:
 
     def save(self, path: Path) -> None:
         states = {key: part.state_dict() for key, part in self._states().items()}
-        with images.replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             torch.save(states | {"curve": self.curve, "settings": self.settings}, temporary)
 
     def resume(self, path: Path) -> None:
@@ -458,7 +458,7 @@ class Training:
 
 
 def write_curve(curve: list[dict[str, float]], path: Path) -> None:
-    with images.replacing(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, curve[-1])
         writer.writeheader()
         writer.writerows(curve)

@@ -11,44 +11,41 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lucid.errors import LucidError, UsageError
+
 if TYPE_CHECKING:
-    from lucid.drawing import Wish, classes, draw, grow, guide
-    from lucid.errors import LucidError, UsageError
-    from lucid.films import Script, dream_over, film
-    from lucid.nets import load, wrap
-    from lucid.nightmares import nightmare, reconstruct
-    from lucid.objectives import Channel, Energy, Enhance, Objective
+    from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
+    from lucid.drawing.loop import Target, classes, draw, grow, guide
+    from lucid.films.film import Keyframes, dream_over, film
+    from lucid.nets.module import wrap
+    from lucid.nets.registry import load
+    from lucid.nightmares.nightmare import nightmare, reconstruct
 
 __version__ = "0.1.0"
 
-# Torch's threads wait for each other by spinning, some milliseconds long. Where a core is busy
-# with something else, the one that is waited for stands behind those that spin: a drawing of
-# 8 seconds took up to 160. Read when torch is imported; see docs/benchmarks.md.
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-_ROOMS = {
-    "lucid.drawing": ("Wish", "classes", "draw", "grow", "guide"),
-    "lucid.errors": ("LucidError", "UsageError"),
-    "lucid.films": ("Script", "dream_over", "film"),
-    "lucid.nets": ("load", "wrap"),
-    "lucid.nightmares": ("nightmare", "reconstruct"),
-    "lucid.objectives": ("Channel", "Energy", "Enhance", "Objective"),
+_EXPORTS = {
+    "lucid.core.objectives": ("Channel", "LayerL2", "Enhance", "Objective"),
+    "lucid.drawing.loop": ("Target", "classes", "draw", "grow", "guide"),
+    "lucid.films.film": ("Keyframes", "dream_over", "film"),
+    "lucid.nets.registry": ("load",),
+    "lucid.nets.module": ("wrap",),
+    "lucid.nightmares.nightmare": ("nightmare", "reconstruct"),
 }
+_RENAMED = {"Energy": "LayerL2", "Script": "Keyframes", "Wish": "Target"}
+"""Names of version 0.1, which keep working."""
 
 __all__ = [
     "Channel",
-    "Energy",
     "Enhance",
+    "Keyframes",
+    "LayerL2",
     "LucidError",
     "Objective",
-    "Script",
+    "Target",
     "UsageError",
-    "Wish",
     "classes",
     "draw",
     "dream_over",
@@ -63,11 +60,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Only now is torch imported: `lucid --help` comes through here, and answers at once.
-    for room, names in _ROOMS.items():
-        if name in names:
-            return getattr(import_module(room), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Torch is imported on the first request for any of these names, because `lucid --help`
+    # imports this package too. All names are then stored, and this function is not called again.
+    if name not in __all__ and name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for module, names in _EXPORTS.items():
+        globals().update({each: getattr(import_module(module), each) for each in names})
+    globals().update({old: globals()[new] for old, new in _RENAMED.items()})
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

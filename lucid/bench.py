@@ -18,22 +18,23 @@ from typing import Any
 
 import torch
 
-from lucid.ascent import Ascent, Step
-from lucid.canvas import FourierCanvas, PixelCanvas
-from lucid.drawing import MARGIN, paint, prepare
-from lucid.films import Script, film, film_manner
-from lucid.images import Size
-from lucid.machine import device_name, find_devices, precision_name
-from lucid.manners import FROM_NOISE, TILE
-from lucid.nets import Net, untrained
-from lucid.nightmares import Glimpse
-from lucid.objectives import Classes, Energy, Enhance, Objective
-from lucid.reel import Frames
-from lucid.rules import Adam, DarknetRule
-from lucid.schedule import Draw
-from lucid.tiles import Pass, Tile, Tiling
-from lucid.transforms import draw_glances
-from lucid.warps import parse
+from lucid.core.ascent import Ascent, Step
+from lucid.core.canvas import FourierCanvas, PixelCanvas
+from lucid.core.device import device_name, find_devices, precision_name
+from lucid.core.objectives import ClassLogits, Enhance, LayerL2, Objective
+from lucid.core.optimizers import Adam, DarknetStep
+from lucid.core.transforms import draw_glances
+from lucid.drawing.config import FROM_NOISE, TILE
+from lucid.drawing.loop import MARGIN, paint, prepare
+from lucid.films.film import Keyframes, film, film_config
+from lucid.films.warps import parse
+from lucid.imaging import Size
+from lucid.imaging.video import Frames
+from lucid.nets.net import Net
+from lucid.nets.registry import random_init
+from lucid.nightmares.nightmare import ShiftedView
+from lucid.nightmares.steps import NightmareStep
+from lucid.tiling.tiles import Pass, Tile, Tiling
 
 SCREAM = (448, 352)
 """Height and width of the picture of Darknet's published nightmare, whose layer is 10."""
@@ -160,7 +161,7 @@ TASKS = (
 def bench(
     tasks: Sequence[Task] = TASKS,
     *,
-    load: Callable[[str], Net] = untrained,
+    load: Callable[[str], Net] = random_init,
     device: str = "auto",
     precisions: Sequence[str] = ("auto",),
     repeats: int = 5,
@@ -196,14 +197,14 @@ def _measure(task: Task, net: Net, device: str, precision: str, repeats: int) ->
     step: Callable[[], object]
     if task.name == "nightmare":
         size = task.size or SCREAM
-        layer = net.find_layer(task.layer)
-        floor = bare_step(net, ascent, Energy(layer), 1, size)
+        layer = net.resolve_layer(task.layer)
+        floor = bare_step(net, ascent, LayerL2(layer), 1, size)
         step, shown = _nightmare_step(ascent, layer, size), size
     elif task.name == "draw":
         size, shown, images = _room_for(task), (task.tile, task.tile), task.batch
         tiles = Tiling(shown, "fixed").cut(size, torch.Generator()).batches
         sweep = Pass(size, shown, [[tile for batch in tiles for tile in batch][:images]])
-        floor = bare_step(net, ascent, Classes({0: 1.0}), images, shown)
+        floor = bare_step(net, ascent, ClassLogits({0: 1.0}), images, shown)
         step = _drawing(ascent, sweep)
     elif task.name == "film":
         size, shown = task.size or (512, 512), task.size or (512, 512)
@@ -256,8 +257,8 @@ def bare_step(
 
 def _nightmare_step(ascent: Ascent, layer: str, size: Size) -> Callable[[], None]:
     canvas = PixelCanvas(torch.rand(3, *size, device=ascent.device))
-    view = Glimpse(Draw(layer, dx=5, dy=-3, scale=1, flip=True), size)
-    step, rule = Step(view, Enhance(layer)), DarknetRule(0.05)
+    view = ShiftedView(NightmareStep(layer, dx=5, dy=-3, scale=1, flip=True), size)
+    step, rule = Step(view, Enhance(layer)), DarknetStep(0.05)
     return lambda: ascent.step(canvas, step, rule)
 
 
@@ -271,7 +272,7 @@ def _drawing(ascent: Ascent, sweep: Pass) -> Callable[[], None]:
         generator=generator,
         device=ascent.device,
     )
-    rule, objective = Adam(canvas, FROM_NOISE.rate), Classes({0: 1.0})
+    rule, objective = Adam(canvas, FROM_NOISE.rate), ClassLogits({0: 1.0})
 
     def run() -> None:
         # Made anew each time, as in a drawing: its blending weights are part of the cost.
@@ -289,9 +290,9 @@ def _filming(
     net: Net, size: Size, **machine: Any
 ) -> tuple[Callable[[], object], Callable[[], object]]:
     """A frame's dream alone, and a whole frame, from the last one's bytes to its own file."""
-    script = Script({0: Classes({0: 1.0})}, [parse("zoom:0.05")])
+    script = Keyframes({0: ClassLogits({0: 1.0})}, [parse("zoom:0.05")])
     base = torch.rand(3, *size)
-    plan = prepare(net, script.objective(0), base, manner=film_manner(net), **machine)
+    plan = prepare(net, script.objective(0), base, manner=film_config(net), **machine)
     more = film(net, script, base, frames=10**6, **machine)
 
     def run() -> None:

@@ -1,4 +1,9 @@
-"""The one kind of error that lucid shows its users."""
+"""The one kind of error that lucid shows its users, and words for their messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
 
 
 class LucidError(Exception):
@@ -16,3 +21,17 @@ class UsageError(LucidError):
     """A setting that cannot mean anything: the same as a mistyped option."""
 
     exit_code = 2
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """``; the nearest are …`` for the middle of a message, or nothing."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.5)
+    return f"; the nearest are {', '.join(folded[match] for match in close)}" if close else ""
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory: a GPU's, or the CPU's, which has no error of its own."""
+    import torch  # `lucid --help` comes through here
+
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from lucid import nets
-from lucid.nets import Net, cfg
-from lucid.nets.darknet_layers import build
+from lucid.nets.darknet import cfg
+from lucid.nets.darknet.layers import build
+from lucid.nets.net import Net
+from lucid.nets.registry import load
 
 RECORDED = Path(__file__).parent / "recorded"
 """What the original Darknet put out: small random nets layer by layer, and its nightmares
@@ -87,7 +88,7 @@ def assets() -> Path:
 @pytest.fixture(scope="session")
 def squeezenet(assets: Path) -> Net:
     """The real ImageNet SqueezeNet, as a Darknet net."""
-    return nets.load(str(assets / "models" / "squeezenet1_1.cfg"))
+    return load(str(assets / "models" / "squeezenet1_1.cfg"))
 
 
 def write_net(folder: Path, text: str, stem: str = "tiny", names: list[str] | None = None) -> Path:
@@ -125,7 +126,7 @@ def make_net(tmp_path: Path) -> Callable[..., Net]:
     """Builds a Darknet net from cfg text, with random weights read from a real file."""
 
     def make(text: str, **options: object) -> Net:
-        return nets.load(str(write_net(tmp_path, text, **options)))
+        return load(str(write_net(tmp_path, text, **options)))
 
     return make
 

@@ -13,9 +13,9 @@ from conftest import CLASSIFIER, RECORDED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lucid import nets
 from lucid.errors import LucidError
-from lucid.nets.darknet_layers import ACTIVATIONS
+from lucid.nets.darknet.layers import ACTIVATIONS
+from lucid.nets.registry import load, load_meta, random_init
 
 KINDS = [
     "convolutional", "conv", "maxpool", "avgpool", "connected", "dropout", "softmax", "route",
@@ -54,13 +54,13 @@ def check_message(message: str, path: Path) -> None:
 def try_net(path: Path) -> None:
     """Build it, give it weights, show it a picture; or hear in one line why not."""
     try:
-        outline = nets.outline(str(path))
+        outline = load_meta(str(path))
         stored = 4 * sum(
             int(np.prod(shape)) for layer in outline._stack() for _, shape in layer.stored()
         )
         shapes = [(3, *outline.input_size), *(layer.out for layer in outline._stack())]
         if stored < 2**20 and max(int(np.prod(shape)) for shape in shapes) < 2**20:
-            net = nets.untrained(str(path))
+            net = random_init(str(path))
             seen = net.activations(torch.zeros(1, 3, *net.input_size), net.layers)
             assert {key: tuple(value.shape[1:]) for key, value in seen.items()} == {
                 key: shape for key, _, shape in net.describe()
@@ -112,7 +112,7 @@ def test_damaged_weights_load_or_say_why(
     path = tmp_path / "damaged.weights"
     path.write_bytes(header + body + noise[: max(0, cut)])
     try:
-        net = nets.load(str(RECORDED / "acts.cfg"), path)
+        net = load(str(RECORDED / "acts.cfg"), path)
     except LucidError as error:
         check_message(str(error), path)
     else:
@@ -127,12 +127,12 @@ IMPOSSIBLE = [
 ]
 LOAD_ALL = """
 import resource, sys
-from lucid import nets
+from lucid.nets.registry import load, load_meta, random_init
 from lucid.errors import LucidError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sys.argv[1:]:
     try:
-        nets.load(path)
+        load(path)
     except LucidError as error:
         print(error)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -96,8 +96,8 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
 def test_a_wheel_works_alone(environment: Path, tmp_path: Path) -> None:
     code = (
         "import lucid; from lucid import manners, nets; "
-        "print(lucid.__file__, nets.bundled()['vgg-conv'], len(nets.outline('vgg-conv').layers), "
-        "nets.load('lucid64').classes[0], *manners.presets())"
+        "print(lucid.__file__, bundled()['vgg-conv'], len(load_meta('vgg-conv').layers), "
+        "load('lucid64').classes[0], *manners.presets())"
     )
     (package,) = environment.glob("lib/python*/site-packages/lucid")
     assert run(environment / "bin" / "python", "-c", code, folder=tmp_path).split() == [

@@ -17,7 +17,7 @@ from scipy.special import expit, ndtr
 
 import lucid
 from lucid.cli import common
-from lucid.images import Size
+from lucid.imaging import Size
 
 Array = NDArray[np.float64]
 """Values of 0..1, (height, width); a picture has a third axis, RGB."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lucid.cli.common import DEVICE, FILE, Size
+from lucid.cli.options import DEVICE, FILE, Size
 from lucid.errors import LucidError
 
 
@@ -63,10 +63,10 @@ def bench(
     beside the same picture whole) or film (a frame beside its dream alone); without one, all.
     """
     before = _read(compare) if compare else None
-    from lucid import nets
     from lucid.bench import TASKS, Row
     from lucid.bench import bench as measure
-    from lucid.machine import find_devices, find_precision
+    from lucid.core.device import find_devices, find_precision
+    from lucid.nets.registry import load, random_init
 
     unknown = set(tasks) - {task.name for task in TASKS}
     if unknown:
@@ -100,7 +100,7 @@ def bench(
     report = measure(
         list(dict.fromkeys(chosen)),
         # Random weights are as fast as any.
-        load=lambda name: nets.load(name, weights) if weights else nets.untrained(name),
+        load=lambda name: load(name, weights) if weights else random_init(name),
         device=device,
         precisions=wanted[::-1],
         repeats=repeats,

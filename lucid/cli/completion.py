@@ -1,5 +1,5 @@
 """Completion at TAB: the scripts that the shells run, and how they and lucid understand each
-other. What is offered stands in ``lucid.cli.complete``."""
+other. What is offered stands in ``lucid.cli.completers``."""
 
 from __future__ import annotations
 

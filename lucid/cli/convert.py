@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from lucid.cli import complete
-from lucid.cli.common import FILE, net_files
+from lucid.cli import completers
+from lucid.cli.options import FILE, net_files
 
 
 @click.command()
-@click.argument("net", shell_complete=complete.nets)
+@click.argument("net", shell_complete=completers.nets)
 @click.argument("output", type=FILE)
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
 @net_files
@@ -24,11 +24,11 @@ def convert(net: str, output: Path, force: bool, weights: Path | None, names: Pa
     torchvision's chains of layers (AlexNet and the VGGs) become Darknet nets,
     Darknet nets become state dicts (.pth, .safetensors).
     """
-    from lucid import nets
-    from lucid.nets import convert as conversion
+    from lucid.nets.darknet import convert as conversion
+    from lucid.nets.registry import load, load_meta
 
-    for path in conversion.plan(nets.outline(net, weights, names), output):
+    for path in conversion.plan(load_meta(net, weights, names), output):
         if path.exists() and not force:
             raise click.UsageError(f"{path} exists: give --force to overwrite it")
-    written = conversion.write(nets.load(net, weights, names), output)
+    written = conversion.write(load(net, weights, names), output)
     click.echo(f"wrote {', '.join(map(str, written))}")

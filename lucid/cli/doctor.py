@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lucid import __version__, catalogue
+from lucid import __version__, resources
 
 if TYPE_CHECKING:
     import torch
@@ -91,7 +91,7 @@ def _facts() -> dict[str, Fact]:
         "total": _known(lambda: _pages("SC_PHYS_PAGES")),
         "free": _known(lambda: _pages("SC_AVPHYS_PAGES")),
     }
-    facts["cache"] = _known(lambda: _folder(catalogue.cache_folder()))
+    facts["cache"] = _known(lambda: _folder(resources.cache_folder()))
     facts["torch's cache"] = _known(lambda: _folder(_checkpoints()))
     facts["weights at hand"] = _known(_nets_at_hand)
     facts["disk here"] = {"free": _known(lambda: Bytes(shutil.disk_usage(Path.cwd()).free))}
@@ -127,7 +127,7 @@ def _devices() -> dict[str, Fact]:
         "cpu": {
             "threads": torch.get_num_threads(),
             **_precisions(torch.device("cpu")),
-            # What torch has no public word for; see `lucid.machine`.
+            # What torch has no public word for; see `lucid.core.device`.
             "AMX": _known(lambda: bool(torch.cpu._is_amx_tile_supported())),
             "AVX512-bf16": _known(lambda: bool(torch.cpu._is_avx512_bf16_supported())),
         },
@@ -153,7 +153,7 @@ def _gpu(number: int) -> Fact:
 
 def _precisions(device: torch.device) -> dict[str, Fact]:
     """What ``--precision auto`` stands for on a device, and what it takes."""
-    from lucid.machine import PRECISIONS, find_precision, precision_name
+    from lucid.core.device import PRECISIONS, find_precision, precision_name
 
     return {
         "auto": _known(lambda: precision_name(find_precision("auto", device))),
@@ -164,7 +164,7 @@ def _precisions(device: torch.device) -> dict[str, Fact]:
 def _multiplies(precision: str, device: torch.device) -> bool:
     import torch
 
-    from lucid.machine import find_precision
+    from lucid.core.device import find_precision
 
     try:
         ones = torch.ones(2, 2, dtype=find_precision(precision, device), device=device)
@@ -191,11 +191,11 @@ def _folder(folder: Path) -> Fact:
 
 def _nets_at_hand() -> Fact:
     """Names of nets, as they are typed, whose weights need not be fetched."""
-    from lucid import nets
+    from lucid.nets.registry import local_weights
+    from lucid.nets.torchvision import model_names
+    from lucid.resources import bundled
 
-    others = nets.zoo.names()
-    own = {name: f"{name}.cfg" for name in nets.bundled()}
-    at_hand = [
-        cfg if name in others else name for name, cfg in own.items() if nets.weights_at_hand(cfg)
-    ]
-    return at_hand + [name for name in others if nets.weights_at_hand(name)]
+    others = model_names()
+    own = {name: f"{name}.cfg" for name in bundled()}
+    at_hand = [cfg if name in others else name for name, cfg in own.items() if local_weights(cfg)]
+    return at_hand + [name for name in others if local_weights(name)]

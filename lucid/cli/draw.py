@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli import complete
-from lucid.cli.asking import (
-    Asked,
-    AskedType,
+from lucid.cli import completers
+from lucid.cli.click_types import (
+    ClassSpec,
+    ClassSpecType,
     LayerType,
     find_asked,
     find_wishes,
+    output_stem,
     read_mask,
-    subject,
 )
-from lucid.cli.common import (
+from lucid.cli.options import (
     DEFAULT_NET,
     FILE,
     PREVIEW,
@@ -28,30 +28,30 @@ from lucid.cli.common import (
     OneDashCommand,
     Size,
     check_alone,
-    check_free,
+    configure_logging,
+    device_options,
     find_files,
-    loudness,
-    machine,
     net_files,
+    output_paths,
     progress_bar,
-    readable,
-    speak_up,
+    refuse_overwrite,
+    resolve_stdin,
+    stdout_target,
     stopped,
-    targets,
     tell_machine,
     tell_written,
     terminal,
-    written_to,
+    verbosity,
 )
-from lucid.cli.telling import told
+from lucid.cli.recipe_args import build_recipe
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lucid.drawing import Plan, Progress
-    from lucid.manners import Manner
-    from lucid.nets import Net
-    from lucid.recipes import Recipe
+    from lucid.drawing.config import DrawConfig
+    from lucid.drawing.loop import Plan, Progress
+    from lucid.imaging.recipes import Recipe
+    from lucid.nets.net import Net
 
 
 @click.command(cls=OneDashCommand)
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
 @click.option(
     "--class",
     "classes",
-    type=AskedType(),
+    type=ClassSpecType(),
     multiple=True,
-    shell_complete=complete.classes,
+    shell_complete=completers.classes,
     help="What to draw: a class's name, an unambiguous part of it, its number, or a group (birds, "
     "dogs, insects, …). Several mix. PLACE is X,Y or X,Y,DIAMETER (shares of the picture, "
     "and pixels) or a mask image.",
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     "layers",
     type=LayerType(),
     multiple=True,
-    shell_complete=complete.layers,
+    shell_complete=completers.layers,
     help="Draw what excites a layer, a channel of it, or a neuron at a place of the tile.",
 )
 @click.option(
@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     "--net",
     "net_name",
     default=DEFAULT_NET,
-    shell_complete=complete.nets,
+    shell_complete=completers.nets,
     show_default=True,
     metavar="NET",
     help="Which net draws: a name from `lucid models`, or a path to a .cfg.",
@@ -93,7 +93,7 @@ if TYPE_CHECKING:
 @click.option(
     "--preset",
     metavar="NAME|FILE",
-    shell_complete=complete.presets,
+    shell_complete=completers.presets,
     help="How to climb: deepdream (Google's, for --layer), deepdraw, or a .toml or .json file.",
 )
 @click.option(
@@ -210,8 +210,8 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Overwrite the file that -o names.")
 @PREVIEW
 @net_files
-@machine
-@loudness
+@device_options
+@verbosity
 def draw(
     base: tuple[Path, ...],
     net_name: str,
@@ -236,24 +236,25 @@ def draw(
     lucid draw photos/*.jpg --class tabby -o "dreams/{stem}.png"
     lucid draw photo.jpg --net googlenet --layer inception_4c/output --preset deepdream
     """
-    from lucid import images, nets
+    from lucid.imaging.io import read_image
+    from lucid.nets.registry import load, load_meta
 
     # The outline knows the classes: a wrong one is found before any download.
-    outline = nets.outline(net_name, weights, names)
+    outline = load_meta(net_name, weights, names)
     bases = find_files(base)
     more = {"--count": options["count"] > 1, "--save-every": options["save_every"]}
     disk = {"--on-disk": options["on_disk"], "--resume": options["resume"]}
     check_alone(output, bases, more | disk)
     mask = read_mask(options["mask"]) if options["mask"] else None
-    guide = images.read(options["guide"]) if options["guide"] else None
-    with written_to(output, ".png") as given:
+    guide = read_image(options["guide"]) if options["guide"] else None
+    with stdout_target(output, ".png") as given:
         jobs: list[Job] = []
-        for number, target in enumerate(targets(given, bases or [Path()])):
+        for number, target in enumerate(output_paths(given, bases or [Path()])):
             taken = {path for job in jobs for path in job.files}
             each = bases[number] if bases else None
             jobs.append(Job.of(outline, each, target, seed, taken, **options))
-        net = nets.load(net_name, weights, names, progress=not quiet)
-        speak_up(verbose, quiet)
+        net = load(net_name, weights, names, progress=not quiet)
+        configure_logging(verbose, quiet)
         for job in jobs:
             if verbose:
                 tell_machine(net, options["device"], options["precision"], job.seed)
@@ -286,8 +287,8 @@ class Job:
     base: Path | None
     final: tuple[int, int] | None
     on_disk: bool
-    asked: list[Asked]
-    style: Manner
+    asked: list[ClassSpec]
+    style: DrawConfig
     seed: int
     target: Path
     singles: list[Path]
@@ -317,12 +318,14 @@ class Job:
             taken: names that are not free.
             options: of the command.
         """
-        from lucid import images, recipes
-        from lucid.drawing import fits_memory
+        from lucid.drawing.loop import fits_memory
+        from lucid.imaging import recipes
+        from lucid.imaging.files import check_writable, next_free_path
+        from lucid.imaging.io import read_alpha, read_image
 
-        file = readable(base) if base else None
-        picture = images.read(file) if file else None
-        transparent = file is not None and images.read_alpha(file) is not None
+        file = resolve_stdin(base) if base else None
+        picture = read_image(file) if file else None
+        transparent = file is not None and read_alpha(file) is not None
         final, on_disk = options["size"], options["on_disk"] or options["resume"]
         if final is None and picture is not None:
             final = (picture.shape[1], picture.shape[2])
@@ -336,18 +339,18 @@ class Job:
         asked = find_asked(outline, seed, **options)
         style = _style(outline, picture is not None, **options)
         find_wishes(outline, asked, style, final, None, **options)  # what is wrong is said now
-        what = subject(outline, asked, options["layers"])
-        target = output or images.numbered(f"{file.stem}_{what}" if file else what, taken=taken)
+        what = output_stem(outline, asked, options["layers"])
+        target = output or next_free_path(f"{file.stem}_{what}" if file else what, taken=taken)
         count, singles = options["count"], [target]
         if count > 1:
             singles = [target.with_stem(f"{target.stem}_seed{seed + n}") for n in range(count)]
         for path in {target, *singles}:
             if path in taken:
                 raise click.UsageError(f"{path} would be written twice: give bases other names")
-            images.check_writable(path, final or (1, 1), alpha=transparent)
+            check_writable(path, final or (1, 1), alpha=transparent)
             stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
             kept = stages if options["save_every"] else ()
-            check_free([*recipes.files_of(path), *kept], options["force"])
+            refuse_overwrite([*recipes.output_files(path), *kept], options["force"])
         return cls(base, final, on_disk, asked, style, seed, target, singles)
 
 
@@ -360,11 +363,11 @@ PASSED_ON = (
 
 def _settings(net: Net, job: Job, **options: Any) -> dict[str, Any]:
     """The arguments of ``drawing.prepare`` but the net and the seed."""
-    from lucid import images
+    from lucid.imaging.io import read_image
 
     return {
         "wanted": find_wishes(net, job.asked, job.style, job.final, options["guide"], **options),
-        "base": images.read(readable(job.base)) if job.base else None,
+        "base": read_image(resolve_stdin(job.base)) if job.base else None,
         "manner": job.style,
         "order": options["tiles"],
         "octave_count": options["octaves"],
@@ -375,11 +378,11 @@ def _settings(net: Net, job: Job, **options: Any) -> dict[str, Any]:
 
 def _recipe(plan: Plan, job: Job, passes: int | None = None, **known: Any) -> Recipe:
     """How a picture is made: one that is whole, or after some passes."""
-    machine = click.get_current_context().params
-    return told(
+    device_options = click.get_current_context().params
+    return build_recipe(
         plan.net,
-        machine["device"],
-        machine["precision"],
+        device_options["device"],
+        device_options["precision"],
         made=plan.plain() if passes is None else {"passes": passes, **plan.plain()},
         base=job.base,
         batch=plan.ascent.batch,
@@ -389,26 +392,28 @@ def _recipe(plan: Plan, job: Job, passes: int | None = None, **known: Any) -> Re
 
 def _paint(net: Net, job: Job, watcher: Watcher, quiet: bool, **options: Any) -> list[Path]:
     """Draw a picture for each of the files, and a sheet if there are several; says which."""
-    from lucid import drawing, images, recipes
-    from lucid.sheets import contact_sheet
+    from lucid.drawing import loop
+    from lucid.imaging import recipes
+    from lucid.imaging.contact_sheet import contact_sheet
+    from lucid.imaging.io import to_pil
 
     settings = _settings(net, job, **options)
     written: list[Path] = []
     pictures: list[Image.Image] = []
     for number, single in enumerate(job.singles):
         seed = job.seed + number
-        plan = drawing.prepare(net, seed=seed, **settings)
+        plan = loop.prepare(net, seed=seed, **settings)
         watcher.begin(single, functools.partial(_recipe, plan, job, seed=seed, count=1))
         try:
             with progress_bar(single.name, plan.total, quiet) as watcher.bar:
-                painted = drawing.paint(
+                painted = loop.paint(
                     plan, mask=options["mask"], keep_colors=options["keep_colors"], watch=watcher
                 )
         except KeyboardInterrupt:
             if watcher.latest:
                 written.append(watcher.write(watcher.latest.picture(), single, stage=True))
             stopped(written)
-        pictures.append(images.to_pil(painted))
+        pictures.append(to_pil(painted))
         written += [*watcher.written, watcher.write(pictures[-1], single)]
     if len(pictures) > 1:
         sheet = contact_sheet(pictures)
@@ -419,7 +424,7 @@ def _paint(net: Net, job: Job, watcher: Watcher, quiet: bool, **options: Any) ->
 
 def _paint_on_disk(net: Net, job: Job, quiet: bool, **options: Any) -> list[Path]:
     """Draw what is larger than memory; says where."""
-    from lucid.giant import draw_on_disk
+    from lucid.drawing.on_disk import draw_on_disk
 
     def watch(done: int, total: int) -> None:
         bar.length = total
@@ -449,7 +454,7 @@ def _paint_on_disk(net: Net, job: Job, quiet: bool, **options: Any) -> list[Path
 
 def _seed(seed: int | None, output: Path | None, resume: bool) -> int:
     """The one that is given, or that the drawing to be resumed has, or a new one."""
-    from lucid.giant import seed_to_resume
+    from lucid.drawing.on_disk import seed_to_resume
 
     if resume and not output:
         raise click.UsageError("--resume needs -o, the picture that was to be written")
@@ -473,15 +478,15 @@ def _check_on_disk(transparent: bool, **options: Any) -> None:
             raise click.UsageError(f"there is no {name} for pictures that are painted on disk")
 
 
-def _style(net: Net, on_a_base: bool, **options: Any) -> Manner:
+def _style(net: Net, on_a_base: bool, **options: Any) -> DrawConfig:
     """The manner that suits the net, as the options change it."""
     from dataclasses import replace
 
-    from lucid.manners import on_canvas, read_manner, suited
+    from lucid.drawing.config import default_config, on_canvas, read_preset
 
-    style = suited(net, on_a_base=on_a_base)
+    style = default_config(net, on_a_base=on_a_base)
     if options["preset"]:
-        style = read_manner(options["preset"], style)
+        style = read_preset(options["preset"], style)
     if options["canvas"]:
         style = on_canvas(style, options["canvas"])
     changes = {"blur": options["blur"], "variation": options["tv"]}
@@ -492,10 +497,10 @@ class Watcher:
     """What is told after each pass: the bar, the terminal, the stages that are kept."""
 
     def __init__(self, save_every: int | None, job: Job, *, preview: bool, verbose: bool) -> None:
-        from lucid import images
+        from lucid.imaging.io import read_alpha
 
         self.save_every, self.verbose = save_every, verbose
-        self.alpha = images.read_alpha(readable(job.base)) if job.base else None
+        self.alpha = read_alpha(resolve_stdin(job.base)) if job.base else None
         self.preview = terminal(preview)
         self.bar: Any = None
 
@@ -528,7 +533,7 @@ class Watcher:
 
     def write(self, picture: Image.Image, path: Path, *, stage: bool = False) -> Path:
         """Write a picture, be it a stage on the way, as opaque as its base, with its recipe."""
-        from lucid import recipes
+        from lucid.imaging import recipes
 
         if self.alpha is not None:
             picture.putalpha(self.alpha.resize(picture.size))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli import complete
-from lucid.cli.asking import AskedType, LayerType, layer_objective
-from lucid.cli.common import (
+from lucid.cli import completers
+from lucid.cli.click_types import ClassSpecType, LayerType, layer_objective
+from lucid.cli.options import (
     DEFAULT_NET,
     FILE,
     PREVIEW,
@@ -19,31 +19,31 @@ from lucid.cli.common import (
     OneDashCommand,
     Size,
     check_alone,
-    check_free,
+    configure_logging,
+    device_options,
     find_files,
-    loudness,
-    machine,
     make_folder,
     net_files,
+    output_paths,
     progress_bar,
-    readable,
-    speak_up,
-    targets,
+    refuse_overwrite,
+    resolve_stdin,
+    stdout_target,
     tell_machine,
     terminal,
-    written_to,
+    verbosity,
 )
-from lucid.cli.telling import told
+from lucid.cli.recipe_args import build_recipe
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lucid.drawing import Progress
-    from lucid.films import Script
-    from lucid.nets import Net
-    from lucid.objectives import Objective
-    from lucid.recipes import Recipe
-    from lucid.reel import Footage, Frames
+    from lucid.core.objectives import Objective
+    from lucid.drawing.loop import Progress
+    from lucid.films.film import Keyframes
+    from lucid.imaging.recipes import Recipe
+    from lucid.imaging.video import Footage, Frames
+    from lucid.nets.net import Net
 
 SHEET = "preview.png"
 
@@ -53,9 +53,9 @@ SHEET = "preview.png"
 @click.option(
     "--class",
     "classes",
-    type=AskedType(),
+    type=ClassSpecType(),
     multiple=True,
-    shell_complete=complete.classes,
+    shell_complete=completers.classes,
     help="What to dream of: as in `lucid draw`. Several mix.",
 )
 @click.option(
@@ -63,7 +63,7 @@ SHEET = "preview.png"
     "layers",
     type=LayerType(),
     multiple=True,
-    shell_complete=complete.layers,
+    shell_complete=completers.layers,
     help="Dream of what excites a layer, or a channel of it.",
 )
 @click.option(
@@ -76,7 +76,7 @@ SHEET = "preview.png"
     "warps",
     multiple=True,
     metavar="NAME[:NUMBERS]",
-    shell_complete=complete.warps,
+    shell_complete=completers.warps,
     help="What happens between two dreams; several in order. Numbers may be arithmetic in t, the "
     "frame, and those of rolls in n, the column: zoom:0.05, roll:15*sin(n/20). `lucid film "
     "--list-warps` names all.",
@@ -103,7 +103,7 @@ SHEET = "preview.png"
     "--net",
     "net_name",
     default=DEFAULT_NET,
-    shell_complete=complete.nets,
+    shell_complete=completers.nets,
     show_default=True,
     metavar="NET",
     help="Which net dreams: a name from `lucid models`, or a path to a .cfg.",
@@ -154,8 +154,8 @@ SHEET = "preview.png"
 @click.option("--force", is_flag=True, help="Overwrite what -o names.")
 @PREVIEW
 @net_files
-@machine
-@loudness
+@device_options
+@verbosity
 def film(
     base: tuple[Path, ...],
     source: Path | None,
@@ -176,7 +176,10 @@ def film(
     lucid film photo.jpg --layer 8 --warp rotate:2 --at 0 zoom=0 --at 60 zoom=.1 --warp zoom:0
     lucid film --from frames/ --reverse -o back.gif
     """
-    from lucid import images, reel, warps
+    from lucid.films import warps
+    from lucid.imaging import video
+    from lucid.imaging.files import next_free_path
+    from lucid.imaging.io import read_image
 
     if own_warps:
         warps.load(own_warps)
@@ -191,12 +194,12 @@ def film(
     bases = find_files(base)
     check_alone(output, bases, {"--resume": options["resume"]})
     for each in bases:  # what is wrong is said before the first film is made
-        file = readable(each)
-        reel.footage(file) if reel.is_film(file) else images.read(file)
-    with written_to(output, ".gif") as given:
-        for number, target in enumerate(targets(given, bases or [Path()])):
+        file = resolve_stdin(each)
+        video.footage(file) if video.is_film(file) else read_image(file)
+    with stdout_target(output, ".gif") as given:
+        for number, target in enumerate(output_paths(given, bases or [Path()])):
             start = bases[number] if bases else None
-            target = target or images.numbered("film", suffix=".gif")  # noqa: PLW2901
+            target = target or next_free_path("film", suffix=".gif")  # noqa: PLW2901
             count, more = _make(start, source, target, quiet=quiet, **options)
             if not quiet and str(output) != "-":
                 click.echo(f"wrote {target} ({count} frames{more})")
@@ -204,20 +207,22 @@ def film(
 
 def _make(base: Path | None, source: Path | None, target: Path, **options: Any) -> tuple[int, str]:
     """Make one film; says how many frames it has, and its seed if it was dreamt."""
-    from lucid import recipes, reel
+    from lucid.imaging import recipes, video
 
-    reel.check(target)
+    video.check(target)
     force = options["force"]
     if target.suffix:
-        check_free((target, recipes.place_beside(target)), force)
+        refuse_overwrite((target, recipes.sidecar_path(target)), force)
     order = {"reverse": options["reverse"], "boomerang": options["boomerang"]}
-    given = source or (readable(base) if base else None)
-    footage = reel.footage(given) if given and reel.is_film(given) else None
+    given = source or (resolve_stdin(base) if base else None)
+    footage = video.footage(given) if given and video.is_film(given) else None
     pace: dict[str, Any] = {"loop": options["loop"], "delay": options["delay"]}
     if options["delay"] is None:
-        pace["delay"] = footage.delay if footage else reel.DELAY
+        pace["delay"] = footage.delay if footage else video.DELAY
     if source:
-        count = _put_together(list(reel.in_order(reel.read(source), **order)), target, force, pace)
+        count = _put_together(
+            list(video.in_order(video.read(source), **order)), target, force, pace
+        )
         return count, ""
     if not target.suffix and any(order.values()):
         raise click.UsageError(f"{target} is a folder: its frames stand in the order they are made")
@@ -226,11 +231,11 @@ def _make(base: Path | None, source: Path | None, target: Path, **options: Any) 
     kept, recipe = _dreamt(base, footage, folder, **options)
     count = len(kept)
     if target.suffix:
-        reel.write(reel.in_order(kept, **order), target, note=recipe.toml(), **pace)
+        video.write(video.in_order(kept, **order), target, note=recipe.toml(), **pace)
         kept.remove(SHEET, recipes.FILM_NOTE)
         with contextlib.suppress(OSError):  # something of the user's lies there
             folder.rmdir()
-    recipes.write_beside(recipe, target)
+    recipes.write_sidecar(recipe, target)
     return count, f", seed {recipe.options['seed']}"
 
 
@@ -238,16 +243,16 @@ def _put_together(
     frames: list[Image.Image], target: Path, force: bool, pace: dict[str, Any]
 ) -> int:
     """Write frames that are there already; says how many."""
-    from lucid import recipes, reel
+    from lucid.imaging import recipes, video
 
-    recipe = told()
+    recipe = build_recipe()
     if target.suffix:
-        reel.write(frames, target, note=recipe.toml(), **pace)
+        video.write(frames, target, note=recipe.toml(), **pace)
     else:
         kept = _fresh(target, force)
         for frame in frames:
             kept.append(frame, recipe.toml())
-    recipes.write_beside(recipe, target)
+    recipes.write_sidecar(recipe, target)
     return len(frames)
 
 
@@ -255,19 +260,21 @@ def _dreamt(
     base: Path | None, footage: Footage | None, folder: Path, **options: Any
 ) -> tuple[Frames, Recipe]:
     """Dream all frames that are not in the folder yet."""
-    from lucid import images, nets, recipes, reel
-    from lucid.films import dream_over
-    from lucid.films import film as dream
+    from lucid.films.film import dream_over
+    from lucid.films.film import film as dream
+    from lucid.imaging import recipes, video
+    from lucid.imaging.io import read_image
+    from lucid.nets.registry import load, load_meta
 
     count = _count(footage, options)
-    picture = images.read(readable(base)) if base and footage is None else None
+    picture = read_image(resolve_stdin(base)) if base and footage is None else None
     net_of = (options["net_name"], options["weights"], options["names"])
-    _script(nets.outline(*net_of), **options)  # what is wrong is said now
+    _script(load_meta(*net_of), **options)  # what is wrong is said now
 
     quiet = options["quiet"]
     before = _begun(folder, options["seed"]) if options["resume"] else None
-    frames = reel.Frames(folder) if before else _fresh(folder, options["force"])
-    net = nets.load(*net_of, progress=not quiet)
+    frames = video.Frames(folder) if before else _fresh(folder, options["force"])
+    net = load(*net_of, progress=not quiet)
     if before:
         options["seed"] = before.options["seed"]
     elif options["seed"] is None:
@@ -275,8 +282,8 @@ def _dreamt(
     recipe = _recipe(net, base, count, options)
     if before and _frozen(before) != _frozen(recipe):
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
-    recipes.write_beside(recipe, folder / recipes.FILM_NOTE)
-    speak_up(options["verbose"], quiet)
+    recipes.write_sidecar(recipe, folder / recipes.FILM_NOTE)
+    configure_logging(options["verbose"], quiet)
     if options["verbose"]:
         tell_machine(net, options["device"], options["precision"], options["seed"])
         click.echo(f"the frames so far: {folder / SHEET}", err=True)
@@ -314,7 +321,7 @@ def _dreamt(
 
 def _count(footage: Footage | None, options: dict[str, Any]) -> int:
     """How many frames there will be; refuses what does not go together."""
-    from lucid import flow
+    from lucid.films import optical_flow
 
     count: int | None = options["frames"]
     if count is None:
@@ -326,19 +333,19 @@ def _count(footage: Footage | None, options: dict[str, Any]) -> int:
     if footage is None and (options["hold"] is not None or options["no_flow"]):
         raise click.UsageError("--hold and --no-flow are for videos")
     if footage is not None and not options["no_flow"]:
-        flow.check()
+        optical_flow.check()
     return count
 
 
 def _recipe(net: Net, base: Path | None, count: int, options: dict[str, Any]) -> Recipe:
     """How the film is made."""
-    from lucid.films import film_manner
+    from lucid.films.film import film_config
 
-    return told(
+    return build_recipe(
         net,
         options["device"],
         options["precision"],
-        made={"manner": film_manner(net).plain()},
+        made={"manner": film_config(net).plain()},
         base=base,
         frames=count,
         seed=options["seed"],
@@ -350,8 +357,8 @@ def _keep(
     new: Iterator[Image.Image], frames: Frames, count: int, bar: Any, note: str, preview: bool
 ) -> None:
     """Write frames as they come, and now and then a sheet of those there are."""
-    from lucid import images
-    from lucid.sheets import contact_sheet
+    from lucid.imaging.contact_sheet import contact_sheet
+    from lucid.imaging.io import write_image
 
     screen = terminal(preview)
     for frame in new:
@@ -361,17 +368,17 @@ def _keep(
             screen.show(frame, last=len(frames) == count)
         if len(frames) % max(1, count // 16) == 0 or len(frames) == count:
             shown = frames[:: max(1, len(frames) // 16)]
-            images.write(contact_sheet([_small(each) for each in shown]), frames.folder / SHEET)
+            write_image(contact_sheet([_small(each) for each in shown]), frames.folder / SHEET)
 
 
 PASSED_ON = ("size", "strength", "tile_size", "seed", "device", "precision", "batch")
 """Options that are called in Python what they are called here."""
 
 
-def _script(net: Net, **options: Any) -> Script:
+def _script(net: Net, **options: Any) -> Keyframes:
     """What the film does, as the command line says it."""
-    from lucid import warps
-    from lucid.films import Script
+    from lucid.films import warps
+    from lucid.films.film import Keyframes
 
     wanted: dict[int, Objective] = {}
     threshold = options["threshold"]
@@ -383,7 +390,7 @@ def _script(net: Net, **options: Any) -> Script:
         if not equals:
             raise click.UsageError(f"--at {frame} {key!r}: write NAME=VALUE, such as zoom=0.1")
         if name == "class":
-            asked = [AskedType().convert(part, None, None) for part in value.split("+")]
+            asked = [ClassSpecType().convert(part, None, None) for part in value.split("+")]
             wanted[frame] = _objective(net, asked, (), None)
         elif name == "layer":
             layers = [LayerType().convert(value, None, None)]
@@ -393,28 +400,28 @@ def _script(net: Net, **options: Any) -> Script:
                 changes.setdefault(name, {})[frame] = float(value)
             except ValueError:
                 raise click.UsageError(f"--at {frame} {key!r}: {value!r} is no number") from None
-    return Script(wanted, [warps.parse(text) for text in options["warps"]], changes)
+    return Keyframes(wanted, [warps.parse(text) for text in options["warps"]], changes)
 
 
 def _objective(
     net: Net, asked: Sequence[Any], layers: Sequence[Any], threshold: float | None
 ) -> Objective:
-    from lucid import drawing
-    from lucid.films import film_manner
-    from lucid.objectives import Energy, Enhance
+    from lucid.core.objectives import Enhance, LayerL2
+    from lucid.drawing import loop
+    from lucid.films.film import film_config
 
     if any(each.place for each in asked):
         raise click.UsageError("a film has no places: leave @ out")
     parts: list[Objective] = [layer_objective(net, *layer) for layer in layers]
     if threshold is not None:
-        if not parts or not all(isinstance(part, Energy) for part in parts):
+        if not parts or not all(isinstance(part, LayerL2) for part in parts):
             raise click.UsageError("--threshold is for a whole --layer")
         parts = [Enhance(next(iter(part.layers)), threshold) for part in parts]
     if asked:
         weights: dict[str, float] = {}
         for each in asked:
             weights[each.name] = weights.get(each.name, 0.0) + each.weight
-        parts.append(drawing.classes(net, weights, film_manner(net)))
+        parts.append(loop.classes(net, weights, film_config(net)))
     total = parts[0]
     for part in parts[1:]:
         total = total + part
@@ -423,8 +430,8 @@ def _objective(
 
 def _fresh(folder: Path, force: bool) -> Frames:
     """A folder without frames."""
-    from lucid.recipes import FILM_NOTE
-    from lucid.reel import Frames
+    from lucid.imaging.recipes import FILM_NOTE
+    from lucid.imaging.video import Frames
 
     make_folder(folder)
     there = sorted(folder.glob("frame_*.png"))
@@ -438,7 +445,7 @@ def _fresh(folder: Path, force: bool) -> Frames:
 
 def _begun(folder: Path, seed: int | None) -> Recipe:
     """How the film was begun that is to be resumed."""
-    from lucid import recipes
+    from lucid.imaging import recipes
 
     note = folder / recipes.FILM_NOTE
     if not note.is_file():

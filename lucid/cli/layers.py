@@ -4,22 +4,22 @@ from pathlib import Path
 
 import click
 
-from lucid.cli import complete
-from lucid.cli.common import (
+from lucid.cli import completers
+from lucid.cli.options import (
     DEVICE,
     FILE,
     PRECISION,
     OneDashCommand,
-    check_free,
     net_files,
     progress_bar,
-    readable,
+    refuse_overwrite,
+    resolve_stdin,
 )
-from lucid.cli.telling import told
+from lucid.cli.recipe_args import build_recipe
 
 
 @click.command(cls=OneDashCommand)
-@click.argument("net", shell_complete=complete.nets)
+@click.argument("net", shell_complete=completers.nets)
 @click.option("--sheet", "picture", type=FILE, help="Draw one small dream on this image per layer.")
 @click.option("-o", "--output", type=FILE, help="Where to write the sheet. Else NET_layers.png.")
 @click.option("--force", is_flag=True, help="Overwrite the sheet that is there.")
@@ -41,25 +41,28 @@ def layers(
     The names are what `lucid nightmare` takes as LAYER and `lucid draw` as --layer. No
     weights are needed, but for --sheet: one small dream per layer, to choose by looking.
     """
-    from lucid import images, nets, recipes
+    from lucid.imaging import recipes
+    from lucid.imaging.files import check_writable
+    from lucid.imaging.io import read_image
+    from lucid.nets.registry import load, load_meta
 
     if picture is None:
         if output or force:
             raise click.UsageError("-o and --force mean nothing without --sheet IMAGE")
-        for name, kind, shape in nets.outline(net, weights, names).describe():
+        for name, kind, shape in load_meta(net, weights, names).describe():
             click.echo(f"{name:<32} {kind:<20} {'x'.join(map(str, shape))}")
         return
 
-    from lucid.sheets import layer_sheet
+    from lucid.drawing.layer_sheet import layer_sheet
 
-    shown = images.read(readable(picture))
+    shown = read_image(resolve_stdin(picture))
     target = output or Path(f"{Path(net).stem}_layers.png")
-    images.check_writable(target)
-    check_free(recipes.files_of(target), force)
-    loaded = nets.load(net, weights, names)
+    check_writable(target)
+    refuse_overwrite(recipes.output_files(target), force)
+    loaded = load(net, weights, names)
     with progress_bar(loaded.name, len(loaded.layers), quiet=False) as bar:
         sheet = layer_sheet(
             loaded, shown, device=device, precision=precision, watch=lambda _: bar.update(1)
         )
-    recipes.write_picture(sheet, target, told(loaded, device, precision))
+    recipes.write_picture(sheet, target, build_recipe(loaded, device, precision))
     click.echo(f"wrote {target}")

@@ -8,34 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli import complete
-from lucid.cli.common import (
+from lucid.cli import completers
+from lucid.cli.options import (
     CHANGED,
     FILE,
     PREVIEW,
     SEED,
     OneDashCommand,
-    loudness,
-    machine,
+    configure_logging,
+    device_options,
     make_folder,
     net_files,
     one_dash,
     progress_bar,
-    readable,
-    speak_up,
+    resolve_stdin,
     stopped,
     tell_machine,
     tell_written,
     terminal,
+    verbosity,
 )
-from lucid.cli.telling import told
+from lucid.cli.recipe_args import build_recipe
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lucid.nightmares import Progress
-    from lucid.recipes import Recipe
-    from lucid.schedule import Draw
+    from lucid.imaging.recipes import Recipe
+    from lucid.nightmares.nightmare import Progress
+    from lucid.nightmares.steps import NightmareStep
 
 COUNT = click.IntRange(1, 2**31 - 1)
 
@@ -60,7 +60,7 @@ class Grey(click.ParamType):
     nargs=-1,
     required=True,
     metavar="CFG WEIGHTS IMAGE LAYER",
-    shell_complete=complete.nightmare,
+    shell_complete=completers.nightmare,
 )
 @one_dash("rounds", type=COUNT, default=1, show_default=True, help="Pictures to make.")
 @one_dash("iters", type=COUNT, default=10, show_default=True, help="Steps in a round.")
@@ -159,8 +159,8 @@ class Grey(click.ParamType):
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of all that is drawn.")
 @PREVIEW
 @net_files
-@machine
-@loudness
+@device_options
+@verbosity
 def nightmare(
     words: tuple[str, ...],
     rounds: int,
@@ -211,24 +211,26 @@ def nightmare(
     )
     _check_steps_file(save_steps)
 
-    from lucid import images, nets
-    from lucid import nightmares as dream
-    from lucid.schedule import layers_around, read_steps, schedule
+    from lucid.imaging.files import check_writable
+    from lucid.imaging.io import read_image
+    from lucid.nets.registry import load, load_meta
+    from lucid.nightmares import nightmare as dream
+    from lucid.nightmares.steps import layers_around, read_steps, schedule
 
-    file = readable(Path(image_name))
-    image = images.read(file)
+    file = resolve_stdin(Path(image_name))
+    image = read_image(file)
     # Before any download, a layer that is not there.
-    outline = nets.outline(net_name, weights, names)
+    outline = load_meta(net_name, weights, names)
     layers = layers_around(outline, layer, layer_range)
     steps = None
     if replay:
         steps = read_steps(replay, outline)
     elif save_steps:
         steps = list(itertools.islice(schedule(layers, octaves, seed), rounds * iters))
-    net = nets.load(net_name, weights, names, progress=not quiet)
+    net = load(net_name, weights, names, progress=not quiet)
     # As Darknet names its files: its stems end at the first dot.
     stem = f"{file.name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
-    speak_up(verbose, quiet)
+    configure_logging(verbose, quiet)
     if verbose:
         tell_machine(net, device, precision, seed)
     watcher = _Watcher(preview)
@@ -275,19 +277,19 @@ def nightmare(
         )
     # Only now, when all that can be wrong has been found.
     make_folder(prefix)
-    images.check_writable(prefix / f"{stem}.png")
+    check_writable(prefix / f"{stem}.png")
     total = len(steps) if steps else rounds * iters
     known = {"grey": grey, **dict.fromkeys(unused)}
     written: list[Path] = []
     try:
         with progress_bar(stem, total, quiet) as watcher.bar:
             for number, picture in enumerate(pictures):
-                note = told(net, device, precision, made={"round": number}, **known)
+                note = build_recipe(net, device, precision, made={"round": number}, **known)
                 written.append(_write(picture, prefix, stem, number, note))
     except KeyboardInterrupt:
         latest = watcher.latest
         if latest and latest.done > len(written) * total // rounds:
-            note = told(net, device, precision, made={"steps": latest.done}, **known)
+            note = build_recipe(net, device, precision, made={"steps": latest.done}, **known)
             written.append(_write_unfinished(latest.picture(), prefix, stem, len(written), note))
         _save_steps(steps, latest.done if latest else 0, save_steps)
         stopped(written)
@@ -340,7 +342,7 @@ def _refuse_what_is_not_used(*kinds: str) -> set[str]:
 
 
 def _write(picture: Image.Image, prefix: Path, stem: str, number: int, note: Recipe) -> Path:
-    from lucid import recipes
+    from lucid.imaging import recipes
 
     path = prefix / f"{stem}_{number:06d}.png"
     recipes.write_picture(picture, path, note)
@@ -355,8 +357,8 @@ def _check_steps_file(path: Path | None) -> None:
         raise click.UsageError(f"{path}: there is no folder {path.parent}")
 
 
-def _save_steps(steps: list[Draw] | None, done: int, path: Path | None) -> None:
-    from lucid.schedule import write_steps
+def _save_steps(steps: list[NightmareStep] | None, done: int, path: Path | None) -> None:
+    from lucid.nightmares.steps import write_steps
 
     if path and steps and done:
         write_steps(steps[:done], path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lucid.cli.common import FILE
+from lucid.cli.options import FILE
 from lucid.cli.run import CHANGES, FOLLOWED, changed, command_of, follow
 
 
@@ -23,7 +23,8 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     On the same device with the same versions it gives the same bytes; what is not as it was,
     it says. FILE itself stays: without -o the new one has a number of its own.
     """
-    from lucid import images, recipes
+    from lucid.imaging import recipes
+    from lucid.imaging.files import next_free_path
 
     file = file.resolve().parent if file.name == recipes.FILM_NOTE else file
     recipe = recipes.read(file)
@@ -37,14 +38,14 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
             # Several bases become several pictures, and get numbers themselves.
             if known and name not in typed and len(typed.get("base", ())) < 2:
                 ending = "" if name == "prefix" else _ending(file, recipe.command)
-                target = images.numbered(stem, file.parent, ending)
+                target = next_free_path(stem, file.parent, ending)
                 changes = (option, str(target), *changes)
     follow(context, recipe, file, changes)
 
 
 def _ending(file: Path, command: str) -> str:
     """What the name of a file's like ends in; nothing for a folder of frames."""
-    from lucid.reel import ENDINGS
+    from lucid.imaging.video import ENDINGS
 
     if file.suffix in (".json", ".toml"):
         file = file.with_suffix("")

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli.common import CHANGED, FILE
+from lucid.cli.options import CHANGED, FILE
 from lucid.errors import LucidError
 
 if TYPE_CHECKING:
-    from lucid.recipes import Recipe
+    from lucid.imaging.recipes import Recipe
 
 CHANGES = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 """What stands behind the file is the other command's to understand."""
@@ -34,7 +34,7 @@ def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     \b
     lucid run recipe.toml -o picture.png --seed 7
     """
-    from lucid import recipes
+    from lucid.imaging import recipes
 
     follow(context, recipes.read(file), file, changes)
 
@@ -55,7 +55,7 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
     Raises:
         LucidError: there is no such command or option.
     """
-    from lucid.cli.telling import NOT_TOLD, words
+    from lucid.cli.recipe_args import EXCLUDED, to_argv
 
     if recipe.command not in FOLLOWED:
         raise LucidError(f"{source}: command {recipe.command!r} is not {', '.join(FOLLOWED)}")
@@ -64,13 +64,13 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
     without = set(typed)
     if source.suffix != ".toml":
         # A picture may come from anybody: it says what it is, and no more.
-        without |= NOT_TOLD
+        without |= EXCLUDED
         if "warps" in recipe.options and "own_warps" not in typed:
             raise LucidError(
                 f"{source}: was made with Python code in {recipe.options['warps']}: if you trust "
                 "it, say --warps and its name"
             )
-    said = words(recipe, command, source, without)
+    said = to_argv(recipe, command, source, without)
     context.meta[CHANGED] = typed
     # The recipe's own arguments stand behind a double dash, and so at the end.
     with command.make_context(

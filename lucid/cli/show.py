@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lucid.cli.common import FILE, readable
+from lucid.cli.options import FILE, resolve_stdin
 
 
 @click.command()
@@ -17,7 +17,7 @@ def show(file: Path, as_json: bool) -> None:
     lucid show goldfish_0000.png
     lucid show goldfish_0000.png > goldfish.toml    to change, and `lucid run`
     """
-    from lucid import recipes
+    from lucid.imaging import recipes
 
-    recipe = recipes.read(readable(file))
+    recipe = recipes.read(resolve_stdin(file))
     click.echo(recipe.json() if as_json else recipe.toml().rstrip())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import hashlib
 from collections.abc import Collection, Sequence
@@ -10,10 +9,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from lucid.errors import LucidError, UsageError
-from lucid.machine import is_out_of_memory
+from lucid.errors import LucidError, UsageError, is_out_of_memory, nearest
 
-SCORES = "scores"
+LOGITS = "scores"
 """Stands for the class scores where a layer's name is asked for."""
 
 
@@ -39,14 +37,14 @@ class Net(nn.Module):
     classes: list[str]
     input_size: tuple[int, int]
     any_size: bool
-    repeatable: bool = True
+    capturable: bool = True
 
     def activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """What the named layers put out, from one pass that stops at the deepest.
 
         Args:
             images: (n, 3, height, width), RGB, 0..1.
-            layers: names of layers, as ``find_layer`` gives them. ``SCORES``
+            layers: names of layers, as ``resolve_layer`` gives them. ``LOGITS``
                 is the class scores, (n, classes), before any softmax and
                 before a ReLU that would cut their gradient off.
 
@@ -68,8 +66,8 @@ class Net(nn.Module):
             raise
 
     def scores(self, images: Tensor) -> Tensor:
-        """Class scores, (n, classes), as ``activations`` gives them for ``SCORES``."""
-        return self.activations(images, [SCORES])[SCORES]
+        """Class scores, (n, classes), as ``activations`` gives them for ``LOGITS``."""
+        return self.activations(images, [LOGITS])[LOGITS]
 
     def probabilities(self, images: Tensor) -> Tensor:
         """What the net itself answers, (n, classes), summing to 1 in each row."""
@@ -90,7 +88,7 @@ class Net(nn.Module):
     def _activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         raise NotImplementedError
 
-    def find_layer(self, name: str) -> str:
+    def resolve_layer(self, name: str) -> str:
         """The layer's own name.
 
         Raises:
@@ -103,38 +101,38 @@ class Net(nn.Module):
             f"see `lucid layers {self.name}`"
         )
 
-    def need_classes(self) -> None:
+    def require_classes(self) -> None:
         """Raise a UsageError if the net has no classes."""
         if not self.classes:
             raise UsageError(f"{self.name} has no classes: it can climb only its layers")
 
-    def need_names(self) -> None:
+    def require_names(self) -> None:
         """Raise a UsageError if its classes have only their numbers for names."""
         if self.classes == [str(number) for number in range(len(self.classes))]:
             raise UsageError(f"{self.name}'s classes have only numbers here: give --names FILE")
 
-    def find_class(self, name: str) -> int:
+    def class_index(self, name: str) -> int:
         """A class's number, from its number, its name or an unambiguous part of it.
 
         Raises:
             UnknownClassError: no class fits; offers the nearest.
             UsageError: several fit, or the net has no classes.
         """
-        self.need_classes()
+        self.require_classes()
         if name.isdecimal():
             if len(name) < 10 and int(name) < len(self.classes):
                 return int(name)
             raise UsageError(
                 f"{self.name} has no class {name}: its classes are 0 to {len(self.classes) - 1}"
             )
-        found = matches(name, self.classes)
+        found = matching_classes(name, self.classes)
         if len(found) == 1:
             return found[0]
         if found:
             some = ", ".join(f"{self.classes[i]} ({i})" for i in found[:8])
             more = f" and {len(found) - 8} more" if len(found) > 8 else ""
             raise UsageError(f"class {name!r} fits several of {self.name}: {some}{more}")
-        self.need_names()
+        self.require_names()
         raise UnknownClassError(
             f"{self.name} has no class {name!r}{nearest(name, self.classes)}: "
             f"see `lucid classes {self.name}`"
@@ -158,23 +156,16 @@ def read_names(path: Path) -> list[str]:
     return names
 
 
-def matches(name: str, known: Sequence[str]) -> list[int]:
+def matching_classes(name: str, known: Sequence[str]) -> list[int]:
     """The numbers of the names that are this one, or else of those that contain it."""
-    wanted = plain(name)
-    names = [plain(candidate) for candidate in known]
+    wanted = normalize_name(name)
+    names = [normalize_name(candidate) for candidate in known]
     exact = [number for number, candidate in enumerate(names) if candidate == wanted]
     return exact or [
         number for number, candidate in enumerate(names) if wanted and wanted in candidate
     ]
 
 
-def plain(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A name as people may type it: in any case, with blanks, hyphens or underscores."""
     return name.strip().casefold().replace("-", " ").replace("_", " ")
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """``; the nearest are …`` for the middle of a message, or nothing."""
-    folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.5)
-    return f"; the nearest are {', '.join(folded[match] for match in close)}" if close else ""

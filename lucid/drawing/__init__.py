@@ -1,0 +1,1 @@
+"""Paint classes, layers and channels, from noise or on a picture."""

@@ -1,0 +1,1 @@
+"""Feedback loops: dream, warp, dream again; and dreams on videos."""

@@ -1,0 +1,53 @@
+"""Groups of ImageNet's classes that can be asked for by one name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+GROUPS: dict[str, tuple[range, ...]] = {
+    "sharks": (range(2, 5),),
+    "fish": (range(7), range(389, 398)),
+    "birds": (range(7, 25), range(80, 101), range(127, 147)),
+    "amphibians": (range(25, 33),),
+    "turtles": (range(33, 38),),
+    "lizards": (range(38, 49),),
+    "snakes": (range(52, 69),),
+    "spiders": (range(72, 78),),
+    "sea creatures": (range(107, 112), range(115, 118), range(327, 330)),
+    "crabs": (range(118, 122), range(125, 126)),
+    "whales": (range(147, 149),),
+    "dogs": (range(151, 269),),
+    "cats": (range(281, 294),),
+    "bears": (range(294, 298),),
+    "beetles": (range(300, 308),),
+    "insects": (range(300, 327),),
+    "butterflies": (range(321, 327),),
+    "monkeys": (range(370, 383),),
+    "apes": (range(365, 370),),
+    "vegetables": (range(936, 947),),
+    "fruit": (range(948, 958),),
+    "mushrooms": (range(991, 998), range(947, 948)),
+    "landscapes": (range(970, 981),),
+}
+"""The numbers of each group's classes among ImageNet's thousand."""
+
+
+def group_members(name: str, classes: Sequence[str]) -> list[int]:
+    """The numbers of a net's classes that belong to a group; none if there is no such group.
+
+    Args:
+        name: of the group.
+        classes: the net's, found by their names where they are not ImageNet's thousand.
+    """
+    # Command-line completion imports this module and must not wait for torch.
+    from lucid.nets.net import normalize_name
+    from lucid.nets.torchvision import categories
+
+    numbers = [number for some in GROUPS.get(normalize_name(name), ()) for number in some]
+    if not numbers:
+        return []
+    known = categories("squeezenet1_1")
+    if list(classes) == known:
+        return numbers
+    own = {normalize_name(name): number for number, name in enumerate(classes)}
+    return sorted(own[normalize_name(known[n])] for n in numbers if normalize_name(known[n]) in own)

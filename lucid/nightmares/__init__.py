@@ -1,0 +1,1 @@
+"""Darknet's layer enhancement and its reconstruction of a picture from features."""

@@ -1,0 +1,135 @@
+"""What a nightmare looks at, step by step: drawn from a seed, or read from a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from lucid.errors import LucidError, UsageError
+from lucid.imaging.files import atomic_write
+from lucid.nets.net import Net
+
+OCTAVE = 0.75
+"""Each of Darknet's octaves is this much of the one before."""
+
+JITTER = 8
+"""Shifts are drawn from -8 to 7 pixels."""
+
+LARGEST_SHIFT = 1_000_000
+"""Pixels. Beyond it a file's shift is taken for a mistake."""
+
+
+@dataclass(frozen=True)
+class NightmareStep:
+    """What one step looks at, as Darknet draws it.
+
+    Attributes:
+        layer: the name of the layer to enhance.
+        dx: how far the picture is shifted to the left, in pixels.
+        dy: how far it is shifted upwards.
+        flip: whether it is mirrored.
+        scale: the side of what the net sees, as a fraction of the picture's.
+    """
+
+    layer: str
+    dx: int
+    dy: int
+    flip: bool
+    scale: float
+
+
+def layers_around(net: Net, layer: str, layer_range: int) -> list[str]:
+    """As many layers as ``layer_range`` says, ``layer`` in their middle.
+
+    Raises:
+        UsageError: there is no such layer, or the range reaches past the net's.
+    """
+    first = net.layers.index(net.resolve_layer(layer)) - layer_range // 2
+    last = first + layer_range - 1
+    if first < 0 or last >= len(net.layers):
+        raise UsageError(
+            f"layer {layer} with a range of {layer_range} reaches from layer number {first} to "
+            f"{last}: {net.name}'s are 0 to {len(net.layers) - 1}"
+        )
+    return net.layers[first : last + 1]
+
+
+def schedule(layers: Sequence[str], octaves: int, seed: int) -> Iterator[NightmareStep]:
+    """Draw steps without end, each in the order in which Darknet draws.
+
+    Args:
+        layers: to draw from.
+        octaves: how many scales to draw from.
+        seed: of the draws; Darknet's own is always 0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def below(end: int) -> int:
+        return int(torch.randint(end, (), generator=generator))
+
+    while True:
+        yield NightmareStep(
+            layer=layers[below(len(layers))],
+            scale=OCTAVE ** below(octaves),
+            dx=below(2 * JITTER) - JITTER,
+            dy=below(2 * JITTER) - JITTER,
+            flip=bool(below(2)),
+        )
+
+
+def read_steps(path: Path, net: Net) -> list[NightmareStep]:
+    """Steps to replay: a JSON list of them, or an object that holds one under ``steps``.
+
+    A step is ``{"layer": 5, "dx": -2, "dy": 3, "flip": 0, "scale": 0.75}``.
+
+    Raises:
+        LucidError: the file is not of that form; names the step.
+        UsageError: the net has no such layer.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise LucidError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise LucidError(f"{path}: is not JSON ({error})") from error
+    steps = content.get("steps") if isinstance(content, dict) else content
+    if not isinstance(steps, list) or not steps:
+        raise LucidError(f"{path}: holds no list of steps")
+    return [_read_step(step, f"{path}: step {number}", net) for number, step in enumerate(steps)]
+
+
+def _read_step(step: object, where: str, net: Net) -> NightmareStep:
+    if not isinstance(step, dict) or set(step) != {"layer", "dx", "dy", "flip", "scale"}:
+        raise LucidError(f"{where} must have layer, dx, dy, flip and scale, and nothing else")
+    for key in ("dx", "dy"):
+        if type(step[key]) is not int or abs(step[key]) > LARGEST_SHIFT:
+            raise LucidError(
+                f"{where}: {key} {step[key]!r} is not a whole number of pixels, up to "
+                f"{LARGEST_SHIFT}"
+            )
+    if step["flip"] not in (0, 1):
+        raise LucidError(f"{where}: flip {step['flip']!r} is not false, true, 0 or 1")
+    scale = step["scale"]
+    if type(scale) not in (int, float) or not 0 < scale <= 4:
+        raise LucidError(f"{where}: scale {scale!r} is not a number above 0 and at most 4")
+    if not str(step["layer"]).isprintable():
+        raise LucidError(f"{where}: layer {step['layer']!r} is no layer's name")
+    try:
+        layer = net.resolve_layer(str(step["layer"]))
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+    return NightmareStep(layer, step["dx"], step["dy"], bool(step["flip"]), float(scale))
+
+
+def write_steps(steps: Sequence[NightmareStep], path: Path) -> None:
+    """Write steps as ``read_steps`` reads them.
+
+    Raises:
+        LucidError: the file cannot be written.
+    """
+    with atomic_write(path) as part:
+        part.write_text(json.dumps({"steps": [asdict(step) for step in steps]}, indent=1) + "\n")

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from lucid.core.objectives import FAIRNESS, Channel, ClassLogits, Guide, LayerL2, Objective
+from lucid.drawing.loop import class_weights, classes, draw, guide
+from lucid.errors import UsageError
+from lucid.imaging.io import from_pil
+from lucid.nets.imagenet import GROUPS, group_members
+from lucid.nets.net import LOGITS, Net
+from lucid.nets.registry import load_meta
+from lucid.nets.torchvision import categories
+
+SMALL = {"tile_size": 32, "octave_count": 1, "device": "cpu", "precision": "fp32"}
+
+
+@pytest.fixture
+def seen(classifier: Net) -> dict[str, Tensor]:
+    with torch.no_grad():
+        return classifier.activations(torch.rand(3, 3, 32, 32), ["0", "2", LOGITS])
+
+
+def test_objectives_add_up(seen: dict[str, Tensor]) -> None:
+    energy, channel, fish = LayerL2("2"), Channel("0", 3), ClassLogits({0: 1.0})
+    whole = 2 * energy - channel * 0.5 + -fish
+    expected = 2 * energy.measure(seen) - 0.5 * channel.measure(seen) - fish.measure(seen)
+    torch.testing.assert_close(whole.measure(seen), expected)
+    assert whole.layers == {"0", "2", LOGITS}
+
+
+def test_channels_and_neurons(seen: dict[str, Tensor]) -> None:
+    features = seen["0"]
+    torch.testing.assert_close(Channel("0", 3).measure(seen), features[:, 3].mean((1, 2)))
+    corner = Channel("0", 3, neuron=(1.0, 0.0)).measure(seen)
+    torch.testing.assert_close(corner, features[:, 3, 0, -1])
+
+
+def test_energy_is_its_own_gradient(seen: dict[str, Tensor]) -> None:
+    features = seen["2"].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(LayerL2("2").measure({"2": features}).sum(), features)
+    torch.testing.assert_close(slope, features.detach())
+
+
+def test_a_guides_gradient_is_the_guides_feature_that_is_most_alike() -> None:
+    features = torch.tensor([[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    places = torch.tensor([[[[0.9, -3.0]], [[0.2, 0.5]]]]).requires_grad_()
+    (slope,) = torch.autograd.grad(Guide("x", features).measure({"x": places}).sum(), places)
+    assert slope[0, :, 0, 0].tolist() == [1, 0]
+    assert slope[0, :, 0, 1].tolist() == [-1, 0]
+
+
+@pytest.mark.parametrize("objective", [LayerL2("2"), Channel("2", 4), Channel("0", 3, (0.5, 0.5))])
+def test_what_is_climbed_grows(classifier: Net, objective: Objective) -> None:
+    def measure(iterations: int) -> float:
+        picture = draw(classifier, objective, size=(32, 32), iterations=iterations, **SMALL)
+        with torch.no_grad():
+            shown = classifier.activations(from_pil(picture)[None], objective.layers)
+        return float(objective.measure(shown))
+
+    assert measure(48) > measure(1)
+
+
+def test_a_guide_needs_a_layer_that_sees_parts(make_net: Callable[..., Net], photo: Tensor) -> None:
+    net = make_net(
+        "[net]\nwidth=32\nheight=32\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1\n"
+        "activation=relu\n[connected]\noutput=5\nactivation=linear\n"
+    )
+    assert guide(net, "0", photo, device="cpu", precision="fp32").features.shape == (4, 32 * 32)
+    with pytest.raises(UsageError, match="layer 1 sees a picture as a whole"):
+        guide(net, "1", photo, device="cpu")
+
+
+def test_a_group_is_as_likely_as_all_its_classes_together(seen: dict[str, Tensor]) -> None:
+    both = ClassLogits({(0, 3): 1.0}, balance=1e6).measure(seen) / 1e6
+    likely = seen[LOGITS].softmax(1)[:, [0, 3]].sum(1).log()
+    torch.testing.assert_close(both, likely, atol=1e-4, rtol=1e-4)
+
+
+def test_groups_by_name(classifier: Net) -> None:
+    assert class_weights(classifier, ["sharks"]) == {(2, 3): 1.0}
+    assert classifier.classes[2:4] == ["great white shark", "tiger shark"]
+    with pytest.raises(UsageError, match="has no class 'birds'"):
+        class_weights(classifier, ["birds"])
+
+
+def test_groups_are_what_they_are_called() -> None:
+    known = categories("squeezenet1_1")
+    named = {group: {known[number] for number in group_members(group, known)} for group in GROUPS}
+    assert {"flamingo", "cock", "albatross"} <= named["birds"]
+    assert {"Chihuahua", "golden retriever", "Mexican hairless"} <= named["dogs"]
+    assert {"tiger beetle", "monarch", "lycaenid"} <= named["insects"]
+    assert not named["birds"] & (named["dogs"] | named["insects"])
+    lucid64 = load_meta("lucid64")
+    assert group_members("fish", lucid64.classes) == [lucid64.class_index("goldfish")]
+
+
+def test_a_mix_is_held_to_its_shares() -> None:
+    """One step of a mix's gradient moves the lagging class up and the leading one down,
+    until they stand where the weights ask for."""
+    scores = torch.zeros(1, 6)
+    scores[0, 1] = 5
+    mix = ClassLogits({0: 0.7, 1: 0.3}, 2, FAIRNESS)
+    for _ in range(300):
+        climbed = scores.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(mix.measure({LOGITS: climbed}).sum(), climbed)
+        scores = scores + 0.02 * slope
+    shares = scores.softmax(1)[0, :2]
+    assert shares.sum() > 0.95
+    assert float(shares[0]) == pytest.approx(0.7, abs=0.05)
+
+
+def test_a_mix_over_several_glances_is_fair_in_their_mean() -> None:
+    """Two glances, each certain of another class, are as fair as two undecided ones."""
+    certain = torch.tensor([[9.0, 0, 0], [0, 9.0, 0]])
+    undecided = torch.tensor([[9.0, 9, 0], [9.0, 9, 0]])
+    lopsided = torch.tensor([[9.0, 0, 0], [9.0, 0, 0]])
+    mix = ClassLogits({0: 0.5, 1: 0.5}, balance=0, fairness=1).over(2)
+
+    def unfair(scores: Tensor) -> float:
+        plain = ClassLogits({0: 0.5, 1: 0.5}).over(2)
+        return float(plain.measure({LOGITS: scores}) - mix.measure({LOGITS: scores}))
+
+    assert mix.measure({LOGITS: certain}).shape == (1,)
+    assert unfair(certain) == pytest.approx(0, abs=1e-4)
+    assert unfair(undecided) == pytest.approx(0, abs=1e-4)
+    assert unfair(lopsided) > 10
+    assert (mix * 2).over(4) == ClassLogits(mix.weights, 0, 1).over(4) * 2
+
+
+def test_less_of_a_class(classifier: Net) -> None:
+    weights = classes(classifier, {"goldfish": 1, "tench": 1, "tiger cat": -1}).weights
+    assert weights == {0: pytest.approx(1 / 3), 1: pytest.approx(1 / 3), 4: pytest.approx(-1 / 3)}
+
+
+@pytest.mark.parametrize("weights", [{0: -0.5, 1: -0.5}, {0: 0.5, (1, 2): -0.5}])
+def test_where_less_than_two_are_wished_for_there_is_nothing_to_share(
+    weights: dict[int | tuple[int, ...], float], seen: dict[str, Tensor]
+) -> None:
+    fair, unfair = (
+        ClassLogits(weights, 2, FAIRNESS).measure(seen),
+        ClassLogits(weights, 2).measure(seen),
+    )
+    assert torch.equal(fair, unfair)
+    assert fair.isfinite().all()

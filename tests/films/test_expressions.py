@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lucid.errors import UsageError
+from lucid.films.expressions import Expression
+
+NT = frozenset("nt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "15*sin(n/20)",
+        "n % 7 - 3 if n > 5 else -(t // 2)",
+        "max(abs(n - 10), sqrt(t)) ** 1.5",
+        "-n + +t * (n == 3) + pi",
+        "round(exp(-n / 10) * cos(t)) + floor(n / 3) + ceil(t / 2)",
+    ],
+)
+def test_it_is_pythons_arithmetic(text: str) -> None:
+    known = {name: getattr(math, name) for name in ("sin", "cos", "sqrt", "exp", "floor", "ceil")}
+    known |= {"pi": math.pi, "abs": abs, "max": max, "round": round}
+    found = Expression(text, NT)(n=np.arange(20.0), t=6)
+    expected = [eval(text, dict(known), {"n": float(n), "t": 6.0}) for n in range(20)]
+    np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1 +",
+        "x",
+        "__import__('os')",
+        "n.__class__",
+        "n[0]",
+        "(lambda: 1)()",
+        "[n for n in t]",
+        "sin",
+        "sin(1, n)",
+        "min(n)",
+        "sin(x=1)",
+        "'a' * 9",
+        "True",
+        "1j",
+        "n; t",
+        "n := 3",
+        "open('x')",
+        "1" * 501,
+        "(" * 200 + ")" * 200,
+        "f'{n}'",
+    ],
+)
+def test_all_else_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        Expression(text, NT)
+
+
+def test_what_is_not_finite_is_refused_when_it_is_met() -> None:
+    half = Expression("1 / (t - 5)", NT)
+    assert half(t=7) == 0.5
+    with pytest.raises(UsageError, match="finite"):
+        half(t=5)
+    with pytest.raises(UsageError, match="finite"):
+        Expression("9 ** 9 ** 9 ** 9", NT)(t=1)
+
+
+@given(st.text(max_size=40))
+def test_no_text_does_more_than_arithmetic(text: str) -> None:
+    try:
+        value = Expression(text, NT)(n=np.arange(3.0), t=1)
+    except UsageError:
+        return
+    assert value.dtype == np.float64
+    assert value.shape in ((), (3,))

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import RECORDED
+from PIL import ImageChops, ImageStat
+from torch import Tensor
+
+from lucid.core.ascent import Ascent, Step
+from lucid.core.canvas import PixelCanvas
+from lucid.core.objectives import Enhance
+from lucid.core.optimizers import DarknetStep
+from lucid.errors import LucidError, UsageError
+from lucid.imaging.io import from_pil, read_image, to_pil
+from lucid.nets.net import Net
+from lucid.nets.registry import load, random_init
+from lucid.nightmares import darknet_ops
+from lucid.nightmares.nightmare import ShiftedView, nightmare, reconstruct
+from lucid.nightmares.steps import NightmareStep, read_steps
+
+# How the recordings were made; the rest is Darknet's default.
+RECORDINGS = {
+    "plain": {"rate": 0.04},
+    "options": {"rate": 0.05, "threshold": 0.5, "zoom": 0.94, "rotate": 0.07},
+    "zoom_out": {"rate": 0.01, "threshold": 0, "zoom": 1.08, "normalize": False},
+}
+
+
+def psnr(found: Tensor, expected: np.ndarray) -> float:
+    error = float(((found.numpy() - expected) ** 2).mean())
+    return -10 * math.log10(max(error, 1e-30))
+
+
+def warp(picture: Tensor, options: dict[str, float]) -> Tensor:
+    if "rotate" in options:
+        picture = darknet_ops.rotate(picture, options["rotate"])
+    return darknet_ops.zoom(picture, options.get("zoom", 1))
+
+
+@pytest.fixture
+def sequential() -> Net:
+    """The net of the recordings."""
+    return load(str(RECORDED / "sequential.cfg"))
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_steps_are_as_the_original_recorded_them(sequential: Net, name: str) -> None:
+    recorded = np.load(RECORDED / f"{name}.npz")
+    options = RECORDINGS[name]
+    ascent = Ascent(sequential, device="cpu", precision="fp32")
+    rule = DarknetStep(options["rate"], normalize=options.get("normalize", True), grey="darknet")
+    quality = []
+    before = recorded["start"]
+    for number, draw in enumerate(read_steps(RECORDED / f"{name}.json", sequential)):
+        after, round_end = f"after{number:02d}", f"round_end{number + 1:02d}"
+        canvas = PixelCanvas(torch.from_numpy(before))
+        view = ShiftedView(draw, (before.shape[1], before.shape[2]))
+        ascent.step(canvas, Step(view, Enhance(draw.layer, options.get("threshold", 1.0))), rule)
+        quality.append(psnr(canvas.image().detach(), recorded[after]))
+        before = recorded[after]
+        if round_end in recorded:
+            before = recorded[round_end]
+            assert psnr(warp(torch.from_numpy(recorded[after]), options), before) > 100
+    assert min(quality) > 60
+    # Single features on the other side of the threshold cost up to half of zoom_out's steps.
+    assert statistics.median_high(quality) > 120
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_recording_is_replayed_from_its_steps_alone(sequential: Net, name: str) -> None:
+    recorded = np.load(RECORDED / f"{name}.npz")
+    ends = [key for key in recorded if key.startswith("round_end")]
+    rounds = nightmare(
+        sequential,
+        torch.from_numpy(recorded["start"]),
+        "5",
+        rounds=len(ends),
+        steps=read_steps(RECORDED / f"{name}.json", sequential),
+        grey="darknet",
+        device="cpu",
+        precision="fp32",
+        **RECORDINGS[name],
+    )
+    for picture, end in zip(rounds, ends, strict=True):
+        after = recorded[f"after{int(end[-2:]) - 1:02d}"]
+        # Whole levels of 1/255 leave 59 dB; a single feature on the other side of the
+        # threshold sends all later steps a little elsewhere.
+        assert psnr(from_pil(picture), after) > 40
+
+
+def test_rounds_follow_from_each_other_and_from_the_seed(classifier: Net, photo: Tensor) -> None:
+    def rounds(**options: object) -> list[bytes]:
+        return [
+            picture.tobytes()
+            for picture in nightmare(
+                classifier, photo, "2", rounds=3, iterations=2, device="cpu", **options
+            )
+        ]
+
+    first = rounds()
+    assert len(set(first)) == 3
+    assert rounds() == first
+    assert rounds(seed=1) != first
+    assert rounds(zoom=0.8)[0] == first[0], "the first round is written before the zoom"
+    assert rounds(zoom=0.8)[1] != first[1]
+    assert rounds(rotate=0.3)[1] != first[1]
+
+
+def test_a_glimpse_there_and_back_is_where_it_was() -> None:
+    picture = torch.zeros(3, 40, 60)
+    picture[:, 20:22, 30:32] = 1
+    for flip in (False, True):
+        glimpse = ShiftedView(NightmareStep("0", dx=5, dy=-7, flip=flip, scale=1.0), (40, 60))
+        seen = glimpse.gather(picture)
+        assert seen.shape == (1, 3, 40, 60)
+        assert seen[0, 0, 27, (60 - 1 - 25) if flip else 25] == 1
+        torch.testing.assert_close(glimpse.scatter(seen), picture, atol=1e-5, rtol=0)
+
+
+def test_any_net_and_a_layer_by_name(photo: Tensor) -> None:
+    net = random_init("squeezenet1_1")
+    (picture,) = nightmare(net, photo, "features.3", octaves=1, iterations=2, device="cpu")
+    assert picture.size == (56, 40)
+    assert ImageStat.Stat(ImageChops.difference(picture, to_pil(photo))).sum[0] > 0
+
+
+def test_a_scream_is_no_grey_rectangle(assets: Path, squeezenet: Net) -> None:
+    scream = read_image(assets / "golden" / "nightmare" / "scream_small.png")
+    options = {"rounds": 2, "iterations": 6, "octaves": 1, "device": "cpu", "precision": "fp32"}
+    *_, last = nightmare(squeezenet, scream, "12", layer_range=5, **options)
+    assert min(ImageStat.Stat(last).stddev) > 30
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.1])
+def test_small_gradients_leave_no_grey_rectangle(photo: Tensor, rate: float) -> None:
+    """An untrained GoogLeNet's gradients are 1e-9 of the pull."""
+    net = random_init("googlenet")
+    options = {"rounds": 3, "iterations": 10, "octaves": 1, "device": "cpu", "rate": rate}
+    left = {}
+    for grey in ("darknet", "auto"):
+        *_, last = nightmare(net, photo, "inception4c", grey=grey, **options)
+        left[grey] = min(ImageStat.Stat(last).stddev)
+    before = min(ImageStat.Stat(to_pil(photo)).stddev)
+    assert left["darknet"] < before / 4
+    assert left["auto"] > before / 2
+
+
+def test_progress_is_told(classifier: Net, photo: Tensor) -> None:
+    told = []
+    list(
+        nightmare(
+            classifier,
+            photo,
+            "2",
+            rounds=2,
+            iterations=3,
+            device="cpu",
+            watch=lambda progress: told.append((progress.done, progress.total)),
+        )
+    )
+    assert told == [(n, 6) for n in range(1, 7)]
+
+
+@pytest.mark.parametrize(
+    ("layer", "options", "message"),
+    [
+        ("9", {}, "tiny has no layer 9: its layers are 0 to 5"),
+        ("5", {"layer_range": 3}, "reaches from layer number 4 to 6: tiny's are 0 to 5"),
+        ("0", {"layer_range": 2}, "reaches from layer number -1 to 0"),
+        ("2", {"rounds": 0}, "rounds 0 must be 1 or more"),
+        ("2", {"zoom": 0}, "zoom 0 must be above 0"),
+        ("2", {"grey": "black"}, "grey='black' is not auto"),
+    ],
+)
+def test_settings_that_make_no_sense(
+    classifier: Net, photo: Tensor, layer: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        nightmare(classifier, photo, layer, device="cpu", **options)
+
+
+def test_a_picture_too_small_for_the_smallest_octave_is_refused_at_once(
+    make_net: Callable[..., Net],
+) -> None:
+    net = make_net(
+        "[net]\nwidth=64\nheight=64\nchannels=3\n"
+        "[convolutional]\nsize=20\nfilters=2\nactivation=relu\n"
+    )
+    with pytest.raises(LucidError, match=r"12x12: it is too small .* Use fewer octaves"):
+        nightmare(net, torch.rand(3, 30, 30), "0", iterations=20, octaves=4, device="cpu")
+
+
+def test_a_reconstruction_comes_nearer_to_the_picture(sequential: Net, photo: Tensor) -> None:
+    rounds = list(
+        reconstruct(sequential, photo, "0", rounds=3, iterations=20, rate=0.01, device="cpu")
+    )
+    quality = [psnr(from_pil(picture), photo.numpy()) for picture in rounds]
+    assert quality == sorted(quality)
+    assert quality[-1] > 20
+
+
+def test_a_reconstruction_starts_from_its_seed(sequential: Net, photo: Tensor) -> None:
+    def picture(seed: int) -> bytes:
+        (made,) = reconstruct(sequential, photo, "0", iterations=1, seed=seed, device="cpu")
+        return made.tobytes()
+
+    assert picture(0) == picture(0) != picture(1)
+
+
+@pytest.mark.parametrize("name", ["momentum", "rate", "pull"])
+def test_a_reconstruction_needs_finite_settings(sequential: Net, photo: Tensor, name: str) -> None:
+    with pytest.raises(UsageError, match=r"must be (a finite number|from 0 to under 1)"):
+        reconstruct(sequential, photo, "0", device="cpu", **{name: math.nan})
+
+
+def test_steps_that_do_not_fill_the_rounds_are_refused(classifier: Net, photo: Tensor) -> None:
+    steps = [NightmareStep("2", 0, 0, False, 1.0)] * 3
+    with pytest.raises(UsageError, match="3 steps cannot be shared out among 2 rounds"):
+        nightmare(classifier, photo, "2", rounds=2, steps=steps, device="cpu")
