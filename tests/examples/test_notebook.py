@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
-NOTEBOOK = Path(__file__).parent.parent / "examples" / "lucid_dreams.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "examples" / "lucid_dreams.ipynb"
 
 
 @pytest.fixture(scope="module")

@@ -352,7 +352,7 @@ def test_a_video_is_dreamt_on_frame_by_frame(desk: Path) -> None:
 
 
 def _commands() -> list[str]:
-    text = (Path(__file__).parents[1] / "examples" / "films.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "examples" / "films.md").read_text(encoding="utf-8")
     return re.findall(r"(?:`|^)lucid film (.*?)(?:`|$)", text, re.MULTILINE)
 
 
