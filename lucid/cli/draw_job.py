@@ -1,0 +1,345 @@
+"""What ``lucid draw`` does: check all that was asked for, then draw one picture after another."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+from PIL import Image
+from torch import Tensor
+
+from lucid.cli.click_types import ClassSpec
+from lucid.cli.console import (
+    ProgressBar,
+    configure_logging,
+    exit_stopped,
+    open_preview,
+    print_settings,
+    print_written,
+    progress_bar,
+)
+from lucid.cli.draw import DrawArguments
+from lucid.cli.files import (
+    check_output,
+    find_files,
+    output_paths,
+    refuse_overwrite,
+    resolve_stdin,
+    stdout_target,
+)
+from lucid.cli.recipe_args import build_recipe
+from lucid.cli.targets import draw_targets, output_stem, read_mask, requested_classes
+from lucid.drawing import loop, on_disk
+from lucid.drawing.config import DrawConfig, default_config, on_canvas, read_preset
+from lucid.drawing.loop import Plan, Progress
+from lucid.imaging import recipes
+from lucid.imaging.contact_sheet import contact_sheet
+from lucid.imaging.files import check_writable, next_free_path
+from lucid.imaging.io import read_alpha, read_image, to_pil
+from lucid.imaging.recipes import Recipe
+from lucid.nets.net import Net
+
+
+def draw_all(arguments: DrawArguments) -> None:
+    """Draw every picture that was asked for and print where it was written.
+
+    Args:
+        arguments: Arguments of the command.
+
+    Raises:
+        click.UsageError: Options do not go together, or an output exists.
+        LucidError: A file cannot be read, or a setting makes no sense.
+    """
+    # The metadata knows the classes: a wrong one is found before any download.
+    meta = arguments.load_meta()
+    bases = find_files(arguments.base)
+    several = {
+        "--count": arguments.count > 1,
+        "--save-every": arguments.save_every,
+        "--on-disk": arguments.on_disk,
+        "--resume": arguments.resume,
+    }
+    check_output(arguments.output, bases, several)
+    mask = read_mask(arguments.mask) if arguments.mask else None
+    guide = read_image(arguments.guide) if arguments.guide else None
+    with stdout_target(arguments.output, ".png") as output:
+        jobs: list[Job] = []
+        starts: list[Path | None] = [*bases] or [None]  # None is noise
+        for base, target in zip(starts, output_paths(output, bases), strict=True):
+            taken = {path for job in jobs for path in (job.target, *job.singles)}
+            jobs.append(plan_job(arguments, meta, base, target, taken))
+        net = arguments.load()
+        configure_logging(arguments.verbose, arguments.quiet)
+        for job in jobs:
+            if arguments.verbose:
+                print_settings(net, arguments.device, arguments.precision, job.seed)
+            if job.on_disk:
+                written = _draw_on_disk(net, job, arguments, guide)
+            else:
+                written = _draw_in_memory(net, job, arguments, guide, mask)
+            if not arguments.quiet and str(arguments.output) != "-":
+                print_written(written, f" (seed {job.seed})")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to draw, or ``--count`` pictures with consecutive seeds.
+
+    Attributes:
+        base: Picture to draw on, as it was typed; None for noise.
+        size: (height, width) in pixels; None for the size of a tile.
+        on_disk: Whether to draw on pixels in files.
+        classes: Classes to draw.
+        config: Hyperparameters of the drawing.
+        seed: Seed of the first picture.
+        target: File of the picture, or of the contact sheet of several.
+        singles: Files of the single pictures.
+    """
+
+    base: Path | None
+    size: tuple[int, int] | None
+    on_disk: bool
+    classes: list[ClassSpec]
+    config: DrawConfig
+    seed: int
+    target: Path
+    singles: list[Path]
+
+
+def plan_job(
+    arguments: DrawArguments, meta: Net, base: Path | None, output: Path | None, taken: set[Path]
+) -> Job:
+    """Find out what has to be done for one base, and refuse what makes no sense.
+
+    Args:
+        arguments: Arguments of the command.
+        meta: Net, without its weights.
+        base: Picture to draw on; None for noise.
+        output: File to write; None for a numbered name.
+        taken: Files that other jobs will write.
+
+    Raises:
+        click.UsageError: Options do not go together, or an output exists.
+        LucidError: A file cannot be read, or a setting makes no sense.
+    """
+    file = resolve_stdin(base) if base else None
+    picture = read_image(file) if file else None
+    transparent = file is not None and read_alpha(file) is not None
+    size, in_files = arguments.size, arguments.on_disk or arguments.resume
+    if size is None and picture is not None:
+        size = (picture.shape[1], picture.shape[2])
+    if size and not loop.fits_memory(size) and arguments.canvas in (None, "pixels"):
+        in_files = True
+    if in_files:
+        _check_on_disk(arguments, transparent)
+    seed = _choose_seed(arguments, output)
+    classes = requested_classes(meta, arguments, seed)
+    config = _choose_config(arguments, meta, on_base=picture is not None, in_files=in_files)
+    draw_targets(meta, classes, config, size, arguments)  # errors appear before any work
+    stem = output_stem(meta, classes, arguments.layers)
+    target = output or next_free_path(f"{file.stem}_{stem}" if file else stem, taken=taken)
+    singles = [target]
+    if arguments.count > 1:
+        seeds = range(seed, seed + arguments.count)
+        singles = [target.with_stem(f"{target.stem}_seed{each}") for each in seeds]
+    for path in {target, *singles}:
+        if path in taken:
+            raise click.UsageError(f"{path} would be written twice: give bases other names")
+        check_writable(path, size or (1, 1), alpha=transparent)
+        stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
+        kept = stages if arguments.save_every else ()
+        refuse_overwrite([*recipes.output_files(path), *kept], arguments.force)
+    return Job(base, size, in_files, classes, config, seed, target, singles)
+
+
+def _check_on_disk(arguments: DrawArguments, transparent: bool) -> None:
+    """Refuse what needs the whole picture in memory."""
+    refused = {
+        "--count": arguments.count > 1,
+        "--save-every": arguments.save_every,
+        "--mask": arguments.mask,
+        "--keep-colors": arguments.keep_colors,
+        "--path": arguments.path,
+        "transparency": transparent,
+    }
+    for name, value in refused.items():
+        if value:
+            raise click.UsageError(f"there is no {name} for pictures that are painted on disk")
+
+
+def _choose_seed(arguments: DrawArguments, output: Path | None) -> int:
+    """Return the seed that was given, or that of the drawing to resume, or a new one."""
+    if arguments.resume:
+        if not output:
+            raise click.UsageError("--resume needs -o, the picture that was to be written")
+        return on_disk.seed_to_resume(output, arguments.seed)
+    return secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
+
+
+def _choose_config(
+    arguments: DrawArguments, meta: Net, *, on_base: bool, in_files: bool
+) -> DrawConfig:
+    """Take the net's default hyperparameters and change what was asked for."""
+    config = default_config(meta, on_a_base=on_base)
+    canvas = arguments.canvas
+    if arguments.preset:
+        config = read_preset(arguments.preset, config)
+    elif in_files:
+        canvas = canvas or "pixels"
+    if canvas:
+        config = on_canvas(config, canvas)
+    if arguments.blur is not None:
+        config = replace(config, blur=arguments.blur)
+    if arguments.tv is not None:
+        config = replace(config, variation=arguments.tv)
+    return config
+
+
+def _settings(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None) -> dict[str, Any]:
+    """Return the arguments of ``loop.prepare`` except the net and the seed."""
+    return {
+        "wanted": draw_targets(net, job.classes, job.config, job.size, arguments, guide),
+        "base": read_image(resolve_stdin(job.base)) if job.base else None,
+        "size": arguments.size,
+        "manner": job.config,
+        "order": arguments.tiles,
+        "tile_size": arguments.tile_size,
+        "overlap": arguments.overlap,
+        "padding": arguments.padding,
+        "octave_count": arguments.octaves,
+        "octave_scale": arguments.octave_scale,
+        "iterations": arguments.iters,
+        "strength": arguments.strength,
+        "device": arguments.device,
+        "precision": arguments.precision,
+        "batch": arguments.batch,
+        "deterministic": arguments.deterministic,
+    }
+
+
+def _recipe(plan: Plan, job: Job, passes: int | None = None, **overrides: Any) -> Recipe:
+    """Build the recipe of a picture, finished or after some passes."""
+    made = plan.plain() if passes is None else {"passes": passes, **plan.plain()}
+    return build_recipe(plan.net, made, base=job.base, batch=plan.ascent.batch, **overrides)
+
+
+def _draw_in_memory(
+    net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None, mask: Tensor | None
+) -> list[Path]:
+    """Draw a picture for each of the job's files, and a sheet of several; return all files."""
+    settings = _settings(net, job, arguments, guide)
+    watcher = Watcher(job, arguments)
+    written: list[Path] = []
+    pictures: list[Image.Image] = []
+    for seed, path in enumerate(job.singles, start=job.seed):
+        plan = loop.prepare(net, seed=seed, **settings)
+        watcher.begin(path, functools.partial(_recipe, plan, job, seed=seed, count=1))
+        try:
+            with progress_bar(path.name, plan.total, arguments.quiet) as watcher.bar:
+                painted = loop.paint(
+                    plan, mask=mask, keep_colors=arguments.keep_colors, watch=watcher
+                )
+        except KeyboardInterrupt:
+            if watcher.latest:
+                picture = watcher.latest.picture()
+                written.append(watcher.write(picture, path, passes=watcher.passes))
+            exit_stopped(written)
+        pictures.append(to_pil(painted))
+        written += [*watcher.written, watcher.write(pictures[-1], path)]
+    if len(pictures) > 1:
+        sheet = contact_sheet(pictures)
+        recipes.write_picture(sheet, job.target, _recipe(plan, job, seed=job.seed))
+        written.append(job.target)
+    return written
+
+
+class Watcher:
+    """Called after each pass: moves the bar, shows the picture, keeps stages.
+
+    Attributes:
+        bar: Progress bar of the picture.
+        latest: Progress after the last pass; None before the first.
+        passes: Number of passes done.
+        written: Files of the stages that were kept.
+    """
+
+    bar: ProgressBar
+
+    def __init__(self, job: Job, arguments: DrawArguments) -> None:
+        self._save_every, self._verbose = arguments.save_every, arguments.verbose
+        self._alpha = read_alpha(resolve_stdin(job.base)) if job.base else None
+        self._preview = open_preview(arguments.preview)
+
+    def begin(self, target: Path, recipe: Callable[..., Recipe]) -> None:
+        """Start watching the next picture.
+
+        Args:
+            target: File that the picture will be written to.
+            recipe: Builds the picture's recipe, with ``passes=`` for an unfinished one.
+        """
+        self._target, self._recipe = target, recipe
+        self.latest: Progress | None = None
+        self.passes = 0
+        self.written: list[Path] = []
+
+    def __call__(self, progress: Progress) -> None:
+        before, self.latest = self.latest, progress
+        self.passes += 1
+        if self._verbose and (before is None or before.octave != progress.octave):
+            if self._preview:
+                self._preview.let_go()
+            height, width = progress.octave
+            click.echo(f"drawing at {width}x{height}", err=True)
+        self.bar.update(progress.done - (before.done if before else 0))
+        if self._preview:
+            self._preview.show(progress.picture, last=progress.done == progress.total)
+        if self._save_every and self.passes % self._save_every == 0:
+            path = self._target.with_stem(f"{self._target.stem}_pass{self.passes:05d}")
+            self.written.append(self.write(progress.picture(), path, passes=self.passes))
+
+    def write(self, picture: Image.Image, path: Path, passes: int | None = None) -> Path:
+        """Write a picture with its recipe, as transparent as its base.
+
+        Args:
+            picture: The picture.
+            path: File to write.
+            passes: Number of passes so far, if the picture is not finished.
+        """
+        if self._alpha is not None:
+            picture.putalpha(self._alpha.resize(picture.size))
+        recipes.write_picture(picture, path, self._recipe(passes=passes))
+        return path
+
+
+def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None) -> list[Path]:
+    """Draw a picture that is larger than memory; return its file."""
+
+    def watch(done: int, total: int) -> None:
+        bar.length = total
+        bar.update(done - bar.pos)
+
+    def note(plan: Plan) -> str:
+        return _recipe(plan, job, seed=job.seed, on_disk=True).toml()
+
+    settings = _settings(net, job, arguments, guide)
+    try:
+        with progress_bar(job.target.name, 1, arguments.quiet) as bar:
+            on_disk.draw_on_disk(
+                net,
+                path=job.target,
+                resume=arguments.resume,
+                seed=job.seed,
+                note=note,
+                watch=watch,
+                **settings,
+            )
+    except KeyboardInterrupt:
+        click.echo(f"stopped: the same command with -o {job.target} --resume goes on", err=True)
+        raise SystemExit(130) from None
+    return [job.target]
