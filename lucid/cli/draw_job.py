@@ -14,27 +14,10 @@ import click
 from PIL import Image
 from torch import Tensor
 
+from lucid.cli import console, files, targets
 from lucid.cli.click_types import ClassSpec
-from lucid.cli.console import (
-    ProgressBar,
-    configure_logging,
-    exit_stopped,
-    open_preview,
-    print_settings,
-    print_written,
-    progress_bar,
-)
 from lucid.cli.draw import DrawArguments
-from lucid.cli.files import (
-    check_output,
-    find_files,
-    output_paths,
-    refuse_overwrite,
-    resolve_stdin,
-    stdout_target,
-)
 from lucid.cli.recipe_args import build_recipe
-from lucid.cli.targets import draw_targets, output_stem, read_mask, requested_classes
 from lucid.drawing import loop, on_disk
 from lucid.drawing.config import DrawConfig, default_config, on_canvas, read_preset
 from lucid.drawing.loop import Plan, Progress
@@ -58,33 +41,33 @@ def draw_all(arguments: DrawArguments) -> None:
     """
     # The metadata knows the classes: a wrong one is found before any download.
     meta = arguments.load_meta()
-    bases = find_files(arguments.base)
+    bases = files.find_files(arguments.base)
     several = {
         "--count": arguments.count > 1,
         "--save-every": arguments.save_every,
         "--on-disk": arguments.on_disk,
         "--resume": arguments.resume,
     }
-    check_output(arguments.output, bases, several)
-    mask = read_mask(arguments.mask) if arguments.mask else None
+    files.check_output(arguments.output, bases, several)
+    mask = targets.read_mask(arguments.mask) if arguments.mask else None
     guide = read_image(arguments.guide) if arguments.guide else None
-    with stdout_target(arguments.output, ".png") as output:
+    with files.stdout_target(arguments.output, ".png") as output:
         jobs: list[Job] = []
         starts: list[Path | None] = [*bases] or [None]  # None is noise
-        for base, target in zip(starts, output_paths(output, bases), strict=True):
+        for base, target in zip(starts, files.output_paths(output, bases), strict=True):
             taken = {path for job in jobs for path in (job.target, *job.singles)}
-            jobs.append(plan_job(arguments, meta, base, target, taken))
+            jobs.append(_plan_job(arguments, meta, base, target, taken))
         net = arguments.load()
-        configure_logging(arguments.verbose, arguments.quiet)
+        console.configure_logging(arguments.verbose, arguments.quiet)
         for job in jobs:
             if arguments.verbose:
-                print_settings(net, arguments.device, arguments.precision, job.seed)
+                console.print_settings(net, arguments.device, arguments.precision, job.seed)
             if job.on_disk:
                 written = _draw_on_disk(net, job, arguments, guide)
             else:
                 written = _draw_in_memory(net, job, arguments, guide, mask)
             if not arguments.quiet and str(arguments.output) != "-":
-                print_written(written, f" (seed {job.seed})")
+                console.print_written(written, f" (seed {job.seed})")
 
 
 @dataclass(frozen=True)
@@ -112,23 +95,11 @@ class Job:
     singles: list[Path]
 
 
-def plan_job(
+def _plan_job(
     arguments: DrawArguments, meta: Net, base: Path | None, output: Path | None, taken: set[Path]
 ) -> Job:
-    """Find out what has to be done for one base, and refuse what makes no sense.
-
-    Args:
-        arguments: Arguments of the command.
-        meta: Net, without its weights.
-        base: Picture to draw on; None for noise.
-        output: File to write; None for a numbered name.
-        taken: Files that other jobs will write.
-
-    Raises:
-        click.UsageError: Options do not go together, or an output exists.
-        LucidError: A file cannot be read, or a setting makes no sense.
-    """
-    file = resolve_stdin(base) if base else None
+    """Find out what to do for one base, and refuse what makes no sense or would be overwritten."""
+    file = files.resolve_stdin(base) if base else None
     picture = read_image(file) if file else None
     transparent = file is not None and read_alpha(file) is not None
     size, in_files = arguments.size, arguments.on_disk or arguments.resume
@@ -139,10 +110,10 @@ def plan_job(
     if in_files:
         _check_on_disk(arguments, transparent)
     seed = _choose_seed(arguments, output)
-    classes = requested_classes(meta, arguments, seed)
+    classes = targets.requested_classes(meta, arguments, seed)
     config = _choose_config(arguments, meta, on_base=picture is not None, in_files=in_files)
-    draw_targets(meta, classes, config, size, arguments)  # errors appear before any work
-    stem = output_stem(meta, classes, arguments.layers)
+    targets.draw_targets(meta, classes, config, size, arguments)  # errors appear before any work
+    stem = targets.output_stem(meta, classes, arguments.layers)
     target = output or next_free_path(f"{file.stem}_{stem}" if file else stem, taken=taken)
     singles = [target]
     if arguments.count > 1:
@@ -154,7 +125,7 @@ def plan_job(
         check_writable(path, size or (1, 1), alpha=transparent)
         stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
         kept = stages if arguments.save_every else ()
-        refuse_overwrite([*recipes.output_files(path), *kept], arguments.force)
+        files.refuse_overwrite([*recipes.output_files(path), *kept], arguments.force)
     return Job(base, size, in_files, classes, config, seed, target, singles)
 
 
@@ -204,8 +175,8 @@ def _choose_config(
 def _settings(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None) -> dict[str, Any]:
     """Return the arguments of ``loop.prepare`` except the net and the seed."""
     return {
-        "wanted": draw_targets(net, job.classes, job.config, job.size, arguments, guide),
-        "base": read_image(resolve_stdin(job.base)) if job.base else None,
+        "wanted": targets.draw_targets(net, job.classes, job.config, job.size, arguments, guide),
+        "base": read_image(files.resolve_stdin(job.base)) if job.base else None,
         "size": arguments.size,
         "manner": job.config,
         "order": arguments.tiles,
@@ -241,7 +212,7 @@ def _draw_in_memory(
         plan = loop.prepare(net, seed=seed, **settings)
         watcher.begin(path, functools.partial(_recipe, plan, job, seed=seed, count=1))
         try:
-            with progress_bar(path.name, plan.total, arguments.quiet) as watcher.bar:
+            with console.progress_bar(path.name, plan.total, arguments.quiet) as watcher.bar:
                 painted = loop.paint(
                     plan, mask=mask, keep_colors=arguments.keep_colors, watch=watcher
                 )
@@ -249,7 +220,7 @@ def _draw_in_memory(
             if watcher.latest:
                 picture = watcher.latest.picture()
                 written.append(watcher.write(picture, path, passes=watcher.passes))
-            exit_stopped(written)
+            console.exit_stopped(written)
         pictures.append(to_pil(painted))
         written += [*watcher.written, watcher.write(pictures[-1], path)]
     if len(pictures) > 1:
@@ -269,12 +240,12 @@ class Watcher:
         written: Files of the stages that were kept.
     """
 
-    bar: ProgressBar
+    bar: console.ProgressBar
 
     def __init__(self, job: Job, arguments: DrawArguments) -> None:
         self._save_every, self._verbose = arguments.save_every, arguments.verbose
-        self._alpha = read_alpha(resolve_stdin(job.base)) if job.base else None
-        self._preview = open_preview(arguments.preview)
+        self._alpha = read_alpha(files.resolve_stdin(job.base)) if job.base else None
+        self._preview = console.open_preview(arguments.preview)
 
     def begin(self, target: Path, recipe: Callable[..., Recipe]) -> None:
         """Start watching the next picture.
@@ -329,7 +300,7 @@ def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | 
 
     settings = _settings(net, job, arguments, guide)
     try:
-        with progress_bar(job.target.name, 1, arguments.quiet) as bar:
+        with console.progress_bar(job.target.name, 1, arguments.quiet) as bar:
             on_disk.draw_on_disk(
                 net,
                 path=job.target,

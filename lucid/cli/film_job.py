@@ -13,26 +13,10 @@ import click
 from PIL import Image
 from torch import Tensor
 
-from lucid.cli.console import (
-    ProgressBar,
-    configure_logging,
-    open_preview,
-    print_settings,
-    progress_bar,
-)
-from lucid.cli.files import (
-    check_output,
-    find_files,
-    make_folder,
-    output_paths,
-    refuse_overwrite,
-    resolve_stdin,
-    stdout_target,
-)
+from lucid.cli import console, files, targets
 from lucid.cli.film import FilmArguments
 from lucid.cli.film import film as command
 from lucid.cli.recipe_args import build_recipe, parameters_by_name, recipe_names
-from lucid.cli.targets import read_keyframes
 from lucid.drawing.loop import Progress
 from lucid.films import optical_flow, warps
 from lucid.films.film import dream_over, film, film_config
@@ -68,13 +52,13 @@ def film_all(arguments: FilmArguments) -> None:
     dreaming = arguments.classes or arguments.layers or arguments.warps or arguments.resume
     if arguments.source and (arguments.base or dreaming):
         raise click.UsageError("--from dreams nothing: give it no BASE, class, warp or --resume")
-    bases = find_files(arguments.base)
-    check_output(arguments.output, bases, {"--resume": arguments.resume})
-    for file in map(resolve_stdin, bases):  # errors appear before the first film is made
+    bases = files.find_files(arguments.base)
+    files.check_output(arguments.output, bases, {"--resume": arguments.resume})
+    for file in map(files.resolve_stdin, bases):  # errors appear before the first film is made
         video.footage(file) if video.is_film(file) else read_image(file)
-    with stdout_target(arguments.output, ".gif") as output:
+    with files.stdout_target(arguments.output, ".gif") as output:
         starts: list[Path | None] = [*bases] or [None]  # None is noise
-        for base, target in zip(starts, output_paths(output, bases), strict=True):
+        for base, target in zip(starts, files.output_paths(output, bases), strict=True):
             path = target or next_free_path("film", suffix=".gif")
             note = _make_film(arguments, base, path)
             if not arguments.quiet and str(arguments.output) != "-":
@@ -85,8 +69,8 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
     """Make one film; return what to print of it: its number of frames, and its seed."""
     video.check(target)
     if target.suffix:
-        refuse_overwrite((target, recipes.sidecar_path(target)), arguments.force)
-    file = arguments.source or (resolve_stdin(base) if base else None)
+        files.refuse_overwrite((target, recipes.sidecar_path(target)), arguments.force)
+    file = arguments.source or (files.resolve_stdin(base) if base else None)
     footage = video.footage(file) if file and video.is_film(file) else None
 
     def encode(frames: Iterable[Image.Image], recipe: Recipe) -> None:
@@ -128,8 +112,8 @@ def _dream_frames(
 ) -> tuple[Frames, Recipe]:
     """Dream all frames that are not in the folder yet; return them all and the recipe."""
     count = _frame_count(arguments, footage)
-    picture = read_image(resolve_stdin(base)) if base and footage is None else None
-    read_keyframes(arguments.load_meta(), arguments)  # errors appear before any download
+    picture = read_image(files.resolve_stdin(base)) if base and footage is None else None
+    targets.read_keyframes(arguments.load_meta(), arguments)  # errors appear before any download
     before = _resumed_recipe(folder, arguments.seed) if arguments.resume else None
     frames = Frames(folder) if before else _empty_folder(folder, arguments.force)
     net = arguments.load()
@@ -149,12 +133,12 @@ def _dream_frames(
     if before and _frozen(before) != _frozen(begun):
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
     recipes.write_sidecar(begun, folder / FILM_NOTE)
-    configure_logging(arguments.verbose, arguments.quiet)
+    console.configure_logging(arguments.verbose, arguments.quiet)
     if arguments.verbose:
-        print_settings(net, arguments.device, arguments.precision, seed)
+        console.print_settings(net, arguments.device, arguments.precision, seed)
         click.echo(f"the frames so far: {folder / SHEET}", err=True)
     dreams = _start_dreaming(arguments, net, picture, footage, frames, count, seed, watch)
-    with progress_bar(folder.name.removesuffix(".part"), count, arguments.quiet) as bar:
+    with console.progress_bar(folder.name.removesuffix(".part"), count, arguments.quiet) as bar:
         bar.update(min(len(frames), count))
         try:
             _keep(dreams, frames, count, bar, begun.toml(), arguments.preview)
@@ -175,7 +159,7 @@ def _start_dreaming(
     watch: Callable[[int, Progress], None],
 ) -> Iterator[Image.Image]:
     """Dream the frames that come after those in a folder."""
-    keyframes = read_keyframes(net, arguments)
+    keyframes = targets.read_keyframes(net, arguments)
     done = len(frames)
     last = frames[done - 1] if done else None
     settings: dict[str, Any] = {
@@ -223,12 +207,12 @@ def _keep(
     dreams: Iterator[Image.Image],
     frames: Frames,
     count: int,
-    bar: ProgressBar,
+    bar: console.ProgressBar,
     note: str,
     preview: bool,
 ) -> None:
     """Write frames as they come, and now and then a contact sheet of those so far."""
-    screen = open_preview(preview)
+    screen = console.open_preview(preview)
     for frame in dreams:
         frames.append(frame, note)
         bar.update(1)
@@ -242,7 +226,7 @@ def _keep(
 
 def _empty_folder(folder: Path, force: bool) -> Frames:
     """Make a folder without frames; refuse to remove any without --force."""
-    make_folder(folder)
+    files.make_folder(folder)
     there = sorted(folder.glob("frame_*.png"))
     there += [path for path in (folder / SHEET, folder / FILM_NOTE) if path.exists()]
     if there and not force:

@@ -6,7 +6,6 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,7 @@ import click
 from PIL import Image
 from torch import Tensor
 
-from lucid.cli.console import (
-    ProgressBar,
-    configure_logging,
-    exit_stopped,
-    open_preview,
-    print_settings,
-    print_written,
-    progress_bar,
-)
-from lucid.cli.files import make_folder, resolve_stdin
+from lucid.cli import console, files
 from lucid.cli.nightmare import NightmareArguments
 from lucid.cli.options import CHANGED
 from lucid.cli.recipe_args import build_recipe
@@ -53,58 +43,80 @@ NOT_USED = {
 """Parameters that mean nothing beside another option."""
 
 
-@dataclass(frozen=True)
-class Words:
-    """The words of the command.
-
-    Attributes:
-        net: Name of the net, or path of its cfg.
-        weights: File of the net's weights, if it was given.
-        image: Image to start from.
-        layer: Layer to enhance.
-    """
-
-    net: str
-    weights: Path | None
-    image: Path
-    layer: str
-
-
-def parse_words(words: tuple[str, ...], weights: Path | None) -> Words:
-    """Read CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER.
+def run_nightmare(arguments: NightmareArguments) -> None:
+    """Make the pictures of all rounds, write them and print where.
 
     Args:
-        words: Words of the command.
-        weights: Value of ``--weights``.
+        arguments: Arguments of the command.
 
     Raises:
-        click.UsageError: The words are neither, or weights are given twice.
+        click.UsageError: Options do not go together, or an output cannot be written.
+        LucidError: A file cannot be read, or a setting makes no sense.
     """
+    net_name, weights, image_file, layer = _parse_words(arguments)
+    unused = _refuse_unused(arguments)
+    _check_steps_file(arguments.save_steps)
+    file = files.resolve_stdin(image_file)
+    image = read_image(file)
+    steps = _read_steps(arguments, load_meta(net_name, weights, arguments.names), layer)
+    net = load(net_name, weights, arguments.names, progress=not arguments.quiet)
+    console.configure_logging(arguments.verbose, arguments.quiet)
+    if arguments.verbose:
+        console.print_settings(net, arguments.device, arguments.precision, arguments.seed)
+    watcher = _Watcher(arguments.preview)
+    grey = arguments.grey
+    if grey is None:
+        grey = "darknet" if arguments.steps_file else "auto"
+    pictures = _start(arguments, net, image, layer, grey, steps, watcher)
+    # As Darknet names its files: its stems end at the first dot.
+    stem = f"{file.name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
+    # The folder is made only after all that can be wrong has been found.
+    files.make_folder(arguments.prefix)
+    check_writable(arguments.prefix / f"{stem}.png")
+    total = len(steps) if steps else arguments.rounds * arguments.iters
+    written: list[Path] = []
+
+    def write(picture: Image.Image, stem: str, **made: int) -> None:
+        path = arguments.prefix / f"{stem}_{len(written):06d}.png"
+        overrides: dict[str, Any] = {"grey": grey, **dict.fromkeys(unused)}
+        recipes.write_picture(picture, path, build_recipe(net, made, **overrides))
+        written.append(path)
+
+    try:
+        with console.progress_bar(stem, total, arguments.quiet) as watcher.bar:
+            for number, picture in enumerate(pictures):
+                write(picture, stem, round=number)
+    except KeyboardInterrupt:
+        latest = watcher.latest
+        if latest and latest.done > len(written) * total // arguments.rounds:
+            # An unfinished picture never replaces a finished one of an earlier run.
+            earlier = (arguments.prefix / f"{stem}_{len(written):06d}.png").exists()
+            write(latest.picture(), f"{stem}_unfinished" if earlier else stem, steps=latest.done)
+        _save_steps(steps, latest.done if latest else 0, arguments.save_steps)
+        console.exit_stopped(written)
+    _save_steps(steps, total, arguments.save_steps)
+    if not arguments.quiet:
+        console.print_written(written)
+
+
+def _parse_words(arguments: NightmareArguments) -> tuple[str, Path | None, Path, str]:
+    """Return the net, its weights, the image and the layer that the command names."""
+    words, weights = arguments.words, arguments.weights
     if len(words) == 4 and weights:
         raise click.UsageError(f"weights are given twice: {words[1]} and --weights {weights}")
     if len(words) == 4:
-        return Words(words[0], Path(words[1]), Path(words[2]), words[3])
+        return words[0], Path(words[1]), Path(words[2]), words[3]
     if len(words) == 3 and words[1].endswith(".weights"):
         raise click.UsageError(f"behind {words[2]} LAYER is missing: CFG WEIGHTS IMAGE LAYER")
     if len(words) == 3:
-        return Words(words[0], weights, Path(words[1]), words[2])
+        return words[0], weights, Path(words[1]), words[2]
     raise click.UsageError(
         f"nightmare takes CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER, not {len(words)} words"
     )
 
 
-def refuse_unused(arguments: NightmareArguments) -> set[str]:
-    """Refuse options that were typed but mean nothing beside the others.
-
-    Args:
-        arguments: Arguments of the command.
-
-    Returns:
-        Names of all parameters that mean nothing.
-
-    Raises:
-        click.UsageError: One of them was typed.
-    """
+def _refuse_unused(arguments: NightmareArguments) -> set[str]:
+    """Refuse options that were typed but mean nothing beside others; name all of that kind."""
     context = click.get_current_context()
     kinds = ["-reconstruct" if arguments.reconstruct else "a nightmare without -reconstruct"]
     kinds += ["--steps"] * (arguments.steps_file is not None and not arguments.reconstruct)
@@ -121,63 +133,6 @@ def refuse_unused(arguments: NightmareArguments) -> set[str]:
                 if source is click.core.ParameterSource.COMMANDLINE and typed:
                     raise click.UsageError(f"{parameter.opts[-1]} means nothing beside {kind}")
     return unused
-
-
-def run_nightmare(arguments: NightmareArguments) -> None:
-    """Make the pictures of all rounds, write them and print where.
-
-    Args:
-        arguments: Arguments of the command.
-
-    Raises:
-        click.UsageError: Options do not go together, or an output cannot be written.
-        LucidError: A file cannot be read, or a setting makes no sense.
-    """
-    words = parse_words(arguments.words, arguments.weights)
-    unused = refuse_unused(arguments)
-    _check_steps_file(arguments.save_steps)
-    file = resolve_stdin(words.image)
-    image = read_image(file)
-    files = (words.net, words.weights, arguments.names)
-    steps = _read_steps(arguments, load_meta(*files), words.layer)
-    net = load(*files, progress=not arguments.quiet)
-    configure_logging(arguments.verbose, arguments.quiet)
-    if arguments.verbose:
-        print_settings(net, arguments.device, arguments.precision, arguments.seed)
-    watcher = _Watcher(arguments.preview)
-    grey = arguments.grey
-    if grey is None:
-        grey = "darknet" if arguments.steps_file else "auto"
-    pictures = _start(arguments, net, image, words.layer, grey, steps, watcher)
-    # As Darknet names its files: its stems end at the first dot.
-    stem = f"{file.name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', words.layer)}"
-    # The folder is made only after all that can be wrong has been found.
-    make_folder(arguments.prefix)
-    check_writable(arguments.prefix / f"{stem}.png")
-    total = len(steps) if steps else arguments.rounds * arguments.iters
-    written: list[Path] = []
-
-    def write(picture: Image.Image, stem: str, **made: int) -> None:
-        path = arguments.prefix / f"{stem}_{len(written):06d}.png"
-        overrides: dict[str, Any] = {"grey": grey, **dict.fromkeys(unused)}
-        recipes.write_picture(picture, path, build_recipe(net, made, **overrides))
-        written.append(path)
-
-    try:
-        with progress_bar(stem, total, arguments.quiet) as watcher.bar:
-            for number, picture in enumerate(pictures):
-                write(picture, stem, round=number)
-    except KeyboardInterrupt:
-        latest = watcher.latest
-        if latest and latest.done > len(written) * total // arguments.rounds:
-            # An unfinished picture never replaces a finished one of an earlier run.
-            earlier = (arguments.prefix / f"{stem}_{len(written):06d}.png").exists()
-            write(latest.picture(), f"{stem}_unfinished" if earlier else stem, steps=latest.done)
-        _save_steps(steps, latest.done if latest else 0, arguments.save_steps)
-        exit_stopped(written)
-    _save_steps(steps, total, arguments.save_steps)
-    if not arguments.quiet:
-        print_written(written)
 
 
 def _start(
@@ -231,10 +186,10 @@ def _start(
 class _Watcher:
     """Called after each step: moves the bar, shows the picture."""
 
-    bar: ProgressBar
+    bar: console.ProgressBar
 
     def __init__(self, preview: bool) -> None:
-        self._preview = open_preview(preview)
+        self._preview = console.open_preview(preview)
         self.latest: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:

@@ -91,7 +91,11 @@ def test_a_process_is_tuned_too_late() -> None:
         code = f"import {first}, lucid.process; lucid.process.tune_process()"
         environment = {key: each for key, each in os.environ.items() if key not in OPENMP}
         answer = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert answer.stderr.count("before torch is imported") == said
 
