@@ -29,10 +29,10 @@ def tune_process() -> None:
             log.warning(
                 "tune_process() must be called before torch is imported: threads still spin"
             )
-    tune_malloc()
+    _tune_malloc()
 
 
-def tune_malloc() -> None:
+def _tune_malloc() -> None:
     """Let malloc keep up to 2 GiB of freed memory for the next step.
 
     Every step needs blocks of the same size as the one before. Between steps glibc returns

@@ -120,14 +120,14 @@ def _version(packages: tuple[str, ...]) -> str | None:
 def _devices() -> dict[str, Fact]:
     import torch
 
+    from lucid.core.device import cpu_bf16_units
+
     count = torch.cuda.device_count()
     found: dict[str, Fact] = {
         "cpu": {
             "threads": torch.get_num_threads(),
             **_precisions(torch.device("cpu")),
-            # torch has no public function for these.
-            "AMX": _known(lambda: bool(torch.cpu._is_amx_tile_supported())),
-            "AVX512-bf16": _known(lambda: bool(torch.cpu._is_avx512_bf16_supported())),
+            **cpu_bf16_units(),
         },
         "CUDA": {"version": torch.version.cuda or "none", "GPUs": count},
     }

@@ -18,9 +18,13 @@ from lucid.cli import console, files, targets
 from lucid.cli.click_types import ClassSpec
 from lucid.cli.draw import DrawArguments
 from lucid.cli.recipe_args import build_recipe
-from lucid.drawing import loop, on_disk
-from lucid.drawing.config import DrawConfig, default_config, on_canvas, read_preset
-from lucid.drawing.loop import Plan, Progress
+from lucid.drawing import on_disk
+from lucid.drawing.config import DrawConfig, default_config, on_canvas
+from lucid.drawing.loop import Progress, paint
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.plan import Plan, fits_memory, prepare
+from lucid.drawing.preset_files import read_preset
+from lucid.drawing.targets import Target
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import check_writable, next_free_path
@@ -105,7 +109,7 @@ def _plan_job(
     size, in_files = arguments.size, arguments.on_disk or arguments.resume
     if size is None and picture is not None:
         size = (picture.shape[1], picture.shape[2])
-    if size and not loop.fits_memory(size) and arguments.canvas in (None, "pixels"):
+    if size and not fits_memory(size) and arguments.canvas in (None, "pixels"):
         in_files = True
     if in_files:
         _check_on_disk(arguments, transparent)
@@ -157,7 +161,7 @@ def _choose_config(
     arguments: DrawArguments, meta: Net, *, on_base: bool, in_files: bool
 ) -> DrawConfig:
     """Take the net's default hyperparameters and change what was asked for."""
-    config = default_config(meta, on_a_base=on_base)
+    config = default_config(meta, on_base=on_base)
     canvas = arguments.canvas
     if arguments.preset:
         config = read_preset(arguments.preset, config)
@@ -168,17 +172,23 @@ def _choose_config(
     if arguments.blur is not None:
         config = replace(config, blur=arguments.blur)
     if arguments.tv is not None:
-        config = replace(config, variation=arguments.tv)
+        config = replace(config, tv_weight=arguments.tv)
     return config
 
 
-def _settings(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None) -> dict[str, Any]:
-    """Return the arguments of ``loop.prepare`` except the net and the seed."""
-    return {
-        "wanted": targets.draw_targets(net, job.classes, job.config, job.size, arguments, guide),
-        "base": read_image(files.resolve_stdin(job.base)) if job.base else None,
+def _inputs(
+    net: Net,
+    job: Job,
+    arguments: DrawArguments,
+    guide: Tensor | None,
+    mask: Tensor | None = None,
+) -> tuple[list[Target], Tensor | None, DrawOptions]:
+    """Return the targets, the base and the options of a drawing."""
+    found = targets.draw_targets(net, job.classes, job.config, job.size, arguments, guide)
+    base = read_image(files.resolve_stdin(job.base)) if job.base else None
+    options: DrawOptions = {
         "size": arguments.size,
-        "manner": job.config,
+        "config": job.config,
         "order": arguments.tiles,
         "tile_size": arguments.tile_size,
         "overlap": arguments.overlap,
@@ -187,16 +197,17 @@ def _settings(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None
         "octave_scale": arguments.octave_scale,
         "iterations": arguments.iters,
         "strength": arguments.strength,
-        "device": arguments.device,
-        "precision": arguments.precision,
-        "batch": arguments.batch,
-        "deterministic": arguments.deterministic,
+        "mask": mask,
+        "keep_colors": arguments.keep_colors,
+        "seed": job.seed,
+        "runtime": arguments.runtime,
     }
+    return found, base, options
 
 
 def _recipe(plan: Plan, job: Job, passes: int | None = None, **overrides: Any) -> Recipe:
     """Build the recipe of a picture, finished or after some passes."""
-    made = plan.plain() if passes is None else {"passes": passes, **plan.plain()}
+    made = plan.to_dict() if passes is None else {"passes": passes, **plan.to_dict()}
     return build_recipe(plan.net, made, base=job.base, batch=plan.ascent.batch, **overrides)
 
 
@@ -204,18 +215,17 @@ def _draw_in_memory(
     net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None, mask: Tensor | None
 ) -> list[Path]:
     """Draw a picture for each of the job's files, and a sheet of several; return all files."""
-    settings = _settings(net, job, arguments, guide)
+    found, base, options = _inputs(net, job, arguments, guide, mask)
     watcher = Watcher(job, arguments)
     written: list[Path] = []
     pictures: list[Image.Image] = []
     for seed, path in enumerate(job.singles, start=job.seed):
-        plan = loop.prepare(net, seed=seed, **settings)
+        options["seed"] = seed
+        plan = prepare(net, found, base, **options)
         watcher.begin(path, functools.partial(_recipe, plan, job, seed=seed, count=1))
         try:
             with console.progress_bar(path.name, plan.total, arguments.quiet) as watcher.bar:
-                painted = loop.paint(
-                    plan, mask=mask, keep_colors=arguments.keep_colors, watch=watcher
-                )
+                painted = paint(plan, watch=watcher)
         except KeyboardInterrupt:
             if watcher.latest:
                 picture = watcher.latest.picture()
@@ -295,20 +305,18 @@ def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | 
         bar.length = total
         bar.update(done - bar.pos)
 
-    def note(plan: Plan) -> str:
+    def metadata(plan: Plan) -> str:
         return _recipe(plan, job, seed=job.seed, on_disk=True).toml()
 
-    settings = _settings(net, job, arguments, guide)
+    found, base, options = _inputs(net, job, arguments, guide)
     try:
         with console.progress_bar(job.target.name, 1, arguments.quiet) as bar:
             on_disk.draw_on_disk(
-                net,
-                path=job.target,
+                *(net, found, job.target, base),
                 resume=arguments.resume,
-                seed=job.seed,
-                note=note,
+                metadata=metadata,
                 watch=watch,
-                **settings,
+                **options,
             )
     except KeyboardInterrupt:
         click.echo(f"stopped: the same command with -o {job.target} --resume goes on", err=True)

@@ -122,7 +122,7 @@ def _dream_frames(
     batch = arguments.batch
 
     def recipe() -> Recipe:
-        made = {"manner": film_config(net).plain()}
+        made = {"config": film_config(net).to_dict()}
         return build_recipe(net, made, base=base, frames=count, seed=seed, batch=batch)
 
     def watch(frame: int, progress: Progress) -> None:

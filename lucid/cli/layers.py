@@ -55,12 +55,6 @@ def layers(arguments: LayersArguments) -> None:
     refuse_overwrite(recipes.output_files(target), arguments.force)
     net = load(*files)
     with progress_bar(net.name, len(net.layers), quiet=False) as bar:
-        picture = layer_sheet(
-            net,
-            base,
-            device=arguments.device,
-            precision=arguments.precision,
-            watch=lambda _: bar.update(1),
-        )
+        picture = layer_sheet(net, base, runtime=arguments.runtime, watch=lambda _: bar.update(1))
     recipes.write_picture(picture, target, build_recipe(net))
     click.echo(f"wrote {target}")

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ from lucid.cli import completers
 from lucid.cli.click_types import FILE, SEED
 
 if TYPE_CHECKING:
+    from lucid.core.device import Runtime
     from lucid.nets.net import Net
 
 Arguments = TypeVar("Arguments")
@@ -135,6 +136,13 @@ class DeviceArguments(NetArguments):
         "Use only operations that give the same bytes on every run (on a CPU, all do)."
     )
 
+    @property
+    def runtime(self) -> Runtime:
+        """Where and how the net runs."""
+        from lucid.core.device import Runtime
+
+        return Runtime(self.device, self.precision, deterministic=self.deterministic)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunArguments(DeviceArguments):
@@ -175,6 +183,11 @@ class PaintArguments(RunArguments):
         "Seed of all random draws. Without it, a new one each time.", type=SEED
     )
     force: bool = flag("Overwrite the output if it exists.")
+
+    @property
+    def runtime(self) -> Runtime:
+        """Where and how the net runs."""
+        return replace(super().runtime, batch=self.batch)
 
     def load_meta(self) -> Net:
         """Load the net without its weights."""

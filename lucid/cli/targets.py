@@ -14,14 +14,16 @@ from torch import Tensor
 
 from lucid.cli.click_types import ClassSpec, LayerSpec, parse_class, parse_layer
 from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
-from lucid.drawing import loop
 from lucid.drawing.config import TILE, DrawConfig
+from lucid.drawing.targets import Target, resolve_class
+from lucid.drawing.targets import classes as class_objective
+from lucid.drawing.targets import guide as guide_objective
 from lucid.films import warps
 from lucid.films.film import Keyframes, film_config
 from lucid.imaging.filters import luma
 from lucid.imaging.io import read_image
 from lucid.nets.net import Net
-from lucid.tiling.regions import FullImage, MaskRegion, PathRegion, Region, read_path
+from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
 
 if TYPE_CHECKING:
     from lucid.cli.draw import DrawArguments
@@ -83,7 +85,7 @@ def draw_targets(
     size: tuple[int, int] | None,
     arguments: DrawArguments,
     guide: Tensor | None = None,
-) -> list[loop.Target]:
+) -> list[Target]:
     """Build the targets of ``lucid draw``: a mix for each region, and the layers.
 
     Args:
@@ -99,13 +101,13 @@ def draw_targets(
         LucidError: The net lacks a class or layer, or a mask cannot be read.
     """
     brush, path = arguments.brush, arguments.path
-    default: Region = _brush(path, size, brush) if path else FullImage()
+    default = _brush(path, size, brush) if path else None
     mixes: dict[str | None, list[ClassSpec]] = {}
     for each in classes:
         mixes.setdefault(each.region, []).append(each)
     targets = [
-        loop.Target(
-            loop.classes(net, _weights(mix), config),
+        Target(
+            class_objective(net, _weights(mix), config),
             _parse_region(region, size, brush) if region else default,
         )
         for region, mix in mixes.items()
@@ -113,9 +115,8 @@ def draw_targets(
     for layer in arguments.layers:
         objective = layer_objective(net, layer)
         if guide is not None:
-            machine = {"device": arguments.device, "precision": arguments.precision}
-            objective = loop.guide(net, layer.name, guide, **machine)
-        targets.append(loop.Target(objective, default))
+            objective = guide_objective(net, layer.name, guide, runtime=arguments.runtime)
+        targets.append(Target(objective, default))
     return targets
 
 
@@ -197,7 +198,7 @@ def output_stem(net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSp
     """
     words = []
     for each in classes:
-        number = loop.resolve_class(net, each.name)
+        number = resolve_class(net, each.name)
         words.append(net.classes[number] if isinstance(number, int) else each.name)
     for layer in layers:
         words.append(layer.name if layer.channel is None else f"{layer.name}-{layer.channel}")
@@ -251,7 +252,7 @@ def _film_objective(
             raise click.UsageError("--threshold is for a whole --layer")
         parts = [Enhance(next(iter(part.layers)), threshold) for part in parts]
     if classes:
-        parts.append(loop.classes(net, _weights(classes), film_config(net)))
+        parts.append(class_objective(net, _weights(classes), film_config(net)))
     total = parts[0]
     for part in parts[1:]:
         total = total + part

@@ -50,54 +50,9 @@ DRAW = ("draw", "--net", "tiny.cfg", "--class", "goldfish", "--tile-size", "32",
 QUICK = (*DRAW, "--iters", "1", "--device", "cpu")
 
 
-OPENMP = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-
-
 def test_help_answers_without_torch() -> None:
     code = "import sys, lucid.cli; assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "spins"),
-    [("LANG", "C", "1000"), ("GOMP_SPINCOUNT", "7", "7"), ("OMP_WAIT_POLICY", "active", None)],
-)
-def test_threads_spin_little_unless_the_user_says_how(
-    variable: str, value: str, spins: str | None
-) -> None:
-    """The command line sees to it before torch is imported, the library never."""
-    code = """if True:
-        import os, sys, lucid
-        print(os.environ.get('GOMP_SPINCOUNT'))
-        from lucid.cli import main
-        main(['show'], standalone_mode=False)
-        print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)
-    """
-    environment = {key: each for key, each in os.environ.items() if key not in OPENMP}
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment | {variable: value},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    before = value if variable == "GOMP_SPINCOUNT" else None
-    assert answer.stdout.splitlines() == [str(before), f"{spins} False"]
-
-
-def test_a_process_is_tuned_too_late() -> None:
-    """Where torch is there already, lucid says that it has no effect."""
-    for first, said in (("torch", 1), ("lucid", 0)):
-        code = f"import {first}, lucid.process; lucid.process.tune_process()"
-        environment = {key: each for key, each in os.environ.items() if key not in OPENMP}
-        answer = subprocess.run(
-            [sys.executable, "-c", code],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert answer.stderr.count("before torch is imported") == said
 
 
 @pytest.mark.parametrize("command", ["", *main.commands])
