@@ -1,6 +1,6 @@
 """Show an image in the terminal while it is painted.
 
-Terminals with a graphics protocol (kitty, iTerm2, sixel) show the pixels; others show colored
+Terminals with a graphics protocol (kitty, iTerm2, sixel) show the pixels; others show coloured
 half blocks, two pixels in a character cell.
 """
 
@@ -171,7 +171,7 @@ def size_in_cells(
 
 
 def _encode_blocks(image: Image.Image, columns: int, cell: Cell) -> str:
-    """Encode two rows of pixels as a line of upper half blocks on a colored background."""
+    """Encode two rows of pixels as a line of upper half blocks on a coloured background."""
     height, width = cell
     rows = math.ceil(2 * (columns * width * image.height / image.width / height))
     pixels = np.asarray(image.resize((columns, rows), Image.Resampling.LANCZOS))
@@ -180,9 +180,9 @@ def _encode_blocks(image: Image.Image, columns: int, cell: Cell) -> str:
     lines = []
     for upper_row, lower_row in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
         last, line = None, ""
-        for colors in zip(upper_row, lower_row, strict=True):
-            if colors != last:
-                last, (upper, lower) = colors, colors
+        for colours in zip(upper_row, lower_row, strict=True):
+            if colours != last:
+                last, (upper, lower) = colours, colours
                 line += "\x1b[38;2;{};{};{};48;2;{};{};{}m".format(*upper, *lower)
             line += "▀"
         lines.append(f"{line}\x1b[0m")
@@ -190,7 +190,7 @@ def _encode_blocks(image: Image.Image, columns: int, cell: Cell) -> str:
 
 
 def _encode_sixel(image: Image.Image) -> str:
-    """Encode DEC sixels: bands of six rows, each drawn once for every color in the band."""
+    """Encode DEC sixels: bands of six rows, each drawn once for every colour in the band."""
     # Finding a palette for all pixels takes seconds, and is hardly better.
     sample = image.resize((min(image.width, 128), min(image.height, 128)), Image.Resampling.NEAREST)
     paletted = image.quantize(palette=sample.quantize(256), dither=Image.Dither.NONE)
@@ -205,15 +205,15 @@ def _encode_sixel(image: Image.Image) -> str:
 
 
 def _encode_band(pixels: np.ndarray) -> str:
-    # bits[color, x]: one bit for each of the six pixels in column x that have the color.
+    # bits[colour, x]: one bit for each of the six pixels in column x that have the colour.
     bits = np.zeros((256, pixels.shape[1]), np.uint8)
-    for row, colors in enumerate(pixels):
-        bits[colors, np.arange(len(colors))] |= 1 << row
+    for row, colours in enumerate(pixels):
+        bits[colours, np.arange(len(colours))] |= 1 << row
     lines = []
-    for color in np.flatnonzero(bits.any(1)):
-        text = (bits[color] + ord("?")).tobytes().decode().rstrip("?")
+    for colour in np.flatnonzero(bits.any(1)):
+        text = (bits[colour] + ord("?")).tobytes().decode().rstrip("?")
         packed = re.sub(r"(.)\1{3,}", lambda run: f"!{len(run[0])}{run[1]}", text)
-        lines.append(f"#{color}{packed}")
+        lines.append(f"#{colour}{packed}")
     return "$".join(lines)
 
 

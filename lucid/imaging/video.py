@@ -282,7 +282,7 @@ def _animate(
             options["loop"] = loop - 1
         if loop == 1:
             del options["loop"]
-        # One palette for all frames, made from about 16 of them, avoids flickering colors.
+        # One palette for all frames, made from about 16 of them, avoids flickering colours.
         some = frames[:: max(1, len(frames) // 16)]
         palette = contact_sheet(some).quantize(256, Image.Quantize.MEDIANCUT)
         frames = [frame.quantize(palette=palette) for frame in frames]
@@ -313,7 +313,7 @@ def _encode(
     with av.open(str(part), "w", format=suffix[1:], options=options) as container:
         container.metadata["comment"] = metadata
         for frame in frames:
-            # Both codecs store colors at half the resolution, which requires even sizes.
+            # Both codecs store colours at half the resolution, which requires even sizes.
             even = frame.crop((0, 0, frame.width // 2 * 2, frame.height // 2 * 2))
             if stream is None:
                 rate = (100 / Fraction(delay)).limit_denominator(1000)
