@@ -93,7 +93,7 @@ def bench(arguments: BenchArguments) -> None:
         repeats=arguments.repeats,
         watch=None if arguments.as_json else _print_row,
     )
-    worse = report.worse_than(before) if before else []
+    worse = report.regressions(before) if before else []
     if arguments.as_json:
         click.echo(json.dumps(asdict(report)))
     else:
@@ -111,17 +111,22 @@ def bench(arguments: BenchArguments) -> None:
 def _print_row(row: Row) -> None:
     click.echo(
         f"{row.task:9} {row.net:14} {row.size:32} {row.precision}  "
-        f"floor {row.floor:7.3f} s  lucid {row.step:7.3f} s  ratio {row.ratio:5.2f}  "
+        f"baseline {row.baseline:7.3f} s  lucid {row.step:7.3f} s  ratio {row.ratio:5.2f}  "
         f"{row.images / row.step:7.1f} images/s  {row.megapixels:6.1f} MP/s  "
         f"{row.peak_memory / 2**20:6.0f} MiB"
     )
 
 
 def _print_summary(report: Report) -> None:
-    for precision, seconds, faster in report.published():
+    from lucid.bench import DARKNET_RATIO, PUBLISHED_SIZE, format_size
+
+    published = ("nightmare", "vgg-conv", format_size(PUBLISHED_SIZE))
+    rows = [row for row in report.rows if (row.task, row.net, row.size) == published]
+    baselines = [row.baseline for row in rows if row.precision == "fp32"]
+    for row in rows if baselines else ():
         click.echo(
-            f"Darknet's published nightmare, ten iterations, {precision}: {seconds:.2f} s, "
-            f"{faster:.0f} times as fast as the original"
+            f"Darknet's published nightmare, ten iterations, {row.precision}: {10 * row.step:.2f} s, "
+            f"{DARKNET_RATIO * baselines[0] / row.step:.0f} times as fast as the original"
         )
     click.echo(f"on {report.device}, {report.threads} threads, torch {report.torch}")
 

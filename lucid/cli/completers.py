@@ -79,7 +79,7 @@ def layers(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 @_completer
 def warps(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Offer names of warps, also of the user's own; with a colon where numbers must follow."""
-    known = _warps(resources.HERE / "films" / "warps.py")
+    known = _warps(resources.PACKAGE / "films" / "warps.py")
     if ctx.params.get("own_warps"):
         known |= _warps(ctx.params["own_warps"])
     return _begun(sorted(known), incomplete, helps=known)

@@ -274,7 +274,7 @@ class Watcher:
         self.passes += 1
         if self._verbose and (before is None or before.octave != progress.octave):
             if self._preview:
-                self._preview.let_go()
+                self._preview.release()
             height, width = progress.octave
             click.echo(f"drawing at {width}x{height}", err=True)
         self.bar.update(progress.done - (before.done if before else 0))

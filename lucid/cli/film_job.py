@@ -24,7 +24,7 @@ from lucid.imaging import recipes, video
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import next_free_path
 from lucid.imaging.io import read_image, write_image
-from lucid.imaging.recipes import FILM_NOTE, Recipe
+from lucid.imaging.recipes import FILM_RECIPE, Recipe
 from lucid.imaging.video import Footage, Frames
 from lucid.nets.net import Net
 
@@ -55,7 +55,7 @@ def film_all(arguments: FilmArguments) -> None:
     bases = files.find_files(arguments.base)
     files.check_output(arguments.output, bases, {"--resume": arguments.resume})
     for file in map(files.resolve_stdin, bases):  # errors appear before the first film is made
-        video.footage(file) if video.is_film(file) else read_image(file)
+        video.Footage(file) if video.is_film(file) else read_image(file)
     with files.stdout_target(arguments.output, ".gif") as output:
         starts: list[Path | None] = [*bases] or [None]  # None is noise
         for base, target in zip(starts, files.output_paths(output, bases), strict=True):
@@ -67,15 +67,15 @@ def film_all(arguments: FilmArguments) -> None:
 
 def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str:
     """Make one film; return what to print of it: its number of frames, and its seed."""
-    video.check(target)
+    video.check_writable(target)
     if target.suffix:
         files.refuse_overwrite((target, recipes.sidecar_path(target)), arguments.force)
     file = arguments.source or (files.resolve_stdin(base) if base else None)
-    footage = video.footage(file) if file and video.is_film(file) else None
+    footage = video.Footage(file) if file and video.is_film(file) else None
 
     def encode(frames: Iterable[Image.Image], recipe: Recipe) -> None:
-        delay = arguments.delay or (footage.delay if footage else video.DELAY)
-        video.write(frames, target, delay=delay, loop=arguments.loop, note=recipe.toml())
+        delay = arguments.delay or (footage.delay if footage else video.DEFAULT_DELAY)
+        video.write(frames, target, delay=delay, loop=arguments.loop, metadata=recipe.toml())
 
     if arguments.source:
         recipe, frames = build_recipe(), list(_in_order(video.read(arguments.source), arguments))
@@ -91,7 +91,7 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
         dreams, recipe = _dream_frames(arguments, base, footage, part)
         note = f"{len(dreams)} frames, seed {recipe.options['seed']}"
         encode(_in_order(dreams, arguments), recipe)
-        dreams.remove(SHEET, FILM_NOTE)
+        dreams.remove(SHEET, FILM_RECIPE)
         with contextlib.suppress(OSError):  # the user keeps something in it
             part.rmdir()
     else:
@@ -104,7 +104,7 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
 
 
 def _in_order(frames: Sequence[Image.Image], arguments: FilmArguments) -> Iterator[Image.Image]:
-    return video.in_order(frames, reverse=arguments.reverse, boomerang=arguments.boomerang)
+    return video.playback_order(frames, reverse=arguments.reverse, boomerang=arguments.boomerang)
 
 
 def _dream_frames(
@@ -132,7 +132,7 @@ def _dream_frames(
     begun = recipe()
     if before and _frozen(before) != _frozen(begun):
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
-    recipes.write_sidecar(begun, folder / FILM_NOTE)
+    recipes.write_sidecar(begun, folder / FILM_RECIPE)
     console.configure_logging(arguments.verbose, arguments.quiet)
     if arguments.verbose:
         console.print_settings(net, arguments.device, arguments.precision, seed)
@@ -228,19 +228,19 @@ def _empty_folder(folder: Path, force: bool) -> Frames:
     """Make a folder without frames; refuse to remove any without --force."""
     files.make_folder(folder)
     there = sorted(folder.glob("frame_*.png"))
-    there += [path for path in (folder / SHEET, folder / FILM_NOTE) if path.exists()]
+    there += [path for path in (folder / SHEET, folder / FILM_RECIPE) if path.exists()]
     if there and not force:
         raise click.UsageError(f"{there[0]} exists: --resume goes on, --force begins anew")
     frames = Frames(folder)
-    frames.remove(SHEET, FILM_NOTE)
+    frames.remove(SHEET, FILM_RECIPE)
     return frames
 
 
 def _resumed_recipe(folder: Path, seed: int | None) -> Recipe:
     """Read the recipe that the film to resume was begun with."""
-    if not (folder / FILM_NOTE).is_file():
+    if not (folder / FILM_RECIPE).is_file():
         raise click.UsageError(f"{folder} holds nothing to resume: leave --resume out")
-    before = recipes.read(folder / FILM_NOTE)
+    before = recipes.read(folder / FILM_RECIPE)
     kept = before.options.get("seed")
     if seed not in (None, kept):
         raise click.UsageError(f"{folder} was begun with seed {kept}, not {seed}")

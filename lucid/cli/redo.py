@@ -29,7 +29,7 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     from lucid.imaging import recipes
     from lucid.imaging.files import next_free_path
 
-    file = file.resolve().parent if file.name == recipes.FILM_NOTE else file
+    file = file.resolve().parent if file.name == recipes.FILM_RECIPE else file
     recipe = recipes.read(file)
     if recipe.command in FOLLOWED:
         command = recipe_command(context, recipe)
@@ -48,10 +48,10 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
 
 def _suffix(file: Path, command: str) -> str:
     """Return the suffix of a new file like this one; empty for a folder of frames."""
-    from lucid.imaging.video import ENDINGS
+    from lucid.imaging.video import WRITABLE_SUFFIXES
 
     if file.suffix in (".json", ".toml"):
         file = file.with_suffix("")
     if command == "film":
-        return file.suffix if file.suffix.lower() in ENDINGS else ""
+        return file.suffix if file.suffix.lower() in WRITABLE_SUFFIXES else ""
     return file.suffix or ".png"
