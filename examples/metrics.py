@@ -121,7 +121,7 @@ def flicker(frames: Sequence[Tensor], flows: Sequence[Flow]) -> float:
         flows: how things move from each to the next, one fewer.
     """
     changes = [
-        ((after - flow.carry(before)).abs() * flow.seen).sum() / (3 * flow.seen.sum())
+        ((after - flow.warp(before)).abs() * flow.valid).sum() / (3 * flow.valid.sum())
         for before, after, flow in zip(frames[:-1], frames[1:], flows, strict=True)
     ]
     return float(torch.stack(changes).mean())
