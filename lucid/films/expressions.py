@@ -71,7 +71,7 @@ class Expression:
         Raises:
             UsageError: the text is not arithmetic, or its value is not finite.
         """
-        variables = {name: np.asarray(1.0) for name in self.variables} | values
+        variables = {name: np.asarray(values.get(name, 1.0), np.float64) for name in self.variables}
         if len(self.text) > MAX_LENGTH:
             raise self._error(f"is longer than {MAX_LENGTH} characters")
         try:
@@ -84,7 +84,7 @@ class Expression:
             raise self._error("is not a finite number everywhere")
         return value
 
-    def _evaluate(self, node: ast.expr, variables: dict[str, Any]) -> Any:  # noqa: PLR0911
+    def _evaluate(self, node: ast.expr, variables: dict[str, Values]) -> Any:  # noqa: PLR0911
         match node:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
                 return np.float64(number)
@@ -94,14 +94,12 @@ class Expression:
                 return -self._evaluate(operand, variables)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self._evaluate(operand, variables)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-                apply = _OPERATORS[type(op)]
-                return apply(self._evaluate(left, variables), self._evaluate(right, variables))
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _OPERATORS:
-                apply = _OPERATORS[type(op)]
-                return 1.0 * apply(
-                    self._evaluate(left, variables), self._evaluate(right, variables)
-                )
+            case (
+                ast.BinOp(left=left, op=op, right=right)
+                | ast.Compare(left=left, ops=[op], comparators=[right])
+            ) if type(op) in _OPERATORS:
+                operands = (self._evaluate(each, variables) for each in (left, right))
+                return 1.0 * _OPERATORS[type(op)](*operands)
             case ast.IfExp(test=test, body=body, orelse=other):
                 return np.where(*(self._evaluate(part, variables) for part in (test, body, other)))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:

@@ -2,62 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Unpack
 
 from PIL import Image
-from torch import Tensor
+from torch import Generator, Tensor
 
-from lucid.core.objectives import Objective
-from lucid.drawing.config import ON_A_BASE, DrawConfig, default_config
-from lucid.drawing.loop import Plan, Progress, Target, classes, draw, find_wishes, paint, prepare
+from lucid.drawing.config import DrawConfig, default_config
+from lucid.drawing.loop import Progress, draw, paint
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.plan import Plan, complete_options, prepare
+from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError
 from lucid.films.keyframes import Keyframes
 from lucid.films.warp import parse
-from lucid.imaging import Size
 from lucid.imaging.io import from_pil, to_pil
 from lucid.nets.net import Net
 
 Watch = Callable[[int, Progress], None]
-"""Called after each pass with the frame's number."""
-
-ITERATIONS = 6
-"""Passes over a frame at each octave: the frames before it have done most of the work."""
-
-OCTAVES = 2
+"""Called after each pass with the number of the frame and the progress of its drawing."""
 
 
 def film_config(net: Net) -> DrawConfig:
-    """Return the configuration of a film's frames, where no other is given.
+    """Return the hyperparameters of a film's frames, where no others are given.
 
     Args:
-        net: the network.
+        net: the net that draws.
     """
+    # Few, as the frames before have done most of the work. Found by eye.
     return replace(
-        default_config(net, on_a_base=True), octaves=OCTAVES, iterations=ITERATIONS, opening=1
+        default_config(net, on_base=True), octaves=2, iterations=6, first_octave_factor=1
     )
 
 
 def film(
     net: Net,
-    targets: Keyframes | Sequence[str] | Mapping[str, float] | Objective,
+    targets: Keyframes | Targets,
     base: Image.Image | Tensor | None = None,
     *,
     frames: int,
     warps: Sequence[str] = (),
-    size: Size | None = None,
-    manner: DrawConfig | None = None,
-    tile_size: int | None = None,
-    octave_count: int | None = None,
-    iterations: int | None = None,
-    strength: float = 1,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    batch: int | None = None,
     after: tuple[int, Image.Image] | None = None,
     watch: Watch | None = None,
+    **options: Unpack[DrawOptions],
 ) -> Iterator[Image.Image]:
     """Draw on a picture, warp it, draw on the result, and so on.
 
@@ -65,91 +53,107 @@ def film(
     film that was cut short continues as if it had never stopped.
 
     Args:
-        net: the network.
-        targets: classes, weights by class or an objective, as ``draw`` takes them; or
-            ``Keyframes``, for targets and warps that change.
-        base: what frame 0 is drawn on: an image, or (3, height, width), RGB, 0..1. Without it
-            frame 0 is drawn from noise, with the settings of ``draw``.
+        net: the net that draws.
+        targets: what to draw, as for ``draw`` but without regions; or ``Keyframes``, for targets
+            and warps that change.
+        base: what frame 0 is drawn on: a Pillow image, or (3, height, width), RGB, 0..1. Without
+            it frame 0 is drawn from noise, with the ``config``, octaves and iterations of ``draw``.
         frames: number of frames; the first is frame 0.
         warps: applied between two frames, typed as on the command line: ``zoom:.05``. Keyframes
             have warps of their own.
         after: number and picture of the last frame of a film that was cut short: only the frames
             that follow are drawn.
-        watch: called after each pass with the frame's number and the drawing's progress.
+        watch: called after each pass.
+        options: those of ``draw``; the default ``config`` is ``film_config``. A strength of the
+            keyframes multiplies ``strength``.
 
     Yields:
         The frames.
 
     Raises:
-        UsageError: a setting makes no sense.
+        UsageError: an option makes no sense, or the net lacks a class or layer.
+        LucidError: a frame does not fit into memory.
 
     >>> import lucid
     >>> net = lucid.load("lucid64")
-    >>> picture = lucid.draw(net, ["beacon"], size=(64, 64), iterations=1)
-    >>> film = lucid.film(net, ["jellyfish"], picture, frames=2, warps=["zoom:.05"], iterations=1)
+    >>> picture = lucid.draw(net, "beacon", size=(64, 64), iterations=1)
+    >>> film = lucid.film(net, "jellyfish", picture, frames=2, warps=["zoom:.05"], iterations=1)
     >>> [frame.size for frame in film]
     [(64, 64), (64, 64)]
     """
     if frames < 1:
         raise UsageError(f"a film of {frames} frames shows nothing: use 1 or more")
-    if not isinstance(targets, Keyframes):
-        if not isinstance(targets, Objective):
-            targets = classes(net, targets, film_config(net))
-        targets = Keyframes({0: targets}, [parse(warp) for warp in warps])
-    elif warps:
-        raise UsageError("keyframes have warps of their own: give them those")
-    machine: dict[str, Any] = {"device": device, "precision": precision, "batch": batch}
-    number, picture = after if after else (-1, None)
-    if picture is None and base is None:
-        picture = draw(
-            net,
-            targets.objective(0),
-            size=size,
-            tile_size=tile_size,
-            strength=strength * targets.strength(0),
-            seed=seed,
-            watch=None if watch is None else lambda progress: watch(0, progress),
-            **machine,
-        )
+    keyframes = resolve_keyframes(net, targets, warps)
+    settings = complete_options(options)
+    number, last = after or (-1, None)
+    image = base if last is None else last
+    if image is None:
+        first: DrawOptions = {
+            **settings,
+            "config": None,
+            "octave_count": None,
+            "octave_scale": None,
+            "iterations": None,
+            "strength": settings["strength"] * keyframes.strength(0),
+        }
+        image = draw(net, keyframes.objective(0), watch=_watch_frame(watch, 0), **first)
         number = 0
-        yield picture
-    start = picture if picture is not None else base
-    for objective in targets.targets.values():
-        find_wishes(net, objective, ON_A_BASE)  # refuses a layer that the net lacks
-    plan = prepare(
-        net,
-        1 * targets.objective(0),  # a sum: a few passes leave a mix no time to settle
-        start,
-        size=size,
-        manner=manner or film_config(net),
-        tile_size=tile_size,
-        octave_count=octave_count,
-        iterations=iterations,
-        strength=strength,
-        **machine,
-    )
+        yield image
+    settings["config"] = settings["config"] or film_config(net)
+    # As a sum, since a mix of classes would cool down, for which a few passes are too short.
+    plan = prepare(net, 1 * keyframes.objective(0), image, **settings)
     for frame in range(number + 1, frames):
-        plan.generator.manual_seed((seed * 1_000_003 + frame) % 2**63)
-        shown = plan.base if picture is None else from_pil(picture)
-        assert shown is not None
-        shown = shown.to(plan.ascent.device)
+        generator = Generator().manual_seed((settings["seed"] * 1_000_003 + frame) % 2**63)
+        start = (image if isinstance(image, Tensor) else from_pil(image)).to(plan.ascent.device)
         if frame:
-            shown = targets.warp(shown, frame, plan.generator)
-        picture = draw_frame(plan, targets, frame, shown, watch)
-        yield picture
+            start = keyframes.warp(start, frame, generator)
+        image = draw_frame(plan, keyframes, frame, start, watch, generator)
+        yield image
+
+
+def resolve_keyframes(
+    net: Net, targets: Keyframes | Targets, warps: Sequence[str] = ()
+) -> Keyframes:
+    """Turn what a film is to draw into keyframes, with the net's own names of layers.
+
+    Args:
+        net: the net that draws.
+        targets: keyframes, or what is drawn at all frames.
+        warps: applied between two frames, as they are typed; only where there are no keyframes.
+
+    Raises:
+        UsageError: the net lacks a class or layer, a target has a region, or there is no such warp.
+    """
+    if not isinstance(targets, Keyframes):
+        (target, *others) = find_targets(net, targets, film_config(net))
+        if others or target.region:
+            raise UsageError("a film's targets have no regions: give it objectives or a mask")
+        return Keyframes({0: target.objective}, [parse(warp) for warp in warps])
+    if warps:
+        raise UsageError("keyframes have warps of their own: give them those")
+    objectives = {}
+    for frame, objective in targets.targets.items():
+        objectives[frame] = find_targets(net, objective, film_config(net))[0].objective
+    return replace(targets, targets=objectives)
 
 
 def draw_frame(
-    plan: Plan, keyframes: Keyframes, frame: int, base: Tensor, watch: Watch | None
+    plan: Plan,
+    keyframes: Keyframes,
+    frame: int,
+    base: Tensor,
+    watch: Watch | None,
+    generator: Generator | None = None,
 ) -> Image.Image:
     """Draw one frame.
 
     Args:
         plan: of all frames.
         keyframes: what is drawn, and how strongly.
-        frame: its number.
+        frame: number of the frame.
         base: what it is drawn on, (3, height, width), RGB, 0..1.
-        watch: called after each pass with the frame's number.
+        watch: called after each pass.
+        generator: of the random numbers, in place of a new one with the plan's seed.
 
     Returns:
         The frame.
@@ -157,9 +161,11 @@ def draw_frame(
     frame_plan = replace(
         plan,
         base=base,
-        wishes=[Target(keyframes.objective(frame))],
+        targets=[Target(keyframes.objective(frame))],
         strength=plan.strength * keyframes.strength(frame),
     )
-    return to_pil(
-        paint(frame_plan, watch=None if watch is None else lambda progress: watch(frame, progress))
-    )
+    return to_pil(paint(frame_plan, watch=_watch_frame(watch, frame), generator=generator))
+
+
+def _watch_frame(watch: Watch | None, frame: int) -> Callable[[Progress], None] | None:
+    return None if watch is None else lambda progress: watch(frame, progress)

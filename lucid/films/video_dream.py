@@ -1,39 +1,36 @@
-"""Draw on every frame of a video, and let what is drawn move with the things in it."""
+"""Draw on every frame of a video, so that what is drawn moves with the things in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Unpack, cast
 
 from PIL import Image
 from torch import Tensor
 
-from lucid.drawing.config import default_config
-from lucid.drawing.loop import Plan, prepare
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.plan import Plan, complete_options, prepare
+from lucid.drawing.targets import Targets
 from lucid.errors import UsageError
-from lucid.films.film import Watch, draw_frame, film_config
+from lucid.films.film import Watch, draw_frame, film_config, resolve_keyframes
 from lucid.films.keyframes import Keyframes
 from lucid.films.optical_flow import estimate_flow
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
-from lucid.tiling import octaves
-
-BLEND = 0.85
-"""Weight of the warped last frame in what the next one is drawn on. Found by eye."""
+from lucid.tiling.octaves import resize
 
 
 def dream_over(
     net: Net,
-    keyframes: Keyframes,
+    targets: Keyframes | Targets,
     footage: Iterable[Image.Image],
     *,
-    hold: float = BLEND,
+    blend: float = 0.85,
     flow: bool = True,
-    seed: int = 0,
     skip: int = 0,
     last: Image.Image | None = None,
     watch: Watch | None = None,
-    **settings: Any,
+    **options: Unpack[DrawOptions],
 ) -> Iterator[Image.Image]:
     """Draw on every frame of a video.
 
@@ -43,51 +40,52 @@ def dream_over(
     comes into view, the blend is the video's frame alone.
 
     Args:
-        net: the network.
-        keyframes: what is drawn; its warps are not used.
-        footage: the video's frames, all of one size.
-        hold: weight of the warped last result in the blend, 0..1.
+        net: the net that draws.
+        targets: what to draw, as for ``film``; the warps of keyframes are not used.
+        footage: the video's frames, all of one size unless ``size`` is given.
+        blend: weight of the warped last result in the blend, 0..1.
         flow: whether results are warped and blended; otherwise each frame is drawn by itself.
-        seed: of every frame alike, as other random numbers in each would flicker.
         skip: number of frames that are done already.
-        last: the result of the last frame that is done.
-        watch: called after each pass with the frame's number and the drawing's progress.
-        settings: those of ``film`` but ``frames`` and ``after``.
+        last: result of the last frame that is done.
+        watch: called after each pass.
+        options: those of ``draw``. All frames use the same ``seed``, as other random numbers in
+            each would flicker. The default ``config`` is ``film_config``, or that of ``draw`` where
+            there is no last result.
 
     Yields:
         The result for each frame.
 
     Raises:
-        UsageError: a setting makes no sense.
+        UsageError: an option makes no sense, or the net lacks a class or layer.
+        LucidError: a frame does not fit into memory.
     """
-    if not 0 <= hold <= 1:
-        raise UsageError(f"hold {hold:g} must be from 0 to 1")
-    config = settings.pop("manner", None)
-    # A frame on which nothing is drawn yet takes as many passes as a single picture.
-    configs = {
-        True: config or default_config(net, on_a_base=True),
-        False: config or film_config(net),
-    }
+    given: dict[str, Any] = {**options}
+    blend = given.pop("hold", blend)  # the name of version 0.1
+    if not 0 <= blend <= 1:
+        raise UsageError(f"blend {blend:g} must be from 0 to 1")
+    settings = complete_options(cast(DrawOptions, given))
+    keyframes = resolve_keyframes(net, targets)
     plans: dict[bool, Plan] = {}
     before: Tensor | None = None
     for frame, image in enumerate(footage):
         if frame < skip - 1:
             continue
         now = from_pil(image)
-        if settings.get("size"):
-            now = octaves.resize(now, settings["size"]).clamp(0, 1)
+        if settings["size"]:
+            now = resize(now, settings["size"]).clamp(0, 1)
         if before is not None and now.shape != before.shape:
             raise UsageError(f"frame {frame} is not of the size of the one before: give a size")
         if frame >= skip:
-            base, fresh = now, True
+            start, follows = now, False
             if flow and before is not None and last is not None:
-                base = estimate_flow(before, now).blend(from_pil(last), now, hold)
-                fresh = False
-            if fresh not in plans:
-                objective = 1 * keyframes.objective(0)
-                plans[fresh] = prepare(net, objective, now, manner=configs[fresh], **settings)
-            plan = plans[fresh]
-            plan.generator.manual_seed(seed)
-            last = draw_frame(plan, keyframes, frame, base.to(plan.ascent.device), watch)
+                start = estimate_flow(before, now).blend(from_pil(last), now, blend)
+                follows = True
+            if follows not in plans:
+                # A frame on which nothing is drawn yet takes as many passes as a single picture.
+                config = settings["config"] or (film_config(net) if follows else None)
+                plan_options: DrawOptions = {**settings, "config": config}
+                plans[follows] = prepare(net, 1 * keyframes.objective(0), now, **plan_options)
+            plan = plans[follows]
+            last = draw_frame(plan, keyframes, frame, start.to(plan.ascent.device), watch)
             yield last
         before = now

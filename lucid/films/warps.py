@@ -65,7 +65,7 @@ def translate(image: Tensor, frame: int, generator: Generator, dx: float, dy: fl
 def swirl(
     image: Tensor, frame: int, generator: Generator, degrees: float, radius: float = 0.5
 ) -> Tensor:
-    """Rotate the middle, and a third as far at a radius, a fraction of the shorter side."""
+    """Rotate the middle; at RADIUS, a fraction of the shorter side, a third as far."""
     x, y = _coordinates(image)
     pixels = _above_zero(radius, "radius") * min(image.shape[1:])
     angle = math.radians(degrees) * torch.exp(-((x**2 + y**2) / pixels**2))
@@ -92,7 +92,7 @@ def ripple(
 
 @warp
 def kaleidoscope(image: Tensor, frame: int, generator: Generator, sectors: float) -> Tensor:
-    """Fill that many sectors (1 to 1000) about the middle with one, every half mirrored."""
+    """Repeat half a sector and its mirror image about the middle, in 1 to 1000 sectors."""
     if not 1 <= sectors <= 1000:
         raise UsageError(f"{sectors:g} sectors: give 1 to 1000")
     x, y = _coordinates(image)
@@ -303,7 +303,7 @@ def colors(image: Tensor, frame: int, generator: Generator, *numbers: float) -> 
 
 @warp
 def palette(image: Tensor, frame: int, generator: Generator, shift: float) -> Tensor:
-    """Shift all values, of 0..1; at white they turn back down, and at black up again."""
+    """Shift all values, of 0..1; those that reach white fall again, and those at black rise."""
     return 1 - ((image + shift).remainder(2) - 1).abs()
 
 

@@ -1,1 +1,1 @@
-"""What ``darknet nightmare`` does (Joseph Redmon's nightmare.c), on any network."""
+"""What ``darknet nightmare`` does (Joseph Redmon's nightmare.c), on any net."""

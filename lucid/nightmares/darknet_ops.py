@@ -45,8 +45,8 @@ def crop(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
 
 
 def _split_range(start: int, count: int, length: int) -> tuple[int, slice, int]:
-    """Split ``count`` positions into those to repeat before an axis of ``length``, those on it
-    (at least one), and those to repeat behind it."""
+    """Positions to repeat before an axis of a length, those on it, and those to repeat behind."""
+    # At least one position lies on the axis, to be repeated.
     first, last = max(0, min(start, length - 1)), min(length, max(start + count, 1))
     before = min(max(0, -start), count - 1)
     return before, slice(first, last), count - before - (last - first)

@@ -1,4 +1,4 @@
-"""Darknet's nightmare: enhance in a picture what the layers of a network respond to."""
+"""Darknet's nightmare: enhance in a picture what the layers of a net respond to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import torch
 from PIL import Image
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from lucid.core.ascent import Ascent, Step
 from lucid.core.canvas import Canvas, PixelCanvas
-from lucid.core.device import reraise_oom
+from lucid.core.device import Runtime, RuntimeOptions, reraise_oom, resolve_runtime
 from lucid.core.objectives import Enhance
 from lucid.core.optimizers import DarknetStep
 from lucid.core.receptive_field import WindowPlanner
@@ -42,12 +43,12 @@ class ShiftedView:
 
     @property
     def scaled_size(self) -> Size:
-        """Height and width of what the network is shown."""
+        """Height and width of what the net is shown."""
         height, width = (max(1, int(length * self.step.scale)) for length in self.size)
         return height, width
 
     def gather(self, image: Tensor) -> Tensor:
-        """Return what the network is shown.
+        """Return what the net is shown.
 
         Args:
             image: the picture, (3, height, width).
@@ -110,19 +111,18 @@ def nightmare(
     steps: Sequence[NightmareStep] | None = None,
     tile_size: int | None = None,
     seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    deterministic: bool = False,
+    runtime: Runtime | None = None,
     watch: Callable[[Progress], None] | None = None,
+    **legacy: Unpack[RuntimeOptions],
 ) -> Iterator[Image.Image]:
     """Enhance in a picture what a layer, or the layers around it, respond to.
 
     The algorithm of ``darknet nightmare`` (Joseph Redmon's nightmare.c): each step shows the
-    network the whole picture at a random shift, octave and mirroring, and enhances the features
+    net the whole picture at a random shift, octave and mirroring, and enhances the features
     to which a layer responds most strongly.
 
     Args:
-        net: any network.
+        net: any net.
         image: a Pillow image, or (3, height, width), RGB, 0..1.
         layer: name of a layer; a Darknet layer's is its number.
         rounds: number of pictures to make, each from the one before.
@@ -140,14 +140,13 @@ def nightmare(
             ``auto``: Darknet's, unless it outweighs the gradient, then 0.1.
         steps: steps to replay, shared out evenly among the rounds, in place of ``iterations``,
             ``layer_range``, ``octaves`` and ``seed``.
-        tile_size: largest side, in pixels, that the network is shown at once; a larger picture is
+        tile_size: largest side, in pixels, that the net is shown at once; a larger picture is
             cut into windows, with the same result but for rounding. Without it, as much as fits
             into half of the memory.
         seed: of the random steps; Darknet's is always 0.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
-        deterministic: whether a GPU uses only operations that give the same bytes each time.
+        runtime: where and how to run the net: device and precision.
         watch: called after each step.
+        legacy: version 0.1's ``device``, ``precision`` and ``deterministic``.
 
     Yields:
         The picture after each round, before it is rotated and zoomed.
@@ -167,10 +166,9 @@ def nightmare(
     check_finite(rate=rate, thresh=threshold, rotate=rotate)
     if not 0 < zoom <= 4:
         raise UsageError(f"zoom {zoom} must be above 0 and at most 4: 0.9 goes in, 1.1 goes out")
-    ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
+    ascent = Ascent(net, resolve_runtime(runtime, legacy))
     picture = (image if isinstance(image, Tensor) else from_pil(image)).to(ascent.device)
     size = (picture.shape[1], picture.shape[2])
-    upcoming: Iterator[NightmareStep]
     if steps is None:
         layers = layers_around(net, layer, layer_range)
         scales = [OCTAVE_SCALE**octave for octave in range(octaves)]
@@ -182,7 +180,7 @@ def nightmare(
         kinds = [replace(step, layer=net.resolve_layer(step.layer)) for step in steps]
         total, upcoming = len(steps), iter(kinds)
     planner = WindowPlanner(
-        lambda pictures, name: ascent.see(pictures, [name])[name], ascent.device, tile_size
+        lambda pictures, name: ascent.forward(pictures, [name])[name], ascent.device, tile_size
     )
     _check_views_fit(ascent, planner, picture, kinds)
     optimizer = DarknetStep(rate, normalize=normalize, grey=grey)
@@ -227,7 +225,7 @@ def _check_views_fit(
             if planner.windows(name, view.scaled_size):
                 continue
             try:
-                ascent.see(view.gather(picture), [name])
+                ascent.forward(view.gather(picture), [name])
             except LucidError as error:
                 raise LucidError(
                     f"{error}. Use fewer octaves or larger scales, or a larger picture"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Unpack
 
 import torch
 from PIL import Image
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from lucid.core.ascent import Ascent, Step
 from lucid.core.canvas import PixelCanvas
-from lucid.core.device import reraise_oom
+from lucid.core.device import Runtime, RuntimeOptions, reraise_oom, resolve_runtime
 from lucid.core.objectives import FeatureInversion
 from lucid.core.optimizers import MomentumSGD
 from lucid.errors import UsageError
@@ -45,10 +46,9 @@ def reconstruct(
     pull: float = 0.01,
     reach: int = 1,
     seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    deterministic: bool = False,
+    runtime: Runtime | None = None,
     watch: Callable[[Progress], None] | None = None,
+    **legacy: Unpack[RuntimeOptions],
 ) -> Iterator[Image.Image]:
     """Rebuild a picture from a layer's activations alone.
 
@@ -56,7 +56,7 @@ def reconstruct(
     "Understanding Deep Image Representations by Inverting Them" (2014).
 
     Args:
-        net: any network.
+        net: any net.
         image: a Pillow image, or (3, height, width), RGB, 0..1.
         layer: name of the layer whose activations are matched.
         rounds: number of pictures to make, each from the one before.
@@ -66,17 +66,16 @@ def reconstruct(
         pull: of every pixel towards each neighbour (Darknet's ``-lambda``).
         reach: half the side of the square of neighbours, in pixels, 0 or more (``-smooth``).
         seed: of the noise that the reconstruction starts from.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
-        deterministic: whether a GPU uses only operations that give the same bytes each time.
+        runtime: where and how to run the net: device and precision.
         watch: called after each step.
+        legacy: version 0.1's ``device``, ``precision`` and ``deterministic``.
 
     Yields:
         The picture after each round.
 
     Raises:
         UsageError: a setting makes no sense; raised before the first step.
-        LucidError: the network cannot take the picture, or there is not enough memory.
+        LucidError: the net cannot take the picture, or there is not enough memory.
     """
     check_counts(rounds=rounds, iterations=iterations)
     if reach < 0:
@@ -85,11 +84,11 @@ def reconstruct(
     if not 0 <= momentum < 1:
         raise UsageError(f"momentum {momentum} must be from 0 to under 1")
     layer = net.resolve_layer(layer)
-    ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
+    ascent = Ascent(net, resolve_runtime(runtime, legacy))
     optimizer = MomentumSGD(rate, momentum, pull, reach)
     picture = image if isinstance(image, Tensor) else from_pil(image)
     with reraise_oom(ascent.device), torch.no_grad():
-        features = ascent.see(picture[None].to(ascent.device), [layer])[layer][0]
+        features = ascent.forward(picture[None].to(ascent.device), [layer])[layer][0]
     noise = torch.rand(picture.shape, generator=torch.Generator().manual_seed(seed))
     canvas = PixelCanvas(noise.to(ascent.device))
     step = Step(IdentityView(), FeatureInversion(layer, features))

@@ -25,7 +25,7 @@ MAX_SHIFT = 1_000_000
 
 @dataclass(frozen=True)
 class NightmareStep:
-    """What one step shows the network, and what it enhances.
+    """What one step shows the net, and what it enhances.
 
     Attributes:
         layer: name of the layer whose features are enhanced.
@@ -46,7 +46,7 @@ def layers_around(net: Net, layer: str, layer_range: int) -> list[str]:
     """List the layers around a layer, with it in their middle.
 
     Args:
-        net: the network.
+        net: the net.
         layer: name of the middle layer.
         layer_range: number of layers, 1 or more.
 
@@ -99,14 +99,14 @@ def read_steps(path: Path, net: Net) -> list[NightmareStep]:
         path: a JSON file, a list of steps such as
             ``{"layer": 5, "dx": -2, "dy": 3, "flip": 0, "scale": 0.75}``, or an object with such
             a list under ``steps``.
-        net: the network whose layers the steps name.
+        net: the net whose layers the steps name.
 
     Returns:
         The steps.
 
     Raises:
         LucidError: the file cannot be read or is not of that form; names the step.
-        UsageError: the network has no such layer.
+        UsageError: the net has no such layer.
     """
     try:
         content = json.loads(path.read_bytes())
