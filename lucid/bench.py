@@ -28,8 +28,9 @@ from lucid.core.transforms import draw_affines
 from lucid.drawing.config import FROM_NOISE, TILE
 from lucid.drawing.loop import MARGIN, paint
 from lucid.drawing.plan import prepare
-from lucid.films.film import Keyframes, film, film_config
-from lucid.films.warps import parse
+from lucid.films.film import film, film_config
+from lucid.films.keyframes import Keyframes
+from lucid.films.warp import parse
 from lucid.imaging import Size
 from lucid.imaging.video import Frames
 from lucid.nets.net import Net
@@ -247,7 +248,9 @@ def _pass(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
     size, tile = task.size or (768, 1024), (task.tile, task.tile)
     tile_pass = Tiling(tile, task.order).cut(size, torch.Generator().manual_seed(0))
     baseline = _draw_pass(ascent, Pass(size, size, [[Tile(0, 0)]]))
-    return _Workload(baseline, _draw_pass(ascent, tile_pass), size, tile, sum(map(len, tile_pass.batches)))
+    return _Workload(
+        baseline, _draw_pass(ascent, tile_pass), size, tile, sum(map(len, tile_pass.batches))
+    )
 
 
 def _film(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:

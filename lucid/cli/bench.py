@@ -125,8 +125,9 @@ def _print_summary(report: Report) -> None:
     baselines = [row.baseline for row in rows if row.precision == "fp32"]
     for row in rows if baselines else ():
         click.echo(
-            f"Darknet's published nightmare, ten iterations, {row.precision}: {10 * row.step:.2f} s, "
-            f"{DARKNET_RATIO * baselines[0] / row.step:.0f} times as fast as the original"
+            f"Darknet's published nightmare, ten iterations, {row.precision}: "
+            f"{10 * row.step:.2f} s, {DARKNET_RATIO * baselines[0] / row.step:.0f} times as fast "
+            "as the original"
         )
     click.echo(f"on {report.device}, {report.threads} threads, torch {report.torch}")
 

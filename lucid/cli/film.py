@@ -117,10 +117,10 @@ def film(arguments: FilmArguments) -> None:
     lucid film --from frames/ --reverse -o back.gif
     """
     from lucid.cli.film_job import film_all, print_warps
-    from lucid.films import warps
+    from lucid.films import warp
 
     if arguments.own_warps:
-        warps.load(arguments.own_warps)
+        warp.load(arguments.own_warps)
     if arguments.list_warps:
         print_warps()
     else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from PIL import Image
@@ -18,8 +18,10 @@ from lucid.cli.film import FilmArguments
 from lucid.cli.film import film as command
 from lucid.cli.recipe_args import build_recipe, parameters_by_name, recipe_names
 from lucid.drawing.loop import Progress
-from lucid.films import optical_flow, warps
-from lucid.films.film import dream_over, film, film_config
+from lucid.drawing.options import DrawOptions
+from lucid.films import optical_flow, warp
+from lucid.films.film import film, film_config
+from lucid.films.video_dream import dream_over
 from lucid.imaging import recipes, video
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import next_free_path
@@ -34,9 +36,9 @@ SHEET = "preview.png"
 
 def print_warps() -> None:
     """Print every warp with its arguments and what it does."""
-    for name in sorted(warps.WARPS):
-        summary = (warps.WARPS[name].__doc__ or "").split("\n\n")[0]
-        click.echo(f"{warps.usage(name):<46} {' '.join(summary.split())}")
+    for name in sorted(warp.WARPS):
+        summary = (warp.WARPS[name].__doc__ or "").split("\n\n")[0]
+        click.echo(f"{warp.usage(name):<46} {' '.join(summary.split())}")
 
 
 def film_all(arguments: FilmArguments) -> None:
@@ -162,27 +164,23 @@ def _start_dreaming(
     keyframes = targets.read_keyframes(net, arguments)
     done = len(frames)
     last = frames[done - 1] if done else None
-    settings: dict[str, Any] = {
+    options: DrawOptions = {
         "size": arguments.size,
         "octave_count": arguments.octaves,
         "iterations": arguments.iters,
         "strength": arguments.strength,
         "tile_size": arguments.tile_size,
         "seed": seed,
-        "device": arguments.device,
-        "precision": arguments.precision,
-        "batch": arguments.batch,
-        "watch": watch,
+        "runtime": arguments.runtime,
     }
     if footage is None:
         after = None if last is None else (done - 1, last)
-        return film(net, keyframes, picture, frames=count, after=after, **settings)
+        return film(net, keyframes, picture, frames=count, after=after, watch=watch, **options)
+    over = dream_over
     if arguments.blend is not None:
-        settings["hold"] = arguments.blend
-    images = itertools.islice(footage, count)
-    return dream_over(
-        net, keyframes, images, flow=not arguments.no_flow, skip=done, last=last, **settings
-    )
+        over = functools.partial(dream_over, blend=arguments.blend)
+    images, flow = itertools.islice(footage, count), not arguments.no_flow
+    return over(net, keyframes, images, flow=flow, skip=done, last=last, watch=watch, **options)
 
 
 def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:
@@ -199,7 +197,7 @@ def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:
     if arguments.warps:
         raise click.UsageError("a video moves by itself: leave --warp out")
     if not arguments.no_flow:
-        optical_flow.check()
+        optical_flow.check_installed()
     return count
 
 

@@ -22,12 +22,13 @@ from lucid.imaging.files import check_writable
 from lucid.imaging.io import read_image
 from lucid.nets.net import Net
 from lucid.nets.registry import load, load_meta
-from lucid.nightmares.nightmare import Progress, nightmare, reconstruct
+from lucid.nightmares.nightmare import Progress, nightmare
+from lucid.nightmares.reconstruct import reconstruct
 from lucid.nightmares.steps import (
     NightmareStep,
+    draw_steps,
     layers_around,
     read_steps,
-    schedule,
     write_steps,
 )
 
@@ -145,33 +146,27 @@ def _start(
     watcher: _Watcher,
 ) -> Iterator[Image.Image]:
     """Start the nightmare, or the reconstruction."""
-    shared: dict[str, Any] = {
-        "rounds": arguments.rounds,
-        "iterations": arguments.iters,
-        "rate": arguments.rate,
-        "seed": arguments.seed,
-        "device": arguments.device,
-        "precision": arguments.precision,
-        "deterministic": arguments.deterministic,
-        "watch": watcher,
-    }
     if arguments.reconstruct:
         return reconstruct(
-            net,
-            image,
-            layer,
+            *(net, image, layer),
+            rounds=arguments.rounds,
+            iterations=arguments.iters,
+            rate=arguments.rate,
             momentum=arguments.momentum,
             pull=arguments.pull,
             reach=arguments.reach,
-            **shared,
+            seed=arguments.seed,
+            runtime=arguments.runtime,
+            watch=watcher,
         )
     degrees = arguments.rotate_degrees
     return nightmare(
-        net,
-        image,
-        layer,
+        *(net, image, layer),
+        rounds=arguments.rounds,
+        iterations=arguments.iters,
         layer_range=arguments.layer_range,
         octaves=arguments.octaves,
+        rate=arguments.rate,
         threshold=arguments.threshold,
         zoom=arguments.zoom,
         rotate=arguments.rotate if degrees is None else math.radians(degrees),
@@ -179,7 +174,9 @@ def _start(
         grey=grey,
         steps=steps,
         tile_size=arguments.tile_size,
-        **shared,
+        seed=arguments.seed,
+        runtime=arguments.runtime,
+        watch=watcher,
     )
 
 
@@ -205,7 +202,7 @@ def _read_steps(arguments: NightmareArguments, meta: Net, layer: str) -> list[Ni
     if arguments.steps_file:
         return read_steps(arguments.steps_file, meta)
     if arguments.save_steps:
-        drawn = schedule(layers, arguments.octaves, arguments.seed)
+        drawn = draw_steps(layers, arguments.octaves, arguments.seed)
         return list(itertools.islice(drawn, arguments.rounds * arguments.iters))
     return None
 

@@ -18,8 +18,9 @@ from lucid.drawing.config import TILE, DrawConfig
 from lucid.drawing.targets import Target, resolve_class
 from lucid.drawing.targets import classes as class_objective
 from lucid.drawing.targets import guide as guide_objective
-from lucid.films import warps
-from lucid.films.film import Keyframes, film_config
+from lucid.films.film import film_config
+from lucid.films.keyframes import Keyframes
+from lucid.films.warp import parse
 from lucid.imaging.filters import luma
 from lucid.imaging.io import read_image
 from lucid.nets.net import Net
@@ -235,7 +236,7 @@ def read_keyframes(net: Net, arguments: FilmArguments) -> Keyframes:
                 changes.setdefault(name, {})[frame] = float(value)
             except ValueError:
                 raise click.UsageError(f"--at {frame} {key!r}: {value!r} is no number") from None
-    return Keyframes(wanted, [warps.parse(text) for text in arguments.warps], changes)
+    return Keyframes(wanted, [parse(text) for text in arguments.warps], changes)
 
 
 def _film_objective(

@@ -21,7 +21,8 @@ from lucid.imaging.io import from_pil, read_image, to_pil
 from lucid.nets.net import Net
 from lucid.nets.registry import load, random_init
 from lucid.nightmares import darknet_ops
-from lucid.nightmares.nightmare import ShiftedView, nightmare, reconstruct
+from lucid.nightmares.nightmare import ShiftedView, nightmare
+from lucid.nightmares.reconstruct import reconstruct
 from lucid.nightmares.steps import NightmareStep, read_steps
 
 # How the recordings were made; the rest is Darknet's default.

@@ -10,14 +10,20 @@ from hypothesis import strategies as st
 
 from lucid.errors import LucidError
 from lucid.nets.net import Net
-from lucid.nightmares.steps import NightmareStep, layers_around, read_steps, schedule, write_steps
+from lucid.nightmares.steps import (
+    NightmareStep,
+    draw_steps,
+    layers_around,
+    read_steps,
+    write_steps,
+)
 
 STEP = {"layer": 2, "dx": -3, "dy": 4, "flip": 1, "scale": 0.75}
 
 
 def test_the_schedule_draws_from_all_of_its_ranges(classifier: Net) -> None:
     layers = layers_around(classifier, "2", 3)
-    draws = list(itertools.islice(schedule(layers, octaves=3, seed=0), 400))
+    draws = list(itertools.islice(draw_steps(layers, octaves=3, seed=0), 400))
     assert {draw.layer for draw in draws} == {"1", "2", "3"}
     assert {draw.scale for draw in draws} == {1, 0.75, 0.5625}
     assert {draw.dx for draw in draws} == {draw.dy for draw in draws} == set(range(-8, 8))
