@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import json
 from collections.abc import Callable
@@ -138,7 +137,7 @@ ABOUT_OUTPUT = {
 """Parameters that say how many files are written, and how, beside those in ``EXCLUDED``."""
 
 
-class Called(Exception):
+class CalledError(Exception):
     """Ends a command where it would begin to work."""
 
 
@@ -191,7 +190,7 @@ def recorded_call(command: str, words: str, monkeypatch: pytest.MonkeyPatch) -> 
             if "load" in kwargs:
                 kwargs["load"] = kwargs["load"]("tiny.cfg")
             calls.append((name, comparable(args), comparable(kwargs)))
-            raise Called
+            raise CalledError
 
         return record
 
@@ -199,7 +198,7 @@ def recorded_call(command: str, words: str, monkeypatch: pytest.MonkeyPatch) -> 
         module, _, name = path.rpartition(".")
         monkeypatch.setattr(importlib.import_module(module), name, recorder(name))
     result = CliRunner().invoke(main, f"{COMMANDS[command]} {words}".split())
-    assert isinstance(result.exception, Called), result.output
+    assert isinstance(result.exception, CalledError), result.output
     (call,) = calls
     return call
 
