@@ -46,7 +46,7 @@ from lucid.core.device import find_device, find_precision
 from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
 from lucid.nets.darknet import weights
-from lucid.nets.net import read_names
+from lucid.nets.names import read_names
 
 SIDE = 64
 """Pixels, of the square pictures that the net learns from."""

@@ -47,8 +47,8 @@ def test_enhance_is_darknets_loss() -> None:
 
 def test_a_class_that_the_relu_hides_still_has_a_gradient(classifier: Net) -> None:
     images = torch.rand(1, 3, 32, 32)
-    hidden = int(classifier.scores(images).argmin())
-    assert classifier.scores(images)[0, hidden] < 0
+    hidden = int(classifier.logits(images).argmin())
+    assert classifier.logits(images)[0, hidden] < 0
     assert fp32(classifier).gradient(images, ClassLogits({hidden: 1.0})).any()
 
 
@@ -148,7 +148,7 @@ def test_several_glances_at_an_image_are_one_batch(classifier: Net) -> None:
     assert found.shape == images.shape
     for image, gradient in zip(images, found, strict=True):
         leaf = image[None].clone().requires_grad_()
-        scores = classifier.scores(torch.cat([way(leaf) for way in ways]))
+        scores = classifier.logits(torch.cat([way(leaf) for way in ways]))
         (expected,) = torch.autograd.grad(mix.over(3).measure({LOGITS: scores}).sum(), leaf)
         torch.testing.assert_close(gradient, expected[0], rtol=1e-3, atol=1e-5)
 
@@ -174,11 +174,11 @@ def test_adam_climbs(classifier: Net) -> None:
     generator = torch.Generator().manual_seed(0)
     canvas = FourierCanvas.noise((40, 40), decay=1, generator=generator, device=torch.device("cpu"))
     ascent, rule, objective = fp32(classifier), Adam(canvas, 0.05), ClassLogits({2: 1.0})
-    before = classifier.scores(canvas.image()[None])[0, 2].item()
+    before = classifier.logits(canvas.image()[None])[0, 2].item()
     for _ in range(20):
         for view in Tiling((32, 32)).cut((40, 40), generator).views():
             ascent.step(canvas, Step(view, objective, equalize=True), rule)
-    assert classifier.scores(canvas.image()[None])[0, 2].item() > before + 0.3
+    assert classifier.logits(canvas.image()[None])[0, 2].item() > before + 0.3
 
 
 def test_each_ring_of_a_spiral_is_shown_what_the_last_one_changed(classifier: Net) -> None:
