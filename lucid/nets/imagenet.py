@@ -39,8 +39,8 @@ def group_members(name: str, classes: Sequence[str]) -> list[int]:
 
     Args:
         name: the group's name, in any spelling that ``normalize_name`` folds.
-        classes: the names of the net's classes. Unless they are ImageNet's thousand, the
-            group's classes are looked up among them by name.
+        classes: the names of the net's classes. Unless they are ImageNet's thousand, the group's
+            classes are looked up among them by name.
 
     Returns:
         The numbers of the classes; empty if there is no such group, or the net has none of it.

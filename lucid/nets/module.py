@@ -31,29 +31,26 @@ def wrap(
 ) -> WrappedNet:
     """Make a net of any image classifier: your own ``torch.nn.Module``, or one of timm's.
 
-    The module itself is wrapped, not a copy. It is put into eval mode and single precision,
-    its weights are frozen, and it moves to the device that the net runs on. To train it
-    further, wrap ``copy.deepcopy(module)``.
+    The module itself is wrapped, not a copy. It is put into eval mode and single precision, its
+    weights are frozen, and it moves to the device that the net runs on. To train it further, wrap
+    ``copy.deepcopy(module)``.
 
     Args:
-        module: maps (n, 3, height, width) images to (n, classes) logits. If it ends in a
-            softmax, wrap the part before the softmax: the gradient of a softmax vanishes
-            where one class is nearly certain.
+        module: maps (n, 3, height, width) images to (n, classes) logits. If it ends in a softmax,
+            wrap the part before the softmax: the gradient of a softmax vanishes where one class is
+            nearly certain.
         classes: the names of the classes, in order. Default: their numbers.
-        mean: subtracted from red, green and blue of images of 0..1 before the module sees
-            them. Default: the mean in a timm module's configuration, else 0.
+        mean: subtracted from red, green and blue of images of 0..1 before the module sees them.
+            Default: the mean in a timm module's configuration, else 0.
         std: divides the result, above 0. Default: timm's, else 1.
-        input_size: (height, width) of the images of its training, in pixels. Default:
-            timm's, else 224x224.
+        input_size: (height, width) of the images of its training, in pixels. Default: timm's, else
+            224x224.
         name: the net's name in messages. Default: the module's class, in lower case.
         any_size: whether images of other sizes reach the logits. Default: one is tried.
 
-    Returns:
-        The net.
-
     Raises:
-        UsageError: the module cannot process an image of that size, does not return
-            logits, or not as many as there are names; or an argument is invalid.
+        UsageError: the module cannot process an image of that size, does not return logits, or not
+            as many as there are names; or an argument is invalid.
 
     >>> import lucid, torch
     >>> module = torch.nn.Sequential(
@@ -101,10 +98,10 @@ def _check_rgb(option: str, values: Sequence[float]) -> list[float]:
 class WrappedNet(Net):
     """A wrapped module. Its layers are its submodules, under their dotted names.
 
-    Layers are the submodules that return one floating-point tensor whose first axis is the
-    batch, in the order in which they finish; one that is called several times shows its last
-    call. Operations between the submodules are no layers, and later in-place operations
-    change no layer's activations. A TorchScript module has no layers, only logits.
+    Layers are the submodules that return one floating-point tensor whose first axis is the batch,
+    in the order in which they finish; one that is called several times shows its last call.
+    Operations between the submodules are no layers, and later in-place operations change no
+    layer's activations. A TorchScript module has no layers, only logits.
     """
 
     mean: Tensor
@@ -123,7 +120,6 @@ class WrappedNet(Net):
         input_size: tuple[int, int],
         any_size: bool | None,
     ) -> None:
-        """Wrap a module; the arguments are those of ``wrap``, with their defaults found."""
         super().__init__()
         self.name = name
         self.input_size = input_size
@@ -132,32 +128,28 @@ class WrappedNet(Net):
         stored = next(itertools.chain(module.parameters(), module.buffers()), torch.empty(0))
         for key, rgb in (("mean", mean), ("std", std)):
             self.register_buffer(key, torch.tensor(rgb, device=stored.device)[:, None, None])
-        # Channels last in memory is faster, but a module that calls `view` may need them first.
         try:
-            outputs = self._find_layers(torch.channels_last)
-        except Exception:
-            try:
-                outputs = self._find_layers(torch.contiguous_format)
-            except Exception as error:
-                reason = (str(error) or type(error).__name__).splitlines()[0]
-                raise UsageError(
-                    f"{name} cannot process an image of {input_size[1]}x{input_size[0]} "
-                    f"({reason}): give the input_size it was trained at"
-                ) from error
+            outputs = self._find_layers(torch.channels_last)  # the faster memory format
+        except UsageError:
+            outputs = self._find_layers(torch.contiguous_format)  # for a module that calls view
         self.layers = [layer.name for layer in self._layer_info]
         self.classes = self._check_classes(outputs, classes)
         self.any_size = self._try_other_size() if any_size is None else any_size
 
     def _find_layers(self, memory_format: torch.memory_format) -> list[Any]:
-        """Find the layers and their shapes by running one blank image, and then two.
-
-        Returns:
-            The module's outputs for one image and for two.
-        """
+        """Find the layers and shapes; return the module's outputs for one image and for two."""
         self._memory_format = memory_format
         self.to(memory_format=memory_format)
+        try:
+            (output, shapes), (output_of_two, shapes_of_two) = map(self._run_blank, (1, 2))
+        except Exception as error:  # of whatever type the module raises
+            height, width = self.input_size
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise UsageError(
+                f"{self.name} cannot process an image of {width}x{height} ({reason}): "
+                "give the input_size it was trained at"
+            ) from error
         # The batch axis is the one that grows from 1 to 2.
-        (output, shapes), (output_of_two, shapes_of_two) = self._run_blank(1), self._run_blank(2)
         self._layer_info = [
             LayerInfo(name, type(self.model.get_submodule(name)).__name__, shape[1:])
             for name, shape in shapes_of_two.items()
@@ -227,8 +219,8 @@ class WrappedNet(Net):
     ) -> Iterator[None]:
         """Call ``callback`` with the name and output of each of these submodules.
 
-        The hooks last for one forward pass: permanent ones would, in a deep copy of the net,
-        still call back to the original.
+        The hooks last for one forward pass: permanent ones would, in a deep copy of the net, still
+        call back to the original.
         """
         with contextlib.ExitStack() as hooks:
             for name in names:

@@ -40,8 +40,8 @@ class Net(nn.Module):
         classes: the names of the classes; empty for a net that ends without class logits.
         input_size: (height, width) of the images of its training, in pixels.
         any_size: whether images of other sizes reach the class logits.
-        capturable: whether a forward pass runs the same operations for all images of one
-            size, without side effects, so that a CUDA graph can capture and replay it.
+        capturable: whether a forward pass runs the same operations for all images of one size,
+            without side effects, so that a CUDA graph can capture and replay it.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Net(nn.Module):
     capturable: bool = True
 
     _layer_info: list[LayerInfo]
-    # The layer whose softmax, or whose output if it is a softmax already, are the probabilities.
+    # The layer whose softmax is the probabilities, or whose output is, if it ends in a softmax.
     _output_layer = LOGITS
     _ends_in_softmax = False
     # For messages: where a user finds the names of layers or classes, and how to give names.
@@ -65,13 +65,13 @@ class Net(nn.Module):
 
         Args:
             images: (n, 3, height, width), RGB, 0..1.
-            layers: names from ``Net.layers``; translate what a user typed, such as an
-                alias, with ``resolve_layer`` first. ``LOGITS`` requests the class logits.
+            layers: names from ``Net.layers``; translate what a user typed, such as an alias, with
+                ``resolve_layer`` first. ``LOGITS`` requests the class logits.
 
         Returns:
-            The output of each layer by its name, (n, channels, height, width) for a feature
-            map. The logits are (n, classes), before any softmax, and before a final ReLU,
-            behind which a class with a negative logit would have no gradient.
+            The output of each layer by its name, (n, channels, height, width) for a feature map.
+            The logits are (n, classes), before any softmax, and before a final ReLU, behind which
+            a class with a negative logit would have no gradient.
 
         Raises:
             LucidError: the net cannot process images of this size.
@@ -94,13 +94,7 @@ class Net(nn.Module):
         raise NotImplementedError
 
     def logits(self, images: Tensor) -> Tensor:
-        """Compute the class logits.
-
-        Args:
-            images: (n, 3, height, width), RGB, 0..1.
-
-        Returns:
-            (n, classes), as ``activations`` returns them for ``LOGITS``.
+        """Compute the class logits, (n, classes), of images (n, 3, height, width), RGB, 0..1.
 
         Raises:
             LucidError: the net cannot process images of this size, or has no classes.
@@ -115,9 +109,6 @@ class Net(nn.Module):
 
         Returns:
             (n, classes), 0..1; each row sums to 1.
-
-        Raises:
-            LucidError: the net cannot process images of this size.
         """
         output = self.activations(images, [self._output_layer])[self._output_layer].flatten(1)
         return output if self._ends_in_softmax else output.softmax(1)
@@ -135,13 +126,10 @@ class Net(nn.Module):
         return digest.hexdigest()
 
     def resolve_layer(self, name: str) -> str:
-        """Translate a layer's name as typed into the name that ``activations`` takes.
+        """Translate a layer's name, as typed, into the name that ``activations`` takes.
 
         Args:
             name: a name from ``layers`` or ``aliases``.
-
-        Returns:
-            The name in ``layers``.
 
         Raises:
             UsageError: there is no such layer. The message lists the most similar names.
@@ -165,8 +153,8 @@ class Net(nn.Module):
 
         Raises:
             UnknownClassError: no class matches. The message lists the most similar names.
-            UsageError: several classes match, the number is too large, or the net has no
-                classes or no names for them.
+            UsageError: several classes match, the number is too large, or the net has no classes
+                or no names for them.
         """
         self.require_classes()
         if name.isdecimal():

@@ -1,9 +1,9 @@
 """From the name of a net to the net: finding its cfg, weights and class names.
 
-A name is a bundled one, one of torchvision's, or a path to a ``.cfg``. The weights come from
-a file that is given, else from the file of the same stem beside the cfg, else from the cache.
-The class names of a Darknet net come from a file that is given, else from the ``.names`` file
-of the same stem beside the cfg or the weights.
+A name is a bundled one, one of torchvision's, or a path to a ``.cfg``. The weights come from a
+file that is given, else from the file of the same stem beside the cfg, else from the cache. The
+class names of a Darknet net come from a file that is given, else from the ``.names`` file of the
+same stem beside the cfg or the weights.
 """
 
 from __future__ import annotations
@@ -55,37 +55,35 @@ class _Source:
 
     def other_weights(self) -> str:
         """Say where else to get the weights of a cfg, for the end of a message."""
-        ways = []
-        if self.cfg and self.name in PUBLISHED_NAMES:
-            ways.append(f"`lucid weights {self.name}` downloads Darknet's")
-        if self.cfg and self.name == "vgg-conv":
-            ways.append("`lucid convert vgg16 FILE` makes them of torchvision's")
-        if self.cfg and self.name in model_names():
-            ways.append(f"the net {self.name} (without .cfg) is torchvision's, with its own")
-        return "".join(f"; {way}" for way in ways)
+        name = self.name
+        hints = [
+            (name in PUBLISHED_NAMES, f"; `lucid weights {name}` downloads Darknet's"),
+            (name == "vgg-conv", "; `lucid convert vgg16 FILE` makes them of torchvision's"),
+            (name in model_names(), f"; the net {name} (without .cfg) has torchvision's"),
+        ]
+        return "".join(hint for applies, hint in hints if self.cfg and applies)
 
     def build(self, weights: Path | None, names: Path | None) -> Net:
         """Build the net, with memory for its weights only on the meta device."""
-        net = DarknetNet(self.cfg) if self.cfg else None
+        if self.cfg is None:
+            class_names = read_names(names) if names else None
+            try:
+                with torch.device("meta"):
+                    model = build_model(self.name, class_names)
+            except NotImplementedError:  # a RegNet computes its widths with tensors
+                model = build_model(self.name, class_names)
+            return TorchvisionNet(self.name, model, class_names)
+        net = DarknetNet(self.cfg)
         # A .names file beside a cfg may belong to another net: only one with classes reads it.
-        if net and net.classes and names is None:
+        if names is None and net.classes:
             beside = [path.with_suffix(".names") for path in (self.cfg, weights) if path]
             names = next((path for path in beside if path.exists()), None)
-        class_names = read_names(names) if names else None
-        if net:
-            if class_names and len(class_names) != len(net.classes):
-                count = len(net.classes)
-                raise LucidError(
-                    f"{names}: {len(class_names)} names, but {net.name} has {count} classes"
-                )
-            net.classes = class_names or net.classes
-            return net
-        try:
-            with torch.device("meta"):
-                model = build_model(self.name, class_names)
-        except NotImplementedError:  # a RegNet computes its widths with tensors
-            model = build_model(self.name, class_names)
-        return TorchvisionNet(self.name, model, class_names)
+        if names:
+            own, count = read_names(names), len(net.classes)
+            if len(own) != count:
+                raise LucidError(f"{names}: {len(own)} names, but {net.name} has {count} classes")
+            net.classes = own
+        return net
 
 
 def _find(name: str, weights: Path | None = None) -> _Source:
@@ -116,17 +114,7 @@ def _find(name: str, weights: Path | None = None) -> _Source:
 
 
 def local_weights(name: str) -> Path | None:
-    """Find a net's weights file on this machine.
-
-    Args:
-        name: a bundled or torchvision name, or a path to a ``.cfg``.
-
-    Returns:
-        The file; None if it has to be downloaded or given.
-
-    Raises:
-        UsageError: there is no such net.
-    """
+    """Find a net's weights file on this machine; None if it has to be downloaded or given."""
     return _find(name).local_weights()
 
 
@@ -137,9 +125,6 @@ def load_meta(name: str, weights: Path | None = None, names: Path | None = None)
         name: a bundled or torchvision name, or a path to a ``.cfg``.
         weights: a weights file; only its path is used, to choose between two nets of a name.
         names: a file of class names, one a line.
-
-    Returns:
-        The net; its activations have shapes, but no values.
 
     Raises:
         UsageError: there is no such net.
@@ -155,14 +140,11 @@ def nets_with_class(name: str) -> list[str]:
 
 
 def random_init(name: str, seed: int = 0) -> Net:
-    """Build a net with random weights, to measure speed or to compare with trained weights.
+    """Build a net with random weights on the CPU, to measure speed or compare with trained ones.
 
     Args:
         name: a bundled or torchvision name, or a path to a ``.cfg``.
         seed: the same seed gives the same weights.
-
-    Returns:
-        The net, on the CPU.
 
     Raises:
         UsageError: there is no such net.
@@ -188,11 +170,11 @@ def load(
 
     Args:
         name: a bundled or torchvision name, or a path to a ``.cfg``.
-        weights: a Darknet ``.weights`` file, or a state dict of a torchvision model as
-            ``.pth`` or ``.safetensors``. Default: the file of the same stem beside the
-            cfg, else the one in the cache; torchvision's are downloaded.
-        names: a file of class names, one a line. Default: ImageNet's for torchvision's
-            nets, the ``.names`` file beside cfg or weights for Darknet's.
+        weights: a Darknet ``.weights`` file, or a state dict of a torchvision model as ``.pth`` or
+            ``.safetensors``. Default: the file of the same stem beside the cfg, else the one in
+            the cache; torchvision's are downloaded.
+        names: a file of class names, one a line. Default: ImageNet's for torchvision's nets, the
+            ``.names`` file beside cfg or weights for Darknet's.
         progress: whether a download shows its progress.
 
     Returns:
@@ -200,8 +182,7 @@ def load(
 
     Raises:
         UsageError: there is no such net.
-        LucidError: a file is missing or damaged or belongs to another net, or a download
-            failed.
+        LucidError: a file is missing or damaged or belongs to another net, or a download failed.
     """
     given = Path(weights) if weights else None
     source = _find(name, given)
@@ -242,8 +223,8 @@ def download(name: str, *, progress: bool = True) -> Path | None:
 
     Raises:
         UsageError: there is no such net.
-        LucidError: nobody publishes such weights, there is no network, or the server's answer
-            is not the weights of the cfg.
+        LucidError: nobody publishes such weights, there is no network, or the server's answer is
+            not the weights of the cfg.
     """
     source = _find(name)
     if not source.cfg:

@@ -19,8 +19,8 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     """Read a state dict, without running any code that a pickle may hold.
 
     Args:
-        path: a ``.safetensors`` file, or one that ``torch.save`` wrote of a state dict or of
-            a checkpoint with a ``state_dict``.
+        path: a ``.safetensors`` file, or one that ``torch.save`` wrote of a state dict or of a
+            checkpoint with a ``state_dict``.
 
     Returns:
         The tensors by name, on the CPU.
@@ -73,11 +73,7 @@ def write_state_dict(state: Mapping[str, Tensor], path: Path) -> None:
 
 
 def import_safetensors(path: Path) -> ModuleType:
-    """Import the optional safetensors library, which a file needs.
-
-    Raises:
-        LucidError: the library is not installed.
-    """
+    """Import the optional safetensors library; a LucidError tells which file needs it."""
     try:
         import safetensors.torch
     except ImportError as error:
@@ -90,8 +86,8 @@ def fill_model(model: nn.Module, state: Mapping[str, Tensor], source: str) -> No
 
     Args:
         model: the model, on any device; its tensors are replaced, not copied into.
-        state: the tensors by name. Auxiliary classifiers, which serve training only, are
-            ignored, and old names of DenseNet's layers are understood.
+        state: the tensors by name; the auxiliary classifiers of training are ignored, and the
+            names of DenseNet's layers in old files are understood.
         source: the file, for messages.
 
     Raises:

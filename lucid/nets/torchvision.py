@@ -1,7 +1,7 @@
 """torchvision's classifiers: their activations by the names of torch.fx graph nodes.
 
-torchvision is imported inside the functions that need it: the import takes a second, which
-drawing with the bundled lucid64 does without.
+torchvision is imported inside the functions that need it: the import takes a second, which drawing
+with the bundled lucid64 does without.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def build_model(name: str, class_names: list[str] | None, init_weights: bool = F
     Args:
         name: a name from ``model_names``.
         class_names: the classes, if they are not ImageNet's.
-        init_weights: whether GoogLeNet and Inception draw random weights by their own
-            rule, which takes seconds.
+        init_weights: whether GoogLeNet and Inception draw random weights by their own rule, which
+            takes seconds.
 
     Returns:
         The model, with random weights.
@@ -73,22 +73,16 @@ def build_model(name: str, class_names: list[str] | None, init_weights: bool = F
 class TorchvisionNet(Net):
     """A torchvision classifier whose layers are the nodes of its torch.fx graph.
 
-    A layer is a module that calls no other (``features.28``) or an operation
-    (``layer3.2.add``). The name of a larger module (``layer3``) is an alias of its last node.
-    GoogLeNet's layers have their names in Caffe as aliases, too.
+    A layer is a module that calls no other (``features.28``) or an operation (``layer3.2.add``).
+    The name of a larger module (``layer3``) is an alias of its last node. GoogLeNet's layers have
+    their names in Caffe as aliases, too.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, name: str, model: nn.Module, class_names: list[str] | None = None) -> None:
-        """Wrap a torchvision model.
-
-        Args:
-            name: the model's name in torchvision, which tells mean, std and input size.
-            model: the model, with or without its weights.
-            class_names: the classes, if they are not ImageNet's.
-        """
+        # The name tells mean, std, input size and, unless class_names does, the classes.
         from torchvision.models import SqueezeNet
 
         super().__init__()
@@ -112,7 +106,7 @@ class TorchvisionNet(Net):
         }
         if name == "googlenet":
             self.aliases |= {
-                caffe: self.aliases.get(module, module) for caffe, module in CAFFE_NAMES.items()
+                caffe: self.aliases.get(own, own) for caffe, own in CAFFE_NAMES.items()
             }
         # SqueezeNet's output passes a ReLU, behind which a class with a negative logit has no
         # gradient. The logits are taken before it, and averaged over the image here.
@@ -129,13 +123,9 @@ class TorchvisionNet(Net):
         with torch.no_grad():
             batch = torch.zeros(3, 3, *self.input_size, device="meta")
             outputs = _extractor(model, nodes)(batch)
-        modules = dict(self.model.named_modules())
+        kinds = {name: type(module).__name__ for name, module in self.model.named_modules()}
         return [
-            LayerInfo(
-                node,
-                type(modules[node]).__name__ if node in modules else "operation",
-                tuple(output.shape[1:]),
-            )
+            LayerInfo(node, kinds.get(node, "operation"), tuple(output.shape[1:]))
             for node, output in outputs.items()
             if isinstance(output, Tensor)
             and output.is_floating_point()
@@ -196,8 +186,8 @@ def _fuse_batchnorm(extractor: fx.GraphModule, fused: dict[str, nn.Conv2d]) -> N
 
     Args:
         extractor: of a model in eval mode; changed in place.
-        fused: the fused convolutions by the name of the normalisation: those of earlier
-            extractors are reused, new ones are added.
+        fused: the fused convolutions by the name of the normalisation: those of earlier extractors
+            are reused, new ones are added.
     """
     for node in list(extractor.graph.nodes):
         normalisation = _module_of(extractor, node)

@@ -24,6 +24,8 @@ MAX_INTEGER = 1_000_000
 class Section:
     """One section of a cfg.
 
+    The methods that read an option raise a LucidError, which names its line, if it is invalid.
+
     Attributes:
         source: the cfg's name, for messages.
         line: the number of the section's line, from 1.
@@ -42,37 +44,25 @@ class Section:
         return LucidError(f"{self.source}, line {line}: [{self.kind}] {problem}")
 
     def text(self, key: str, default: str) -> str:
-        """Return an option's value as text, or the default if the option is missing."""
+        """Return an option's value as text."""
         return self.options[key][0] if key in self.options else default
 
     def integer(self, key: str, default: int, least: int = 0) -> int:
-        """Return an option's value as a whole number from ``least`` to a million.
-
-        Raises:
-            LucidError: the value is no whole number or out of range.
-        """
+        """Return an option's value as a whole number from ``least`` to a million."""
         value = self._parse(key, default, int, "a whole number")
         if not least <= value <= MAX_INTEGER:
             raise self.error(f"{key}={value} must be from {least} to {MAX_INTEGER}", key)
         return value
 
     def number(self, key: str, default: float) -> float:
-        """Return an option's value as a float, or the default if the option is missing.
-
-        Raises:
-            LucidError: the value is no finite number.
-        """
+        """Return an option's value as a finite number."""
         value = self._parse(key, default, float, "a number")
         if not abs(value) < float("inf"):
             raise self.error(f"{key}={value} must be finite", key)
         return value
 
     def integers(self, key: str) -> list[int]:
-        """Return the value of a required option, whole numbers separated by commas.
-
-        Raises:
-            LucidError: the option is missing, or its value is no such list.
-        """
+        """Return the value of a required option, whole numbers separated by commas."""
         if key not in self.options:
             raise self.error(f"needs {key}=, a list of layer numbers")
 
@@ -92,21 +82,18 @@ class Section:
 
 
 def parse(text: str, source: str = "cfg") -> list[Section]:
-    """Split cfg text into its sections.
+    """Split cfg text into its sections, ``[net]`` first and then at least one layer.
 
-    As in Darknet, blanks are dropped, and so are lines that begin with ``#`` or ``;``.
-    Unlike in Darknet, a comment may also follow an option on its line.
+    As in Darknet, blanks are dropped, and so are lines that begin with ``#`` or ``;``. Unlike in
+    Darknet, a comment may also follow an option on its line.
 
     Args:
         text: of the whole cfg.
         source: the cfg's name, for messages.
 
-    Returns:
-        The sections, ``[net]`` first, and at least one layer.
-
     Raises:
-        LucidError: a line is neither a section, an option nor a comment, the text does
-            not begin with ``[net]``, or there are no layers. The message names the line.
+        LucidError: a line is neither a section, an option nor a comment, the text does not begin
+            with ``[net]``, or there are no layers. The message names the line.
     """
     sections: list[Section] = []
     for number, raw in enumerate(text.splitlines(), start=1):

@@ -27,28 +27,24 @@ class _Converted:
     options: dict[str, object]
     arrays: list[Tensor]
 
-    def section(self) -> str:
-        lines = (f"{key}={value}" for key, value in self.options.items())
-        return "\n".join([f"[{self.kind}]", *lines])
-
 
 def plan(net: Net, output: Path) -> list[Path]:
     """Check that a net can be written, and list the files that ``write`` will write.
 
-    Weights with the name of a bundled cfg are written for that cfg; others get a cfg and
-    class names of their own beside them.
+    Weights with the name of a bundled cfg are written for that cfg; others get a cfg and class
+    names of their own beside them.
 
     Args:
         net: the net, with or without its weights.
-        output: the weights file; its ending, ``.weights``, ``.pth`` or ``.safetensors``,
-            decides the format.
+        output: the weights file; its ending, ``.weights``, ``.pth`` or ``.safetensors``, decides
+            the format.
 
     Returns:
         The files, the weights first.
 
     Raises:
-        UsageError: the ending is another, or the folder does not exist.
-        LucidError: the net cannot be converted to that format.
+        LucidError: the ending is another, there is no such folder, or the net cannot be converted
+            to that format.
     """
     if output.suffix not in (".weights", ".pth", ".safetensors"):
         raise UsageError(f"{output}: end the name in .weights, .pth or .safetensors")
@@ -74,61 +70,53 @@ def plan(net: Net, output: Path) -> list[Path]:
 
 
 def write(net: Net, output: Path) -> list[Path]:
-    """Write a net's weights in the format of a file's ending.
+    """Write a net's weights in the format of a file's ending; return the files written.
 
     Args:
         net: the net, with its weights.
         output: the weights file, as for ``plan``.
 
-    Returns:
-        The files written, the weights first.
-
     Raises:
-        UsageError: the ending is unknown, or the folder does not exist.
-        LucidError: the net cannot be converted, or a file cannot be written.
+        LucidError: ``plan`` refuses, or a file cannot be written.
     """
     paths = plan(net, output)
     if output.suffix != ".weights":
-        write_state_dict(
-            (net.model if isinstance(net, TorchvisionNet) else net).state_dict(), output
-        )
+        model = net.model if isinstance(net, TorchvisionNet) else net
+        write_state_dict(model.state_dict(), output)
         return paths
     assert isinstance(net, TorchvisionNet)
     layers = _convert(net)
     if output.stem in bundled():
         cfg = bundled()[output.stem]
-        if any(
-            isinstance(layer, Crop) and layer.adjust for layer in DarknetNet(cfg).darknet_layers
-        ):
+        if any(isinstance(layer, Crop) and layer.adjust for layer in DarknetNet(cfg).stack):
             # Behind Darknet's [crop], images are of -1..1.
             bias, weight = layers[0].arrays
             layers[0].arrays = [bias + weight.sum((1, 2, 3)) / 2, weight / 2]
-        _write_arrays(layers[: len(_stack(cfg))], output)
+        layers = layers[: len(_stack(cfg))]
+        weights.write(output, [array for layer in layers for array in layer.arrays])
         return paths
     height, width = net.input_size
-    text = "\n\n".join([
-        f"# torchvision's {net.name}, converted.",
-        f"[net]\nwidth={width}\nheight={height}\nchannels=3",
-        *(layer.section() for layer in layers),
-        "[softmax]",
-    ])  # fmt: skip
+    text = f"# torchvision's {net.name}, converted.\n\n[net]\n{width=}\n{height=}\nchannels=3\n\n"
+    for layer in layers:
+        options = "".join(f"{key}={value}\n" for key, value in layer.options.items())
+        text += f"[{layer.kind}]\n{options}\n"
     with (
         atomic_write(output.with_suffix(".cfg")) as cfg_part,
         atomic_write(output.with_suffix(".names")) as names_part,
         atomic_write(output) as part,
     ):
-        cfg_part.write_text(text + "\n", encoding="utf-8")
+        cfg_part.write_text(text + "[softmax]\n", encoding="utf-8")
         names_part.write_text("\n".join(net.classes) + "\n", encoding="utf-8")
-        _write_arrays(layers, part)
+        weights.write(part, [array for layer in layers for array in layer.arrays])
     return paths
 
 
 def _convert(net: TorchvisionNet) -> list[_Converted]:
     """Convert the layers of AlexNet or a VGG, which are a chain.
 
-    Batch normalisations are fused into the convolutions before them, and the normalisation of
-    the image by mean and std into the first. torchvision pads images with the mean colour,
-    Darknet with black: the two nets differ near the borders of a picture, and only there.
+    Batch normalisations are fused into the convolutions before them, and the normalisation of the
+    image by mean and std into the first. torchvision pads images with the mean colour, Darknet
+    with black: the two nets differ near the borders of a picture, and only there.
 
     Raises:
         LucidError: the net is another.
@@ -161,19 +149,12 @@ def _convert(net: TorchvisionNet) -> list[_Converted]:
             case nn.BatchNorm2d(running_mean=Tensor() as mean, running_var=Tensor() as var):
                 bias, weight = layers[-1].arrays
                 scale = module.weight * (var + module.eps).rsqrt()
-                bias, weight = (
-                    (bias - mean) * scale + module.bias,
-                    weight * scale[:, None, None, None],
-                )
-                layers[-1].arrays = [bias, weight]
+                bias = (bias - mean) * scale + module.bias
+                layers[-1].arrays = [bias, weight * scale[:, None, None, None]]
     bias, weight = layers[0].arrays
     weight = weight / net.std
     layers[0].arrays = [bias - (weight * net.mean).sum((1, 2, 3)), weight]
     return layers
-
-
-def _write_arrays(layers: list[_Converted], path: Path) -> None:
-    weights.write(path, [array.detach().numpy() for layer in layers for array in layer.arrays])
 
 
 def _stack(cfg: Path) -> list[Layer]:

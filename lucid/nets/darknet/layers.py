@@ -1,9 +1,5 @@
 """Darknet's layers, one class a kind, each computing what Darknet's C code computes.
 
-A layer is built from its section of the cfg, on the meta device: it has shapes, but no
-memory. ``Layer.stored`` lists the arrays that a ``.weights`` file holds for it, in the order
-of the file, and ``Layer.set_weights`` makes parameters of them.
-
 Source: J. Redmon, Darknet (2013-2016), src/*_layer.c, src/blas.c and src/activations.h.
 """
 
@@ -63,6 +59,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class Layer(nn.Module):
     """One layer of a cfg: a function of the layer before, and an activation function.
 
+    ``build`` makes a layer on the meta device: it has shapes, but no memory.
+
     Attributes:
         kind: the section's kind, in full.
         out: the shape of the output for an image of the cfg's own size.
@@ -76,16 +74,6 @@ class Layer(nn.Module):
     """The activation function of sections that name none; empty for kinds without one."""
 
     def __init__(self, section: Section, shape: Shape, shapes: Sequence[Shape]) -> None:
-        """Build the layer without memory for its weights.
-
-        Args:
-            section: the layer's section.
-            shape: the shape of the input.
-            shapes: the output shapes of all earlier layers.
-
-        Raises:
-            LucidError: the section is invalid.
-        """
         super().__init__()
         default = self.default_activation
         self.activation = section.text("activation", default) if default else "linear"
@@ -104,12 +92,9 @@ class Layer(nn.Module):
         """Compute the layer's output.
 
         Args:
-            x: the output of the layer before, (n, channels, height, width).
+            x: the output of the layer before; like the result, (n, channels, height, width).
             sources: the outputs of the layers that ``self.sources`` lists.
             activate: whether to apply the activation function.
-
-        Returns:
-            (n, channels, height, width); of the shape ``out`` for images of the cfg's size.
 
         Raises:
             LucidError: a fully connected layer gets an input of another size.
@@ -252,10 +237,7 @@ class Activation(Layer):
 
 
 class MaxPool(Layer):
-    """The maximum of each channel over windows, which ignores the padding.
-
-    ``padding``, by default size - 1, is the sum of both sides; half of it comes first.
-    """
+    """The maximum over windows; ``padding`` is the sum of both sides, the smaller half first."""
 
     def _configure(self, section: Section, shape: Shape, shapes: Sequence[Shape]) -> Shape:
         self.stride = section.integer("stride", 1, least=1)
@@ -266,11 +248,8 @@ class MaxPool(Layer):
     def _compute(self, x: Tensor, sources: Sequence[Tensor]) -> Tensor:
         before = self.padding // 2
         bottom, right = (
-            (length + self.padding - self.size) // self.stride * self.stride
-            + self.size
-            - before
-            - length
-            for length in x.shape[2:]
+            (n + self.padding - self.size) // self.stride * self.stride + self.size - before - n
+            for n in x.shape[2:]
         )
         if before or bottom > 0 or right > 0:
             x = F.pad(x, (before, right, before, bottom), value=-torch.inf)
@@ -288,11 +267,7 @@ class AvgPool(Layer):
 
 
 class Identity(Layer):
-    """A layer that returns its input: a dropout, a cost, or a detection head.
-
-    Dropout and cost matter in training only. Darknet's detection heads decode boxes from the
-    output of the layer before.
-    """
+    """A layer that returns its input: a dropout, a cost, or one of the detection heads."""
 
 
 class Softmax(Layer):
@@ -341,8 +316,8 @@ class Shortcut(Layer):
     """``alpha`` times the layer before, plus ``beta`` times an earlier layer.
 
     The output has the shape of the layer before. If the two differ in size, only their common
-    channels are added, and every k-th pixel of the larger is paired with a pixel of the
-    smaller, as in Darknet's ``shortcut_cpu``.
+    channels are added, and every k-th pixel of the larger is paired with a pixel of the smaller,
+    as in Darknet's ``shortcut_cpu``.
     """
 
     default_activation = "linear"
@@ -376,9 +351,9 @@ class Shortcut(Layer):
 class Reorg(Layer):
     """Space to depth: squares of pixels become channels, in the order of ``reorg_cpu``.
 
-    Darknet reads its (c, h, w) input as if its shape were (c/s², h·s, w·s). The weights of
-    YOLO v2 are trained for that order. At sizes that the stride does not divide, the last
-    rows and columns are left out.
+    Darknet reads its (c, h, w) input as if its shape were (c/s², h·s, w·s). The weights of YOLO v2
+    are trained for that order. At sizes that the stride does not divide, the last rows and columns
+    are left out.
     """
 
     def _configure(self, section: Section, shape: Shape, shapes: Sequence[Shape]) -> Shape:
@@ -405,10 +380,7 @@ class Reorg(Layer):
 
 
 class Upsample(Layer):
-    """Nearest-neighbour upsampling, or sums over squares of pixels if the stride is negative.
-
-    The result is multiplied by ``scale``.
-    """
+    """Nearest-neighbour upsampling times ``scale``; a negative stride sums over squares instead."""
 
     def _configure(self, section: Section, shape: Shape, shapes: Sequence[Shape]) -> Shape:
         stride = int(section.number("stride", 2))
@@ -431,9 +403,9 @@ class Upsample(Layer):
 class Normalization(Layer):
     """Local response normalisation over neighbouring channels (Krizhevsky et al. 2012).
 
-    Divides by (kappa + alpha * the sum of the neighbours' squares) ** beta.
-    Darknet's running sum of squares omits the channel at size/2 until it leaves the window.
-    ``neighbours`` reproduces that sum as a matrix between channels.
+    Divides by (kappa + alpha * the sum of the neighbours' squares) ** beta. Darknet's running sum
+    of squares omits the channel at size/2 until it leaves the window. ``neighbours`` reproduces
+    that sum as a matrix between channels.
     """
 
     neighbours: Tensor
@@ -458,17 +430,11 @@ class Normalization(Layer):
 
 def _running_sums(channels: int, size: int) -> Tensor:
     """Tell which channels Darknet sums (columns) for which channel (rows)."""
-    rows = torch.zeros(channels, channels)
-    rows[0, : size // 2] = 1
-    for channel in range(1, channels):
-        rows[channel] = rows[channel - 1]
-        leaving = channel - (size - 1) // 2 - 1
-        entering = channel + size // 2
-        if leaving >= 0:
-            rows[channel, leaving] -= 1
-        if entering < channels:
-            rows[channel, entering] += 1
-    return rows
+    half = size // 2
+    summed, channel = torch.arange(channels), torch.arange(channels)[:, None]
+    entered = (summed < half) | ((summed > half) & (summed <= channel + half))
+    left = summed < channel - (size - 1) // 2
+    return entered.float() - left.float()
 
 
 class Crop(Layer):
@@ -522,21 +488,12 @@ def _source(section: Section, number: int, here: int) -> int:
 
 DETECTION_HEADS = ("yolo", "region", "detection")
 KINDS: dict[str, type[Layer]] = {
-    "convolutional": Convolutional,
-    "connected": Connected,
-    "batchnorm": BatchNorm,
-    "activation": Activation,
-    "maxpool": MaxPool,
-    "avgpool": AvgPool,
-    **dict.fromkeys(("dropout", "cost", *DETECTION_HEADS), Identity),
-    "softmax": Softmax,
-    "route": Route,
-    "shortcut": Shortcut,
-    "reorg": Reorg,
-    "upsample": Upsample,
-    "normalization": Normalization,
-    "crop": Crop,
-}
+    kind.__name__.lower(): kind
+    for kind in (
+        *(Convolutional, Connected, BatchNorm, Activation, MaxPool, AvgPool, Softmax),
+        *(Route, Shortcut, Reorg, Upsample, Normalization, Crop),
+    )
+} | dict.fromkeys(("dropout", "cost", *DETECTION_HEADS), Identity)
 ABBREVIATIONS = {
     "conv": "convolutional",
     "conn": "connected",
@@ -569,6 +526,6 @@ def build(section: Section, shape: Shape, shapes: Sequence[Shape]) -> Layer:
         raise section.error(f"is not a kind of layer lucid knows: {', '.join(sorted(KINDS))}")
     layer = KINDS[kind](section, shape, shapes)
     if math.prod(layer.out) > MAX_NUMEL:
-        raise section.error(f"puts out {layer.out[2]}x{layer.out[1]} of {layer.out[0]} channels")
+        raise section.error(f"has an output of {layer.out}, more than any net has")
     layer.kind = kind
     return layer

@@ -15,7 +15,9 @@ from lucid.nets.net import LOGITS, LayerInfo, Net
 
 
 class DarknetNet(Net):
-    """The net of a cfg file. Its layers are named by their numbers, from "0".
+    """The net of a cfg file, on the meta device until it gets weights.
+
+    Its layers are named by their numbers, from "0". An invalid cfg raises a LucidError.
 
     Attributes:
         path: the cfg file.
@@ -25,14 +27,6 @@ class DarknetNet(Net):
     darknet_layers: list[Layer]
 
     def __init__(self, path: Path) -> None:
-        """Build the net without its weights, on the meta device.
-
-        Args:
-            path: the cfg file.
-
-        Raises:
-            LucidError: the cfg cannot be read or built.
-        """
         super().__init__()
         self.path = path
         header, *sections = cfg.read(path)
@@ -61,11 +55,7 @@ class DarknetNet(Net):
         self.classes = [str(number) for number in range(self._find_logits())]
 
     def _find_logits(self) -> int:
-        """Find the layers from the logits' convolution to the pooling of the logits.
-
-        Returns:
-            The number of classes; 0 if the net is no classifier.
-        """
+        """Find the layers that make the logits; return how many classes there are, or 0."""
         layers = self.darknet_layers
         end = len(layers)
         while end and layers[end - 1].kind in ("softmax", "cost", "dropout"):

@@ -1,8 +1,8 @@
 """Darknet's ``.weights`` files, read and written.
 
 A file is a header (major, minor, revision as 32-bit integers; the number of images seen in
-training, 32-bit before version 0.2 and 64-bit since), then the arrays of all layers end to
-end as 32-bit floats. All numbers are little-endian.
+training, 32-bit before version 0.2 and 64-bit since), then the arrays of all layers end to end as
+32-bit floats. All numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
@@ -26,8 +27,8 @@ def load(path: Path, layers: Sequence[Layer]) -> None:
         layers: all layers of the net, in the order of its cfg; changed in place.
 
     Raises:
-        LucidError: the file cannot be read, or its length is not that of these layers. The
-            message tells the bytes expected and found.
+        LucidError: the file cannot be read, or its length is not that of these layers. The message
+            tells the bytes expected and found.
     """
     try:
         # Mapped, so that a wrong file is refused by its length before it is read.
@@ -49,26 +50,21 @@ def load(path: Path, layers: Sequence[Layer]) -> None:
             f"{expected:,} bytes expected, {len(content):,} found"
         )
     floats = content[header:].view("<f4")
-    start = 0
     for layer in layers:
         arrays = {}
         for name, shape in layer.stored():
-            stop = start + math.prod(shape)
-            array = floats[start:stop]
-            start = stop
-            if transposed and name == "weight" and isinstance(layer, Connected):
-                arrays[name] = array.reshape(shape[::-1]).T
-            else:
-                arrays[name] = array.reshape(shape)
+            array, floats = np.split(floats, [math.prod(shape)])
+            turned = transposed and name == "weight" and isinstance(layer, Connected)
+            arrays[name] = array.reshape(shape[::-1]).T if turned else array.reshape(shape)
         layer.set_weights(arrays)
 
 
-def write(path: Path, arrays: Iterable[np.ndarray]) -> None:
+def write(path: Path, arrays: Iterable[ArrayLike]) -> None:
     """Write arrays end to end in the format of version 0.2, which every Darknet reads.
 
     Args:
         path: the ``.weights`` file.
-        arrays: of each layer in turn, in Darknet's order: biases, then weights.
+        arrays: of each layer in turn, in Darknet's order: biases, then weights; on the CPU.
 
     Raises:
         LucidError: the file cannot be written.
