@@ -22,8 +22,10 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from lucid.cli import main
-from lucid.drawing import config
-from lucid.drawing.loop import classes, draw
+from lucid.core.device import Runtime
+from lucid.drawing.config import DEFAULTS
+from lucid.drawing.loop import draw
+from lucid.drawing.targets import classes
 from lucid.errors import UsageError
 from lucid.films.film import film
 from lucid.films.keyframes import Keyframes, between
@@ -35,7 +37,8 @@ from lucid.imaging.io import from_pil, to_pil, write_image
 from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import load
 
-QUICK = {"tile_size": 32, "octave_count": 1, "iterations": 1, "device": "cpu", "precision": "fp32"}
+CPU = Runtime("cpu", "fp32")
+QUICK = {"tile_size": 32, "octave_count": 1, "iterations": 1, "runtime": CPU}
 OPTIONS = "--net tiny.cfg --class goldfish --tile-size 32 --octaves 1 --iters 1 --device cpu"
 
 
@@ -55,9 +58,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> Path
 @pytest.fixture
 def quick_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing from noise takes one pass, not the default configuration's hundred."""
-    for name in ("FROM_NOISE", "SMALL_FROM_NOISE"):
-        quick = replace(getattr(config, name), octaves=1, iterations=1, opening=1)
-        monkeypatch.setattr(config, name, quick)
+    for small in (False, True):
+        config = replace(DEFAULTS[small, False], octaves=1, iterations=1, first_octave_factor=1)
+        monkeypatch.setitem(DEFAULTS, (small, False), config)
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:
@@ -116,8 +119,8 @@ def test_keyframes_change_objective_strength_and_warp(classifier: Net, photo: Te
     )
     assert keyframes.objective(0) is goldfish
     scores = {LOGITS: torch.randn(1, 5)}
-    mixed = 0.6 * goldfish.measure(scores) + 0.4 * tench.measure(scores)
-    torch.testing.assert_close(keyframes.objective(4).measure(scores), mixed)
+    mixed = 0.6 * goldfish.forward(scores) + 0.4 * tench.forward(scores)
+    torch.testing.assert_close(keyframes.objective(4).forward(scores), mixed)
     assert keyframes.strength(5) == 0.5
     assert keyframes.objective(12) is tench
     moved = keyframes.warp(photo, 2, Generator())
