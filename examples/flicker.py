@@ -22,8 +22,9 @@ from torch import Tensor
 
 from lucid.drawing.loop import classes
 from lucid.errors import LucidError
-from lucid.films.film import Keyframes, dream_over
+from lucid.films.keyframes import Keyframes
 from lucid.films.optical_flow import Flow
+from lucid.films.video_dream import dream_over
 from lucid.imaging import Size
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.io import from_pil, read_image, to_pil, write_image

@@ -28,8 +28,9 @@ from lucid.core.transforms import draw_affines
 from lucid.drawing.config import FROM_NOISE, TILE
 from lucid.drawing.loop import MARGIN, paint
 from lucid.drawing.plan import prepare
-from lucid.films.film import Keyframes, film, film_config
-from lucid.films.warps import parse
+from lucid.films.film import film, film_config
+from lucid.films.keyframes import Keyframes
+from lucid.films.warp import parse
 from lucid.imaging import Size
 from lucid.imaging.video import Frames
 from lucid.nets.net import Net

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from lucid.core.objectives import Objective
     from lucid.drawing.loop import Progress
-    from lucid.films.film import Keyframes
+    from lucid.films.keyframes import Keyframes
     from lucid.imaging.recipes import Recipe
     from lucid.imaging.video import Footage, Frames
     from lucid.nets.net import Net
@@ -176,17 +176,17 @@ def film(
     lucid film photo.jpg --layer 8 --warp rotate:2 --at 0 zoom=0 --at 60 zoom=.1 --warp zoom:0
     lucid film --from frames/ --reverse -o back.gif
     """
-    from lucid.films import warps
+    from lucid.films import warp
     from lucid.imaging import video
     from lucid.imaging.files import next_free_path
     from lucid.imaging.io import read_image
 
     if own_warps:
-        warps.load(own_warps)
+        warp.load(own_warps)
     if list_warps:
-        for name in sorted(warps.WARPS):
-            what = (warps.WARPS[name].__doc__ or "").split("\n\n")[0]
-            click.echo(f"{warps.usage(name):<46} {' '.join(what.split())}")
+        for name in sorted(warp.WARPS):
+            what = (warp.WARPS[name].__doc__ or "").split("\n\n")[0]
+            click.echo(f"{warp.usage(name):<46} {' '.join(what.split())}")
         return
     dreams = ("warps", "classes", "layers", "resume")
     if source and (base or any(options[name] for name in dreams)):
@@ -260,8 +260,8 @@ def _dreamt(
     base: Path | None, footage: Footage | None, folder: Path, **options: Any
 ) -> tuple[Frames, Recipe]:
     """Dream all frames that are not in the folder yet."""
-    from lucid.films.film import dream_over
     from lucid.films.film import film as dream
+    from lucid.films.video_dream import dream_over
     from lucid.imaging import recipes, video
     from lucid.imaging.io import read_image
     from lucid.nets.registry import load, load_meta
@@ -333,7 +333,7 @@ def _count(footage: Footage | None, options: dict[str, Any]) -> int:
     if footage is None and (options["hold"] is not None or options["no_flow"]):
         raise click.UsageError("--hold and --no-flow are for videos")
     if footage is not None and not options["no_flow"]:
-        optical_flow.check()
+        optical_flow.check_installed()
     return count
 
 
@@ -377,8 +377,8 @@ PASSED_ON = ("size", "strength", "tile_size", "seed", "device", "precision", "ba
 
 def _script(net: Net, **options: Any) -> Keyframes:
     """What the film does, as the command line says it."""
-    from lucid.films import warps
-    from lucid.films.film import Keyframes
+    from lucid.films import warp
+    from lucid.films.keyframes import Keyframes
 
     wanted: dict[int, Objective] = {}
     threshold = options["threshold"]
@@ -400,7 +400,7 @@ def _script(net: Net, **options: Any) -> Keyframes:
                 changes.setdefault(name, {})[frame] = float(value)
             except ValueError:
                 raise click.UsageError(f"--at {frame} {key!r}: {value!r} is no number") from None
-    return Keyframes(wanted, [warps.parse(text) for text in options["warps"]], changes)
+    return Keyframes(wanted, [warp.parse(text) for text in options["warps"]], changes)
 
 
 def _objective(

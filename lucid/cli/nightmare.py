@@ -215,18 +215,17 @@ def nightmare(
     from lucid.imaging.io import read_image
     from lucid.nets.registry import load, load_meta
     from lucid.nightmares import nightmare as dream
-    from lucid.nightmares.steps import layers_around, read_steps, schedule
+    from lucid.nightmares import reconstruct as rebuild
+    from lucid.nightmares.steps import draw_steps, layers_around, read_steps
 
     file = resolve_stdin(Path(image_name))
     image = read_image(file)
     # Before any download, a layer that is not there.
     outline = load_meta(net_name, weights, names)
     layers = layers_around(outline, layer, layer_range)
-    steps = None
-    if replay:
-        steps = read_steps(replay, outline)
-    elif save_steps:
-        steps = list(itertools.islice(schedule(layers, octaves, seed), rounds * iters))
+    steps = read_steps(replay, outline) if replay else None
+    if save_steps and not replay:
+        steps = list(itertools.islice(draw_steps(layers, octaves, seed), rounds * iters))
     net = load(net_name, weights, names, progress=not quiet)
     # As Darknet names its files: its stems end at the first dot.
     stem = f"{file.name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
@@ -244,7 +243,7 @@ def nightmare(
     if grey is None:
         grey = "darknet" if replay else "auto"
     if reconstruct:
-        pictures = dream.reconstruct(
+        pictures = rebuild.reconstruct(
             net,
             image,
             layer,

@@ -19,7 +19,7 @@ from PIL import Image
 from lucid.cli import main
 from lucid.imaging.io import read_image
 from lucid.nets.registry import load
-from lucid.nightmares.nightmare import reconstruct
+from lucid.nightmares.reconstruct import reconstruct
 
 Run = Callable[..., Result]
 
