@@ -25,7 +25,7 @@ import click
 import torch
 from metrics import TileEdges, edge_ratio, seam_ratio, worst_line
 
-from lucid.cli.options import Size
+from lucid.cli.click_types import parse_size
 from lucid.drawing.loop import Progress, draw
 from lucid.errors import LucidError
 from lucid.imaging.io import center_crop_resize, from_pil, read_image
@@ -70,7 +70,7 @@ def draw_change(
 @click.option("--weights", type=click.Path(path_type=Path))
 @click.option("--class", "class_name", default="goldfish", show_default=True)
 @click.option("--photo", "photos", type=click.Path(path_type=Path), multiple=True)
-@click.option("--size", "sizes", type=Size(), multiple=True, default=["512x512", "1000x700"])
+@click.option("--size", "sizes", type=parse_size, multiple=True, default=["512x512", "1000x700"])
 @click.option("--seeds", default=8, show_default=True)
 @click.option("--iters", type=int, help="Passes at each octave; few show seams best.")
 def main(
