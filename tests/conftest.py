@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from lucid.nets.darknet import cfg
-from lucid.nets.darknet.layers import build
+from lucid.nets.darknet.layers import Shape, build
 from lucid.nets.net import Net
 from lucid.nets.registry import load
 
@@ -105,7 +106,7 @@ def random_weights(path: Path) -> bytes:
     random = np.random.default_rng(0)
     header, *sections = cfg.read(path)
     shape = (3, header.integer("height", 0), header.integer("width", 0))
-    shapes = []
+    shapes: list[Shape] = []
     parts = []
     for section in sections:
         layer = build(section, shape, shapes)
@@ -125,7 +126,7 @@ def random_weights(path: Path) -> bytes:
 def make_net(tmp_path: Path) -> Callable[..., Net]:
     """Builds a Darknet net from cfg text, with random weights read from a real file."""
 
-    def make(text: str, **options: object) -> Net:
+    def make(text: str, **options: Any) -> Net:
         return load(str(write_net(tmp_path, text, **options)))
 
     return make
