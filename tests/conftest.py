@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from lucid.nets.darknet import cfg
 from lucid.nets.darknet.layers import Shape, build
@@ -65,6 +66,11 @@ activation=relu
 groups=1
 """
 CLASS_NAMES = ["goldfish", "tench", "great white shark", "tiger shark", "tiger cat"]
+
+
+collect_ignore = ["recorded"]
+settings.register_profile("lucid", deadline=None)  # a busy machine is no fault of a test
+settings.load_profile("lucid")
 
 
 @pytest.fixture(autouse=True, scope="session")
