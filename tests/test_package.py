@@ -14,6 +14,8 @@ from PIL import Image
 
 import lucid
 
+pytestmark = pytest.mark.slow  # wheels are built, and environments made
+
 ROOT = Path(__file__).parent.parent
 
 ELSEWHERE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
