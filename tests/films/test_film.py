@@ -171,7 +171,7 @@ def test_what_is_there_stays_without_force(desk: Path) -> None:
 
 @pytest.mark.parametrize("ending", [".gif", ".apng", ".webp", ".mp4", ".webm"])
 def test_frames_become_films_and_films_are_read(tmp_path: Path, ending: str) -> None:
-    if ending in video.VIDEO:
+    if ending in video.VIDEO_CODECS:
         pytest.importorskip("av")
     frames = [Image.new("RGB", (64, 48), (40 * n, 120, 255 - 40 * n)) for n in range(5)]
     path = tmp_path / f"film{ending}"
@@ -184,7 +184,7 @@ def test_frames_become_films_and_films_are_read(tmp_path: Path, ending: str) -> 
     again = tmp_path / f"again{ending}"
     video.write(frames, again, delay=10, loop=2)
     assert again.read_bytes() == path.read_bytes()
-    assert video.footage(path).delay == 10
+    assert video.Footage(path).delay == 10
     if ending == ".gif":
         with Image.open(path) as image:
             assert image.info["loop"] == 1
@@ -238,7 +238,7 @@ def test_frames_that_are_there_are_put_together_without_dreaming(desk: Path) -> 
         ("photo.png -o there --reverse", "is a folder"),
         ("none.png", "none.png"),
         ("broken.mp4", "broken.mp4: cannot be read as a video"),
-        ("--from broken.gif", "broken.gif: cannot be read as a film"),
+        ("--from broken.gif", "broken.gif: is not an image that can be read"),
         ("--from empty", "holds no pictures"),
         ("photo.png --resume -o film.gif", "nothing to resume"),
         ("photo.png --warps broken.mp4", "broken.mp4: SyntaxError"),
@@ -343,11 +343,11 @@ def test_a_video_is_dreamt_on_frame_by_frame(desk: Path) -> None:
     frames = [to_pil(frame) for frame in camera(torch.rand(3, 60, 80), 3, (40, 48), 1, 0)]
     video.write(frames, Path("clip.mp4"), delay=20)
     assert run(f"clip.mp4 {OPTIONS} -o dream.mp4").exit_code == 0
-    made = video.footage(Path("dream.mp4"))
+    made = video.Footage(Path("dream.mp4"))
     assert (made.count, made.delay) == (3, 20)
     assert len(list(made)) == 3
     assert run(f"clip.mp4 {OPTIONS} --frames 2 -o dream.gif").exit_code == 0
-    assert video.footage(Path("dream.gif")).count == 2
+    assert video.Footage(Path("dream.gif")).count == 2
     assert "moves by itself" in run(f"clip.mp4 {OPTIONS} --warp zoom:1 -o x.mp4").stderr
 
 
