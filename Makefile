@@ -4,6 +4,7 @@ PYTHON ?= python3
 OLDEST_PYTHON ?= python3.11
 WORKERS ?= 2
 BIN = .venv/bin
+PARALLEL = -n $(WORKERS) --dist loadgroup
 
 .PHONY: demo test quick check docs oldest gallery clean
 
@@ -11,11 +12,11 @@ demo: .venv/ready
 	$(BIN)/python examples/demo.py
 
 test: check
-	$(BIN)/pytest -n $(WORKERS) --cov
+	$(BIN)/pytest $(PARALLEL) --cov
 
 # What takes no longer than a minute: every check, and the tests that are not marked as slow.
 quick: check
-	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 check: .venv/ready
 	$(BIN)/ruff check .
@@ -28,7 +29,7 @@ docs: .venv/docs
 
 # The tests with the oldest versions of torch, torchvision, click and numpy that lucid supports.
 oldest: .venv-oldest/ready
-	.venv-oldest/bin/pytest -n $(WORKERS)
+	.venv-oldest/bin/pytest $(PARALLEL)
 
 # Every picture of docs/gallery.md, made again from its recipe: eleven minutes on two cores.
 gallery: .venv/ready

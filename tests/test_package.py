@@ -14,7 +14,8 @@ from PIL import Image
 
 import lucid
 
-pytestmark = pytest.mark.slow  # wheels are built, and environments made
+# Wheels are built and environments made: slow, and by one process for all tests.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("package")]
 
 ROOT = Path(__file__).parent.parent
 
