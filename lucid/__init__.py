@@ -18,7 +18,9 @@ from lucid.errors import LucidError, UsageError
 
 if TYPE_CHECKING:
     from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
-    from lucid.drawing.loop import Target, classes, draw, grow, guide
+    from lucid.core.device import Runtime
+    from lucid.drawing.loop import draw, grow
+    from lucid.drawing.targets import Target, classes, guide
     from lucid.films.film import Keyframes, dream_over, film
     from lucid.nets.module import wrap
     from lucid.nets.registry import load
@@ -28,7 +30,9 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "lucid.core.objectives": ("Channel", "LayerL2", "Enhance", "Objective"),
-    "lucid.drawing.loop": ("Target", "classes", "draw", "grow", "guide"),
+    "lucid.core.device": ("Runtime",),
+    "lucid.drawing.loop": ("draw", "grow"),
+    "lucid.drawing.targets": ("Target", "classes", "guide"),
     "lucid.films.film": ("Keyframes", "dream_over", "film"),
     "lucid.nets.registry": ("load",),
     "lucid.nets.module": ("wrap",),
@@ -44,6 +48,7 @@ __all__ = [
     "LayerL2",
     "LucidError",
     "Objective",
+    "Runtime",
     "Target",
     "UsageError",
     "classes",

@@ -23,7 +23,6 @@ from lucid.core.canvas import FourierCanvas, PixelCanvas
 from lucid.core.device import device_name, find_devices, precision_name
 from lucid.core.objectives import ClassLogits, Enhance, LayerL2, Objective
 from lucid.core.optimizers import Adam, DarknetStep
-from lucid.core.transforms import draw_glances
 from lucid.drawing.config import FROM_NOISE, TILE
 from lucid.drawing.loop import MARGIN, paint, prepare
 from lucid.films.film import Keyframes, film, film_config
