@@ -14,19 +14,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lucid.errors import LucidError, UsageError
+__version__ = "0.1.0"
+__distribution__ = "lucid-nightmare"
+"""The name for pip. (lucid.errors looks for this: tensorflow/lucid has the same import name.)"""
+
+from lucid.errors import LucidError, UsageError  # noqa: E402, looks at the name above
 
 if TYPE_CHECKING:
-    from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
     from lucid.core.device import Runtime
+    from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
     from lucid.drawing.loop import draw, grow
     from lucid.drawing.targets import Target, classes, guide
     from lucid.films.film import Keyframes, dream_over, film
     from lucid.nets.module import wrap
     from lucid.nets.registry import load
     from lucid.nightmares.nightmare import nightmare, reconstruct
-
-__version__ = "0.1.0"
 
 _EXPORTS = {
     "lucid.core.objectives": ("Channel", "LayerL2", "Enhance", "Objective"),

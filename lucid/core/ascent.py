@@ -30,13 +30,12 @@ from lucid.core.device import (
     precision_name,
     reraise_oom,
     saved_activation_bytes,
-    to_device,
 )
 from lucid.core.objectives import Activations, Enhance, Objective
 from lucid.core.optimizers import Optimizer, rms
 from lucid.core.receptive_field import SAFETY_FACTOR, Window, Windows
 from lucid.core.transforms import Transform
-from lucid.errors import is_out_of_memory
+from lucid.errors import UsageError, is_out_of_memory
 from lucid.nets.net import Net
 
 log = logging.getLogger("lucid")
@@ -134,7 +133,7 @@ class Worker:
         self, images: Tensor, objective: Objective, transforms: Sequence[Sequence[Transform]]
     ) -> Tensor:
         """The gradient of an objective with respect to images on any device, there."""
-        leaf = to_device(images.detach(), self.device).requires_grad_()
+        leaf = images.detach().to(self.device).requires_grad_()
         value = objective.forward(self.forward(leaf, objective.layers, transforms)).sum()
         (grad,) = torch.autograd.grad(value, leaf)
         if self.graphed:
@@ -177,9 +176,11 @@ class Ascent:
             runtime: devices, precision and batch size; without it, the defaults.
 
         Raises:
-            UsageError: there is no such device or precision.
+            UsageError: there is no such device or precision, or the batch size is below 1.
         """
         runtime = runtime or Runtime()
+        if runtime.batch is not None and runtime.batch < 1:
+            raise UsageError(f"a batch of {runtime.batch} holds nothing: use 1 or more")
         devices = find_devices(runtime.device)
         self.device = devices[0]
         self._batch = runtime.batch

@@ -36,10 +36,6 @@ class Runtime:
     batch: int | None = None
     deterministic: bool = False
 
-    def __post_init__(self) -> None:
-        if self.batch is not None and self.batch < 1:
-            raise UsageError(f"a batch of {self.batch} holds nothing: use 1 or more")
-
 
 class RuntimeOptions(TypedDict, total=False):
     """The fields of ``Runtime`` as keywords of their own, as version 0.1 took them."""

@@ -245,9 +245,12 @@ def complete_options(options: DrawOptions) -> DrawOptions:
     given: dict[str, Any] = dict(options)
     if "manner" in given:
         given["config"] = given.pop("manner")
-    legacy = {name: given.pop(name) for name in RuntimeOptions.__annotations__ if name in given}
+    legacy: RuntimeOptions = {}
+    for name in ("device", "precision", "batch", "deterministic"):
+        if name in given:
+            legacy[name] = given.pop(name)
     if legacy:
-        given["runtime"] = resolve_runtime(given.get("runtime"), cast(RuntimeOptions, legacy))
+        given["runtime"] = resolve_runtime(given.get("runtime"), legacy)
     for name in given:
         if name not in DEFAULT_OPTIONS:
             raise TypeError(f"there is no option {name!r}{nearest(name, [*DEFAULT_OPTIONS])}")
@@ -347,7 +350,11 @@ def _tile_size(net: Net, side: int | None) -> Size:
 
 def fits_memory(size: Size, tile: Size = (TILE, TILE)) -> bool:
     """Whether this machine can hold a picture of (height, width) that ``draw`` paints."""
-    return _bytes_needed(size, tile) <= total_memory(torch.device("cpu"))
+    try:
+        check_memory(size, tile)
+    except UsageError:
+        return False
+    return True
 
 
 def check_memory(size: Size, tile: Size) -> None:
@@ -360,7 +367,9 @@ def check_memory(size: Size, tile: Size) -> None:
     Raises:
         UsageError: it does not fit into memory.
     """
-    needed, available = _bytes_needed(size, tile), total_memory(torch.device("cpu"))
+    available = total_memory(torch.device("cpu"))
+    # A picture smaller than a tile is padded to one.
+    needed = BYTES_PER_PIXEL * max(size[0], tile[0]) * max(size[1], tile[1])
     if needed > available:
         side = math.isqrt(int(available / BYTES_PER_PIXEL)) // 64 * 64
         raise UsageError(
@@ -369,11 +378,6 @@ def check_memory(size: Size, tile: Size) -> None:
             f"{available / 2**30:,.0f}: pictures in memory go up to about {side}x{side} here; "
             "larger ones `lucid draw` paints on disk, as pixels, and without masks"
         )
-
-
-def _bytes_needed(size: Size, tile: Size) -> int:
-    # A picture smaller than a tile is padded to one.
-    return BYTES_PER_PIXEL * max(size[0], tile[0]) * max(size[1], tile[1])
 
 
 def _hash(digest: Any, value: object) -> None:

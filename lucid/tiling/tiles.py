@@ -54,7 +54,10 @@ class Pass:
 
     def views(self) -> list[TileView]:
         """A view for each batch, in order."""
-        return [TileView(self, batch) for batch in self.batches]
+        views = []
+        for batch in self.batches:
+            views.append(TileView(self, batch))
+        return views
 
     def weights(self, like: Tensor) -> Tensor:
         """The sum of all tiles' windows at every pixel, (1, *size), above zero."""
@@ -209,14 +212,10 @@ def rings(rows: Sequence[int], columns: Sequence[int]) -> list[Batch]:
             dy, dx = 2 * i - len(rows) + 1, 2 * j - len(columns) + 1
             cells.append((max(abs(dy), abs(dx)) // 2, math.atan2(dy, dx), Tile(top, left)))
     cells.sort()
-    batches: list[Batch] = [[] for _ in range(cells[-1][0] + 1)]
+    batches: dict[int, Batch] = {}
     for ring, _, tile in cells:
-        batches[ring].append(tile)
-    return batches
-
-
-def _stride(side: int, overlap: float) -> int:
-    return max(1, round(side * (1 - overlap)))
+        batches.setdefault(ring, []).append(tile)
+    return list(batches.values())
 
 
 def _randint(low: int, high: int, generator: Generator) -> int:
@@ -225,36 +224,35 @@ def _randint(low: int, high: int, generator: Generator) -> int:
 
 
 def _lattice(
-    size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator
+    size: Size, tile: Size, stride: Size, wrap: bool, generator: Generator
 ) -> list[list[int]]:
     """The tops and the lefts of a lattice that starts at a random offset."""
     axes = []
-    for length, side in zip(size, tile, strict=True):
-        stride = _stride(side, overlap)
-        axes.append(tile_offsets(length, side, stride, _randint(0, stride - 1, generator), wrap))
+    for length, side, step in zip(size, tile, stride, strict=True):
+        axes.append(tile_offsets(length, side, step, _randint(0, step - 1, generator), wrap))
     return axes
 
 
-def spiral(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
+def spiral(size: Size, tile: Size, stride: Size, wrap: bool, generator: Generator) -> list[Batch]:
     """Ring by ring from the centre; each ring is shown what the ring inside it changed."""
-    return rings(*_lattice(size, tile, overlap, wrap, generator))
+    return rings(*_lattice(size, tile, stride, wrap, generator))
 
 
-def grid(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
+def grid(size: Size, tile: Size, stride: Size, wrap: bool, generator: Generator) -> list[Batch]:
     """All tiles at once, row by row."""
-    rows, columns = _lattice(size, tile, overlap, wrap, generator)
+    rows, columns = _lattice(size, tile, stride, wrap, generator)
     return [[Tile(top, left) for top in rows for left in columns]]
 
 
-def random(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
+def random(size: Size, tile: Size, stride: Size, wrap: bool, generator: Generator) -> list[Batch]:
     """All tiles at once, in random order, each displaced by as much as leaves no gap.
 
     Two neighbours can part by twice the room, which is what they overlap by; at the picture's
     borders the lattice reaches out by the room.
     """
-    dy, dx = ((side - _stride(side, overlap)) // 2 for side in tile)
+    dy, dx = (tile[0] - stride[0]) // 2, (tile[1] - stride[1]) // 2
     reached = (size[0] + 2 * dy, size[1] + 2 * dx)
-    rows, columns = _lattice(reached, tile, overlap, wrap, generator)
+    rows, columns = _lattice(reached, tile, stride, wrap, generator)
     tiles = [
         Tile(
             top - dy + _randint(-dy, dy, generator),
@@ -266,13 +264,13 @@ def random(size: Size, tile: Size, overlap: float, wrap: bool, generator: Genera
     return [[tiles[k] for k in torch.randperm(len(tiles), generator=generator).tolist()]]
 
 
-ORDERS: dict[str, Callable[[Size, Size, float, bool, Generator], list[Batch]]] = {
+ORDERS: dict[str, Callable[[Size, Size, Size, bool, Generator], list[Batch]]] = {
     "spiral": spiral,
     "random": random,
     "grid": grid,
 }
-"""Tile orders by name. A new one is a function of (picture size, tile size, overlap, whether the
-picture wraps, generator) that returns batches of tiles which together cover the picture."""
+"""Tile orders by name. A new one is a function of (picture size, tile size, stride from tile to
+tile, whether the picture wraps, generator) that returns batches of tiles that cover the picture."""
 
 PADDINGS = ("reflect", "wrap", "mean")
 """Padding beyond the border: reflect, wrap, or (deepdraw's) the mean colour of the tile."""
@@ -312,13 +310,15 @@ class Tiling:
 
     def cut(self, size: Size, generator: Generator) -> Pass:
         """Draw one pass over a picture of (height, width); each pass starts elsewhere."""
-        wrap = self.padding == "wrap"
         if self.order == "none":
             return Pass(size, size, [[Tile(0, 0)]], self.padding)
+        wrap, (height, width) = self.padding == "wrap", self.tile
+        share = 1 - self.overlap
+        stride = max(1, round(height * share)), max(1, round(width * share))
         if self.order == "fixed":
-            batches = static_grid(size, self.tile, self.overlap, wrap)
+            batches = static_grid(size, self.tile, stride, wrap)
             return UnblendedPass(size, self.tile, batches, self.padding)
-        batches = ORDERS[self.order](size, self.tile, self.overlap, wrap, generator)
+        batches = ORDERS[self.order](size, self.tile, stride, wrap, generator)
         return Pass(size, self.tile, batches, self.padding)
 
 
@@ -338,11 +338,11 @@ class UnblendedPass(Pass):
         return torch.ones(1, *self.size, device=like.device, dtype=like.dtype)
 
 
-def static_grid(size: Size, tile: Size, overlap: float, wrap: bool) -> list[Batch]:
+def static_grid(size: Size, tile: Size, stride: Size, wrap: bool) -> list[Batch]:
     """Tile by tile, row by row, always in the same places."""
     rows, columns = (
-        tile_offsets(length, side, _stride(side, overlap), 0, wrap)
-        for length, side in zip(size, tile, strict=True)
+        tile_offsets(length, side, step, 0, wrap)
+        for length, side, step in zip(size, tile, stride, strict=True)
     )
     return [[Tile(top, left)] for top in rows for left in columns]
 
