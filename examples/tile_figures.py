@@ -17,13 +17,13 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from lucid.imaging.filters import gaussian_blur, luma
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
-from lucid.cli.options import Size
+from lucid.cli.click_types import parse_size
 from lucid.drawing.loop import climb, prepare
 from lucid.errors import LucidError
+from lucid.imaging.filters import gaussian_blur, luma
 from lucid.imaging.io import from_pil, to_pil, write_image
 from lucid.imaging.padding import crop
 from lucid.nets.registry import load
@@ -301,7 +301,7 @@ def draw_octaves(stages: Sequence[tuple[Image.Image, Pass]]) -> Panel:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--net", "net_name", default="lucid64", show_default=True)
 @click.option("--class", "wanted", default="beacon", show_default=True)
-@click.option("--size", type=Size(), default="640x400", show_default=True)
+@click.option("--size", type=parse_size, default="640x400", show_default=True)
 @click.option("--tile-size", default=224, show_default=True)
 @click.option("--iters", type=int, help="Passes at each octave.")
 @click.option("--seed", default=4, show_default=True)

@@ -25,20 +25,28 @@ if TYPE_CHECKING:
     from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
     from lucid.drawing.loop import draw, grow
     from lucid.drawing.targets import Target, classes, guide
-    from lucid.films.film import Keyframes, dream_over, film
+    from lucid.films.film import film
+    from lucid.films.keyframes import Keyframes
+    from lucid.films.video_dream import dream_over
+    from lucid.films.warp import warp
     from lucid.nets.module import wrap
     from lucid.nets.registry import load
-    from lucid.nightmares.nightmare import nightmare, reconstruct
+    from lucid.nightmares.nightmare import nightmare
+    from lucid.nightmares.reconstruct import reconstruct
 
 _EXPORTS = {
     "lucid.core.objectives": ("Channel", "LayerL2", "Enhance", "Objective"),
     "lucid.core.device": ("Runtime",),
     "lucid.drawing.loop": ("draw", "grow"),
     "lucid.drawing.targets": ("Target", "classes", "guide"),
-    "lucid.films.film": ("Keyframes", "dream_over", "film"),
+    "lucid.films.film": ("film",),
+    "lucid.films.keyframes": ("Keyframes",),
+    "lucid.films.video_dream": ("dream_over",),
+    "lucid.films.warp": ("warp",),
     "lucid.nets.registry": ("load",),
     "lucid.nets.module": ("wrap",),
-    "lucid.nightmares.nightmare": ("nightmare", "reconstruct"),
+    "lucid.nightmares.nightmare": ("nightmare",),
+    "lucid.nightmares.reconstruct": ("reconstruct",),
 }
 _RENAMED = {"Energy": "LayerL2", "Script": "Keyframes", "Wish": "Target"}
 """Names of version 0.1, which keep working."""
@@ -62,6 +70,7 @@ __all__ = [
     "load",
     "nightmare",
     "reconstruct",
+    "warp",
     "wrap",
 ]
 

@@ -85,7 +85,7 @@ def test_what_was_left_open_is_filled_in(desk: Path, run: Run) -> None:
     assert recipe.options["precision"] in ("fp32", "bf16")
     assert type(recipe.options["seed"]) is int
     assert recipe.made["octaves"] == ["60x44, 1 passes"]
-    assert recipe.made["manner"]["canvas"] == "fourier"
+    assert recipe.made["config"]["canvas"] == "fourier"
     assert recipe.made["files"]["photo.v2.png"] == recipes.sha256_file(desk / "photo.v2.png")
     assert recipe.made["files"]["tiny.cfg"] == recipes.sha256_file(desk / "tiny.cfg")
     assert len(recipe.made["weights"]) == 64
@@ -181,7 +181,7 @@ def test_what_is_painted_on_disk_has_a_recipe(desk: Path, run: Run) -> None:
     assert run(*QUICK, "--size", "50x40", "--on-disk", "-o", "out.png").exit_code == 0
     recipe = recipes.read(desk / "out.png")
     assert recipe.options["on-disk"] is True
-    assert recipe.made["manner"]["canvas"] == "pixels"
+    assert recipe.made["config"]["canvas"] == "pixels"
     assert run("redo", "out.png").exit_code == 0
     assert (desk / "out_redo_0000.png").read_bytes() == (desk / "out.png").read_bytes()
 
