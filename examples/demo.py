@@ -1,4 +1,4 @@
-"""The first pictures: a goldfish, and a hybrid, painted by the net in the box."""
+"""Draw two pictures with lucid64, the default net: a goldfish, and a hybrid of two classes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ PICTURES = {
 
 
 def main() -> None:
-    for name, words in PICTURES.items():
-        click.echo(f"lucid draw {' '.join(words)} --size 512x384 -o {name}")
-        lucid.main(
-            ["draw", *words, "--size", "512x384", "-o", name, "--force"],
-            standalone_mode=False,
-        )
+    for name, options in PICTURES.items():
+        arguments = ["draw", *options, "--size", "512x384", "-o", name]
+        click.echo(f"lucid {' '.join(arguments)}")
+        lucid.main([*arguments, "--force"], standalone_mode=False)
 
 
 if __name__ == "__main__":

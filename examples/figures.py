@@ -1,12 +1,12 @@
-"""The pictures behind docs/drawing.md, with what the nets themselves make of them.
+"""Draw the pictures behind docs/drawing.md, and measure what the nets recognise in them.
 
     python examples/figures.py classes --net squeezenet1_1 sheet.png
     python examples/figures.py mixes --net lucid64 --other squeezenet1_1 sheet.png
     python examples/figures.py crops --net squeezenet1_1 --class goldfish large.png
     python examples/figures.py strengths --class tabby photo.jpg sheet.png
 
-Every figure is a mean over nine views of the finished picture: as it is, shrunk and grown
-by a fifth, each in the middle and shifted both ways.
+Every probability is a mean over nine views of the finished picture: in its own size, shrunk by a
+fifth and enlarged by a fifth, each of them in the centre and shifted in two directions.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ MIXES = {
 }
 
 
-def answers(net: Net, picture: Image.Image) -> Tensor:
-    """What the net says of each of nine views, (9, classes)."""
+def classify_views(net: Net, picture: Image.Image) -> Tensor:
+    """Classify nine views of a picture; returns probabilities, (9, classes)."""
     image = from_pil(picture)[None]
     with torch.no_grad():
         views = torch.cat([view(image) for view in VIEWS])
@@ -61,7 +61,7 @@ def answers(net: Net, picture: Image.Image) -> Tensor:
 def main() -> None: ...
 
 
-NET = click.option("--net", "name", default="lucid64", show_default=True)
+NET = click.option("--net", "net_name", default="lucid64", show_default=True)
 SEED = click.option("--seed", default=0, show_default=True)
 SHEET = click.argument("sheet", type=click.Path(path_type=Path))
 
@@ -70,86 +70,91 @@ SHEET = click.argument("sheet", type=click.Path(path_type=Path))
 @NET
 @SEED
 @SHEET
-def classes(name: str, seed: int, sheet: Path) -> None:
-    """Draw classes; how often does the net name each first?"""
-    net = load(name)
+def classes(net_name: str, seed: int, sheet: Path) -> None:
+    """Draw single classes; count the views in which the net recognises the class."""
+    net = load(net_name)
     pictures = []
     click.echo("| class | first of nine views | mean probability |\n| --- | --- | --- |")
-    for wanted in CLASSES.get(Path(name).stem, net.classes):
-        number = net.class_index(wanted)
-        pictures.append(draw(net, [wanted], size=(224, 224), seed=seed))
-        said = answers(net, pictures[-1])
-        first = int((said.argmax(1) == number).sum())
-        click.echo(f"| {net.classes[number]} | {first} | {said[:, number].mean():.2f} |")
+    for name in CLASSES.get(Path(net_name).stem, net.classes):
+        index = net.class_index(name)
+        pictures.append(draw(net, [name], size=(224, 224), seed=seed))
+        probabilities = classify_views(net, pictures[-1])
+        first = int((probabilities.argmax(1) == index).sum())
+        click.echo(f"| {net.classes[index]} | {first} | {probabilities[:, index].mean():.2f} |")
     write_image(contact_sheet(pictures, columns=10), sheet)
 
 
 @main.command()
 @NET
 @SEED
-@click.option("--other", "other_name", help="A net that did not draw, to ask too.")
+@click.option("--other", "other_name", help="A net that did not draw, to classify too.")
 @SHEET
-def mixes(name: str, seed: int, other_name: str | None, sheet: Path) -> None:
-    """Draw pairs; does the net see both?"""
-    net = load(name)
+def mixes(net_name: str, seed: int, other_name: str | None, sheet: Path) -> None:
+    """Draw pairs of classes; check whether the net recognises both."""
+    net = load(net_name)
     other = load(other_name) if other_name else None
     pictures = []
     click.echo(
         "| pair | the net itself | its two first | the other net |\n| --- | --- | --- | --- |"
     )
-    for pair in MIXES[Path(name).stem]:
-        wanted = pair.split("+")
-        numbers = [net.class_index(each) for each in wanted]
-        pictures.append(draw(net, wanted, size=(224, 224), seed=seed))
-        mean = answers(net, pictures[-1]).mean(0)
-        both = set(mean.topk(2).indices.tolist()) == set(numbers)
-        own = " / ".join(f"{mean[number]:.2f}" for number in numbers)
-        known = [net.classes[number] for number in numbers]
+    for pair in MIXES[Path(net_name).stem]:
+        names = pair.split("+")
+        indices = [net.class_index(each) for each in names]
+        pictures.append(draw(net, names, size=(224, 224), seed=seed))
+        mean = classify_views(net, pictures[-1]).mean(0)
+        both = set(mean.topk(2).indices.tolist()) == set(indices)
+        own = " / ".join(f"{mean[index]:.2f}" for index in indices)
+        full_names = [net.classes[index] for index in indices]
         others = ""
-        if other and set(known) <= set(other.classes):
-            seen = answers(other, pictures[-1]).mean(0)
-            others = " / ".join(f"{seen[other.class_index(each)]:.2f}" for each in known)
-        click.echo(f"| {' + '.join(known)} | {own} | {'both' if both else 'not both'} | {others} |")
+        if other and set(full_names) <= set(other.classes):
+            mean = classify_views(other, pictures[-1]).mean(0)
+            others = " / ".join(f"{mean[other.class_index(name)]:.2f}" for name in full_names)
+        verdict = "both" if both else "not both"
+        click.echo(f"| {' + '.join(full_names)} | {own} | {verdict} | {others} |")
     write_image(contact_sheet(pictures, columns=6), sheet)
 
 
 @main.command()
 @NET
 @SEED
-@click.option("--class", "wanted", default="goldfish", show_default=True)
+@click.option("--class", "class_name", default="goldfish", show_default=True)
 @click.option("--side", default=1024, show_default=True)
 @SHEET
-def crops(name: str, seed: int, wanted: str, side: int, sheet: Path) -> None:
-    """Draw large; is the class among the first five of crops of 224 pixels?"""
-    net = load(name)
-    number = net.class_index(wanted)
-    picture = draw(net, [wanted], size=(side, side), seed=seed)
+def crops(net_name: str, seed: int, class_name: str, side: int, sheet: Path) -> None:
+    """Draw a large picture; count the crops of 224 pixels with the class among the top five."""
+    net = load(net_name)
+    index = net.class_index(class_name)
+    picture = draw(net, [class_name], size=(side, side), seed=seed)
     write_image(picture, sheet)
     image = from_pil(picture)
-    places = range(0, side - 223, 100)
-    cut = torch.stack([image[:, y : y + 224, x : x + 224] for y in places for x in places])
+    offsets = range(0, side - 223, 100)
+    cut = torch.stack([image[:, y : y + 224, x : x + 224] for y in offsets for x in offsets])
+    shrink = Shrink(net.input_size)
     with torch.no_grad():
-        said = torch.cat([net.probabilities(Shrink(net.input_size)(part)) for part in cut.split(8)])
-    five = int((said.topk(5).indices == number).any(1).sum())
-    click.echo(f"{five} of {len(cut)} crops have {net.classes[number]} among their first five")
+        probabilities = torch.cat([net.probabilities(shrink(part)) for part in cut.split(8)])
+    count = int((probabilities.topk(5).indices == index).any(1).sum())
+    click.echo(f"{count} of {len(cut)} crops have {net.classes[index]} among their first five")
 
 
 @main.command()
 @NET
 @SEED
-@click.option("--class", "wanted", default="tabby", show_default=True)
+@click.option("--class", "class_name", default="tabby", show_default=True)
 @click.argument("photo", type=click.Path(path_type=Path))
 @SHEET
-def strengths(name: str, seed: int, wanted: str, photo: Path, sheet: Path) -> None:
-    """Draw on a photograph with growing strength; how much of it is left?"""
-    net = load(name)
+def strengths(net_name: str, seed: int, class_name: str, photo: Path, sheet: Path) -> None:
+    """Draw on a photograph with growing strength; measure the similarity to the photograph."""
+    net = load(net_name)
     base = read_image(photo)
     pictures = []
     for strength in (0.1, 0.3, 1.0, 3.0):
-        pictures.append(draw(net, [wanted], base, strength=strength, seed=seed))
-        left = ssim(from_pil(pictures[-1]), base)
-        seen = answers(net, pictures[-1]).mean(0)[net.class_index(wanted)]
-        click.echo(f"strength {strength}: SSIM {left:.3f}, the net sees {wanted} at {seen:.2f}")
+        pictures.append(draw(net, [class_name], base, strength=strength, seed=seed))
+        similarity = ssim(from_pil(pictures[-1]), base)
+        probability = classify_views(net, pictures[-1]).mean(0)[net.class_index(class_name)]
+        click.echo(
+            f"strength {strength}: SSIM {similarity:.3f}, "
+            f"the net sees {class_name} at {probability:.2f}"
+        )
     write_image(contact_sheet(pictures, columns=4), sheet)
 
 

@@ -1,11 +1,11 @@
-"""How much do dreams on a video flicker?
+"""Measure how much dreams on a video flicker.
 
     python examples/flicker.py photo.jpg
 
-Makes a video of which every motion is known, by panning and turning a photograph; dreams
-on it twice, each frame by itself and with the dream moved along; and prints the flicker of
-each: the mean absolute difference of neighbouring frames once their motion is undone, in
-255ths. The video itself has some too, from resampling.
+Makes a video with known motion by panning and rotating a camera over a photograph; dreams on the
+video twice, each frame by itself and with the dream moved along; and prints the flicker of each:
+the mean absolute difference of neighbouring frames without their motion, in 255ths. The video
+itself flickers a little too, because of resampling.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from metrics import flicker
 from torch import Tensor
 
-from lucid.drawing.loop import classes
+from lucid.drawing.targets import classes
 from lucid.errors import LucidError
 from lucid.films.keyframes import Keyframes
 from lucid.films.optical_flow import Flow
@@ -31,65 +31,79 @@ from lucid.imaging.io import from_pil, read_image, to_pil, write_image
 from lucid.nets.registry import load
 
 
-def camera(photo: Tensor, frames: int, size: Size, pan: float, turn: float) -> list[Tensor]:
-    """What a camera sees that pans over a photograph and turns."""
-    return [_look(photo, size, *_place(frame, pan, turn)) for frame in range(frames)]
+def camera_frames(photo: Tensor, frames: int, size: Size, pan: float, turn: float) -> list[Tensor]:
+    """Render what a camera sees that moves to the right over a photograph and rotates.
+
+    Args:
+        photo: (3, height, width), 0..1; its centre is the centre of the first frame.
+        frames: number of frames.
+        size: height and width of a frame in pixels.
+        pan: motion between two frames in pixels.
+        turn: rotation between two frames in degrees.
+
+    Returns:
+        The frames, (3, *size), 0..1.
+    """
+    rendered = []
+    for frame in range(frames):
+        x, y = _photo_positions(size, pan * frame, math.radians(turn) * frame)
+        grid = torch.stack([x * 2 / photo.shape[2], y * 2 / photo.shape[1]], -1)[None]
+        rendered += F.grid_sample(photo[None], grid, padding_mode="reflection", align_corners=False)
+    return rendered
 
 
-def motions(frames: int, size: Size, pan: float, turn: float) -> list[Flow]:
-    """How things move from each of its frames to the next."""
+def camera_flows(frames: int, size: Size, pan: float, turn: float) -> list[Flow]:
+    """Compute the motion between neighbouring frames of ``camera_frames``.
+
+    Args:
+        frames: number of frames.
+        size: height and width of a frame in pixels.
+        pan: motion between two frames in pixels.
+        turn: rotation between two frames in degrees.
+
+    Returns:
+        The motion from each frame to the next.
+    """
     height, width = size
-    x, y = _pixels(size)
+    x, y = _pixel_positions(size)
     flows = []
     for frame in range(1, frames):
-        # From a pixel to the place it shows, and from there to the pixel that showed it before.
-        across, down = _shown(size, *_place(frame, pan, turn))
-        before, angle = _place(frame - 1, pan, turn)
-        across = across - before
-        back_x = math.cos(angle) * across + math.sin(angle) * down
-        back_y = math.cos(angle) * down - math.sin(angle) * across
-        seen = (back_x.abs() < (width - 1) / 2) & (back_y.abs() < (height - 1) / 2)
-        flows.append(Flow(torch.stack([back_x - x, back_y - y]), seen.float()))
+        # From a pixel to its position in the photograph, and on to its pixel in the last frame.
+        photo_x, photo_y = _photo_positions(size, pan * frame, math.radians(turn) * frame)
+        photo_x, angle = photo_x - pan * (frame - 1), math.radians(turn) * (frame - 1)
+        last_x = math.cos(angle) * photo_x + math.sin(angle) * photo_y
+        last_y = math.cos(angle) * photo_y - math.sin(angle) * photo_x
+        valid = (last_x.abs() < (width - 1) / 2) & (last_y.abs() < (height - 1) / 2)
+        flows.append(Flow(torch.stack([last_x - x, last_y - y]), valid.float()))
     return flows
 
 
-def _place(frame: int, pan: float, turn: float) -> tuple[float, float]:
-    """Where the camera stands, in pixels, and how it is turned, in radians."""
-    return pan * frame, math.radians(turn) * frame
-
-
-def _pixels(size: Size) -> tuple[Tensor, Tensor]:
-    """Of each pixel, how far right of the middle and how far below it lies."""
+def _pixel_positions(size: Size) -> tuple[Tensor, Tensor]:
+    """The x (width,) and y (height, 1) of each pixel, in pixels from the centre of the frame."""
     height, width = size
     return torch.arange(width) - (width - 1) / 2, torch.arange(height)[:, None] - (height - 1) / 2
 
 
-def _shown(size: Size, shift: float, angle: float) -> tuple[Tensor, Tensor]:
-    """The places of the photograph, from its middle, that a camera shows."""
-    x, y = _pixels(size)
-    across = math.cos(angle) * x - math.sin(angle) * y + shift
-    return across, math.sin(angle) * x + math.cos(angle) * y
-
-
-def _look(photo: Tensor, size: Size, shift: float, angle: float) -> Tensor:
-    across, down = _shown(size, shift, angle)
-    grid = torch.stack([across * 2 / photo.shape[2], down * 2 / photo.shape[1]], -1)
-    return F.grid_sample(photo[None], grid[None], padding_mode="reflection", align_corners=False)[0]
+def _photo_positions(size: Size, shift: float, angle: float) -> tuple[Tensor, Tensor]:
+    """The x and y in the photograph that each pixel of a frame shows, in pixels from its centre."""
+    x, y = _pixel_positions(size)
+    photo_x = math.cos(angle) * x - math.sin(angle) * y + shift
+    return photo_x, math.sin(angle) * x + math.cos(angle) * y
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0])
 @click.argument("photo", type=click.Path(path_type=Path))
 @click.option("--net", "net_name", default="lucid64", show_default=True)
-@click.option("--class", "wanted", default="tabby", show_default=True)
+@click.option("--class", "class_name", default="tabby", show_default=True)
 @click.option("--frames", default=12, show_default=True)
-@click.option("--side", default=224, show_default=True, help="Of each frame, in pixels.")
+@click.option("--side", default=224, show_default=True, help="Side of each frame, in pixels.")
 @click.option("--pan", default=3.0, show_default=True, help="Pixels a frame.")
 @click.option("--turn", default=0.5, show_default=True, help="Degrees a frame.")
-@click.option("--sheet", type=click.Path(path_type=Path), help="Where to write all frames.")
+@click.option("--sheet", type=click.Path(path_type=Path), help="Write all frames to this file.")
 def main(
     photo: Path,
     net_name: str,
-    wanted: str,
+    class_name: str,
     frames: int,
     side: int,
     pan: float,
@@ -97,20 +111,20 @@ def main(
     sheet: Path | None,
 ) -> None:
     net = load(net_name)
-    script = Keyframes({0: classes(net, [wanted])})
-    video = camera(read_image(photo), frames, (side, side), pan, turn)
-    flows = motions(frames, (side, side), pan, turn)
-    footage = [to_pil(frame) for frame in video]
-    shown = {
+    keyframes = Keyframes({0: classes(net, [class_name])})
+    motion = (frames, (side, side), pan, turn)
+    flows = camera_flows(*motion)
+    footage = [to_pil(frame) for frame in camera_frames(read_image(photo), *motion)]
+    films = {
         "the video": footage,
-        "each by itself": list(dream_over(net, script, footage, flow=False)),
-        "moved along": list(dream_over(net, script, footage)),
+        "each by itself": list(dream_over(net, keyframes, footage, flow=False)),
+        "moved along": list(dream_over(net, keyframes, footage)),
     }
-    for name, pictures in shown.items():
-        amount = 255 * flicker([from_pil(picture) for picture in pictures], flows)
+    for name, film in films.items():
+        amount = 255 * flicker([from_pil(frame) for frame in film], flows)
         click.echo(f"{name:<16} {amount:.2f}")
     if sheet:
-        rows = [picture for pictures in shown.values() for picture in pictures]
+        rows = [frame for film in films.values() for frame in film]
         write_image(contact_sheet(rows, columns=frames), sheet)
 
 

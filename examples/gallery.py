@@ -1,9 +1,9 @@
-"""Follows the recipes of docs/gallery, and writes the page that shows what came of them.
+"""Run the recipes in docs/gallery, and write the page docs/gallery.md.
 
 python examples/bases/make_bases.py docs/gallery/bases
-python examples/gallery.py                # all of them, which takes a while
-python examples/gallery.py moon caravan   # some
-python examples/gallery.py --page         # none: the page alone
+python examples/gallery.py                # run all recipes (eleven minutes on two cores)
+python examples/gallery.py moon caravan   # run two recipes
+python examples/gallery.py --page         # write the page only
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lucid.cli import main as lucid
 from lucid.errors import LucidError
 from lucid.imaging import recipes
 
-# As seen from here: pictures say where their bases lay.
+# A relative path, because the pictures' recipes name their bases by it.
 DOCS = Path(os.path.relpath(Path(__file__).parent.parent / "docs"))
 RECIPES = DOCS / "gallery"
 PICTURES = DOCS / "images" / "gallery"
@@ -42,54 +42,53 @@ lucid run docs/gallery/moon.toml -o moon.png
 
 
 def picture_of(recipe: Path) -> Path:
-    """Where what a recipe makes is kept."""
-    ending = ".webp" if recipes.read(recipe).command == "film" else ".jpg"
-    return PICTURES / f"{recipe.stem}{ending}"
+    """Return the path of the picture or film that a recipe file makes."""
+    suffix = ".webp" if recipes.read(recipe).command == "film" else ".jpg"
+    return PICTURES / f"{recipe.stem}{suffix}"
 
 
-def follow(recipe: Path) -> None:
-    """Make what a recipe says."""
+def make_picture(recipe: Path) -> None:
+    """Run a recipe file, and write its picture or film."""
     target = picture_of(recipe)
-    words = ["run", str(recipe), "--quiet"]
+    arguments = ["run", str(recipe), "--quiet"]
     if recipes.read(recipe).command != "nightmare":
-        lucid.main([*words, "-o", str(target), "--force"], standalone_mode=False)
-        # What is beside a film stands in it, too.
+        lucid.main([*arguments, "-o", str(target), "--force"], standalone_mode=False)
+        # A film has its recipe in the file too.
         recipes.sidecar_path(target).unlink(missing_ok=True)
         return
     with tempfile.TemporaryDirectory() as folder:
-        lucid.main([*words, "--prefix", folder], standalone_mode=False)
+        lucid.main([*arguments, "--prefix", folder], standalone_mode=False)
         last = max(Path(folder).iterdir())
         recipes.write_picture(Image.open(last), target, recipes.read(last))
 
 
-def entry(recipe: Path) -> str:
-    """A recipe's part of the page: its first line is the caption."""
-    text = recipe.read_text(encoding="utf-8")
-    caption, _, told = text.partition("\n")
-    shown = picture_of(recipe).relative_to(DOCS)
+def section(recipe: Path) -> str:
+    """Format a recipe's section of the page; the recipe's first line is the caption."""
+    caption, _, options = recipe.read_text(encoding="utf-8").partition("\n")
+    caption = caption.lstrip("# ")
+    picture = picture_of(recipe).relative_to(DOCS)
     title = recipe.stem.replace("-", " ").capitalize()
     return (
-        f"\n## {title}\n\n![{caption.lstrip('# ')}]({shown})\n\n{caption.lstrip('# ')}\n\n"
-        f"```toml\n{told.strip()}\n```\n"
+        f"\n## {title}\n\n![{caption}]({picture})\n\n{caption}\n\n```toml\n{options.strip()}\n```\n"
     )
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0])
 @click.argument("names", nargs=-1)
-@click.option("--page", is_flag=True, help="Write the page alone.")
+@click.option("--page", is_flag=True, help="Write the page only.")
 def main(names: tuple[str, ...], page: bool) -> None:
-    found = sorted(RECIPES.glob("*.toml"))
-    if missing := set(names) - {path.stem for path in found}:
+    all_recipes = sorted(RECIPES.glob("*.toml"))
+    if missing := set(names) - {path.stem for path in all_recipes}:
         raise click.UsageError(f"there is no docs/gallery/{min(missing)}.toml")
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for recipe in found:
+    for recipe in all_recipes:
         if page or (names and recipe.stem not in names):
             continue
         start = time.monotonic()
-        follow(recipe)
+        make_picture(recipe)
         click.echo(f"{recipe.stem}: {time.monotonic() - start:.0f} s")
-    entries = (entry(recipe) for recipe in found)
-    (DOCS / "gallery.md").write_text("".join([HEAD, *entries]), encoding="utf-8")
+    sections = map(section, all_recipes)
+    (DOCS / "gallery.md").write_text("".join([HEAD, *sections]), encoding="utf-8")
 
 
 if __name__ == "__main__":

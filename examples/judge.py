@@ -1,11 +1,11 @@
-"""Does another net see what lucid drew?
+"""Check whether another net recognises what lucid drew.
 
     python examples/judge.py --sheet sheet.png > table.md
 
-Draws each class of lucid64, or of another net, from noise, at default settings, and
-asks a judge who had no part in it: by default ImageNet's SqueezeNet, trained by
-others, on other photographs, at another resolution. Prints a table (Markdown) of what
-the judge says first, and how high it ranks what was meant among its thousand classes.
+Draws each class of lucid64, or of another net, from noise with default settings, and classifies
+the pictures with a judge: a net that took no part in drawing. The default judge is SqueezeNet,
+trained by others on other photographs (ImageNet) at another resolution. Prints a Markdown table
+of the judge's first answer and of the rank of the drawn class among the judge's thousand classes.
 """
 
 from __future__ import annotations
@@ -28,42 +28,47 @@ from lucid.nets.registry import load
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge said of a picture.
+    """The judge's classification of a picture.
 
     Attributes:
-        meant: the class that was drawn.
-        seen: the judge's first answer, with its probability.
-        rank: of what was meant among the judge's answers, from 1.
+        drawn: the class that was drawn.
+        first: the judge's most probable class.
+        probability: the probability of that class, 0..1.
+        rank: rank of the drawn class, from 1.
     """
 
-    meant: str
-    seen: str
+    drawn: str
+    first: str
     probability: float
     rank: int
 
 
-def ask(judge: Net, picture: Image.Image, meant: str) -> Verdict:
-    """Ask about one picture, at the judge's own size."""
+def classify(judge: Net, picture: Image.Image, drawn: str) -> Verdict:
+    """Classify a picture that shows the class ``drawn``, at the judge's input size."""
     height, width = judge.input_size
-    square = picture.resize((width, height), Image.Resampling.LANCZOS)
+    resized = picture.resize((width, height), Image.Resampling.LANCZOS)
     with torch.no_grad():
-        answer = judge.probabilities(from_pil(square)[None])[0]
-    first = int(answer.argmax())
-    rank = 1 + int((answer > answer[judge.class_index(meant)]).sum())
-    return Verdict(meant, judge.classes[first], float(answer[first]), rank)
+        probabilities = judge.probabilities(from_pil(resized)[None])[0]
+    first = int(probabilities.argmax())
+    rank = 1 + int((probabilities > probabilities[judge.class_index(drawn)]).sum())
+    return Verdict(drawn, judge.classes[first], float(probabilities[first]), rank)
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0])
-@click.option("--net", "net_name", default="lucid64", show_default=True, help="Who draws.")
+@click.option("--net", "net_name", default="lucid64", show_default=True, help="The net to draw.")
 @click.option(
-    "--judge", "judge_name", default="squeezenet1_1", show_default=True, help="Who looks."
+    "--judge",
+    "judge_name",
+    default="squeezenet1_1",
+    show_default=True,
+    help="The net to classify.",
 )
-@click.option("--judge-weights", type=click.Path(path_type=Path), help="Of the judge.")
-@click.option("--class", "classes", multiple=True, help="Only these; otherwise all of the net's.")
+@click.option("--judge-weights", type=click.Path(path_type=Path), help="Weights file of the judge.")
+@click.option("--class", "classes", multiple=True, help="Draw only these classes.")
 @click.option("--size", default=224, show_default=True, help="Side of each picture, in pixels.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--sheet", type=click.Path(path_type=Path), help="Where to write all pictures.")
-@click.option("--columns", default=8, show_default=True, help="Of the sheet.")
+@click.option("--sheet", type=click.Path(path_type=Path), help="Write all pictures to this file.")
+@click.option("--columns", default=8, show_default=True, help="Columns of the sheet.")
 def main(
     net_name: str,
     judge_name: str,
@@ -79,19 +84,20 @@ def main(
     with click.progressbar(classes or net.classes, label="drawing", file=sys.stderr) as bar:
         for name in bar:
             pictures.append(draw(net, [name], size=(size, size), seed=seed))
-            verdicts.append(ask(judge, pictures[-1], name))
+            verdicts.append(classify(judge, pictures[-1], name))
     if sheet:
         write_image(contact_sheet(pictures, columns=columns), sheet)
 
     click.echo(
-        f"| drawn by {net.name} | {judge.name} sees | sure | rank |\n| --- | --- | --- | --- |"
+        f"| drawn by {net.name} | {judge.name} says | probability | rank |\n"
+        "| --- | --- | --- | --- |"
     )
-    for said in verdicts:
-        click.echo(f"| {said.meant} | {said.seen} | {said.probability:.0%} | {said.rank} |")
-    for best in (1, 5):
-        right = sum(said.rank <= best for said in verdicts)
-        share = right / len(verdicts)
-        click.echo(f"\nin the judge's top {best}: {right} of {len(verdicts)} ({share:.0%})")
+    for each in verdicts:
+        click.echo(f"| {each.drawn} | {each.first} | {each.probability:.0%} | {each.rank} |")
+    for top in (1, 5):
+        count = sum(each.rank <= top for each in verdicts)
+        share = count / len(verdicts)
+        click.echo(f"\nin the judge's top {top}: {count} of {len(verdicts)} ({share:.0%})")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""How well a picture hides how it was made: seams, edges, likeness to its base; how much a
-film flickers."""
+"""Image metrics for the example programs: seams, changes at the border, similarity, flicker."""
 
 from __future__ import annotations
 
@@ -15,64 +14,72 @@ from lucid.imaging import Size
 from lucid.imaging.filters import gaussian_blur
 from lucid.tiling.tiles import Tile
 
-EDGE = 16
-"""Pixels from the outside that count as the edge."""
+BORDER = 16
+"""Width in pixels of the image border that ``edge_ratio`` measures."""
 
 
-class Borders:
-    """How often a tile's border ran between two neighbouring pixels.
+class TileEdges:
+    """How many tile edges ran between each two neighbouring pixels of an image.
 
     Attributes:
-        below: (height - 1, width): between a pixel and the one below it.
-        beside: (height, width - 1): between a pixel and the one to its right.
+        size: height and width of the image in pixels.
+        rows: (height - 1, width), edges between a pixel and the pixel below.
+        columns: (height, width - 1), edges between a pixel and the pixel to its right.
     """
 
     def __init__(self, size: Size) -> None:
-        """Of a picture of (height, width) pixels, where no tile has been yet."""
         height, width = size
         self.size = size
-        self.below = torch.zeros(height - 1, width)
-        self.beside = torch.zeros(height, width - 1)
+        self.rows = torch.zeros(height - 1, width)
+        self.columns = torch.zeros(height, width - 1)
 
     def add(self, tiles: Iterable[tuple[Tile, Size]], octave: Size) -> None:
-        """Count a pass's tiles, given in pixels of an octave of (height, width)."""
-        down, across = (whole / part for whole, part in zip(self.size, octave, strict=True))
+        """Count the edges of the tiles of a pass.
+
+        Args:
+            tiles: the top left corner, and the height and width of each tile, in pixels of the
+                octave.
+            octave: height and width of the octave in pixels.
+        """
         height, width = self.size
-        for (top, left), (tall, wide) in tiles:
-            first, last = round(top * down), round((top + tall) * down)
-            start, stop = round(left * across), round((left + wide) * across)
-            rows, columns = slice(max(0, first), max(0, last)), slice(max(0, start), max(0, stop))
-            for row in (first, last):
+        scale_y, scale_x = height / octave[0], width / octave[1]
+        for (tile_top, tile_left), (tile_height, tile_width) in tiles:
+            top, bottom = round(tile_top * scale_y), round((tile_top + tile_height) * scale_y)
+            left, right = round(tile_left * scale_x), round((tile_left + tile_width) * scale_x)
+            for row in (top, bottom):
                 if 0 < row < height:
-                    self.below[row - 1, columns] += 1
-            for column in (start, stop):
+                    self.rows[row - 1, max(0, left) : max(0, right)] += 1
+            for column in (left, right):
                 if 0 < column < width:
-                    self.beside[rows, column - 1] += 1
+                    self.columns[max(0, top) : max(0, bottom), column - 1] += 1
 
 
-def seam_ratio(change: Tensor, borders: Borders) -> float:
-    """How much more neighbours differ where tiles met than anywhere: 1 is no more.
-
-    The mean absolute difference of neighbouring pixels weighted by how often a border
-    ran between them, over the unweighted mean.
+def seam_ratio(change: Tensor, edges: TileEdges) -> float:
+    """Compare differences of neighbouring pixels at tile edges with those everywhere.
 
     Args:
-        change: (3, height, width), what was painted less what it was painted on.
-        borders: of all tiles that were looked at; without any, the ratio is not a number.
+        change: (3, height, width), the painted image minus the image that was painted on.
+        edges: the edges of all tiles.
+
+    Returns:
+        The mean absolute difference weighted by the number of tile edges, over the unweighted
+        mean: 1 if seams are invisible, NaN without any edge.
     """
-    below, beside = (change.diff(dim=axis).abs().mean(0).cpu() for axis in (1, 2))
-    weighted = (below * borders.below).sum() + (beside * borders.beside).sum()
-    weighted = weighted / (borders.below.sum() + borders.beside.sum())
-    plain = (below.sum() + beside.sum()) / (below.numel() + beside.numel())
-    return float(weighted / plain)
+    rows, columns = (change.diff(dim=axis).abs().mean(0).cpu() for axis in (1, 2))
+    at_edges = (rows * edges.rows).sum() + (columns * edges.columns).sum()
+    at_edges = at_edges / (edges.rows.sum() + edges.columns.sum())
+    everywhere = (rows.sum() + columns.sum()) / (rows.numel() + columns.numel())
+    return float(at_edges / everywhere)
 
 
 def worst_line(change: Tensor) -> float:
-    """How much the roughest row or column of differences stands out: the largest ratio of
-    its mean to the median of its 31 neighbours.
+    """Find the row or column whose pixels differ most from those of the next one.
 
     Args:
-        change: as in ``seam_ratio``; 32 pixels a side or more.
+        change: as for ``seam_ratio``; at least 32 pixels high and wide.
+
+    Returns:
+        The largest ratio of a line's mean absolute difference to the median of 31 lines.
     """
     worst = 0.0
     for axis, other in ((1, 2), (2, 1)):
@@ -82,43 +89,53 @@ def worst_line(change: Tensor) -> float:
 
 
 def edge_ratio(change: Tensor) -> float:
-    """How much more the outermost 16 pixels changed than the rest, in the mean.
+    """Compare the change in the outermost 16 pixels with the change in the rest of the image.
 
     Args:
-        change: as in ``seam_ratio``; more than 32 pixels a side.
+        change: as for ``seam_ratio``; more than 32 pixels high and wide.
+
+    Returns:
+        The ratio of the mean absolute changes.
     """
-    size = change.abs().mean(0)
-    inner = size[EDGE:-EDGE, EDGE:-EDGE]
-    outer = (size.sum() - inner.sum()) / (size.numel() - inner.numel())
+    amount = change.abs().mean(0)
+    inner = amount[BORDER:-BORDER, BORDER:-BORDER]
+    outer = (amount.sum() - inner.sum()) / (amount.numel() - inner.numel())
     return float(outer / inner.mean())
 
 
 def ssim(image: Tensor, other: Tensor) -> float:
-    """The structural similarity of two (3, height, width) images, 0..1: 1 for the same one
-    (Wang, Bovik, Sheikh and Simoncelli, 2004, with their Gaussian window of 1.5 pixels).
+    """Compute the structural similarity of two images.
+
+    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
+    structural similarity", 2004, with their Gaussian window of 1.5 pixels.
+
+    Args:
+        image: (3, height, width), 0..1.
+        other: an image of the same shape.
+
+    Returns:
+        The mean over all pixels and channels: 1 for equal images.
     """
-
-    def mean(values: Tensor) -> Tensor:
-        return gaussian_blur(values, 1.5)
-
-    here, there = mean(image), mean(other)
-    spread = mean(image * image) - here * here
-    other_spread = mean(other * other) - there * there
-    together = mean(image * other) - here * there
-    small, smaller = 0.01**2, 0.03**2
-    likeness = (2 * here * there + small) * (2 * together + smaller)
-    return float(
-        (likeness / ((here**2 + there**2 + small) * (spread + other_spread + smaller))).mean()
-    )
+    mean, other_mean = gaussian_blur(image, 1.5), gaussian_blur(other, 1.5)
+    variance = gaussian_blur(image * image, 1.5) - mean * mean
+    other_variance = gaussian_blur(other * other, 1.5) - other_mean * other_mean
+    covariance = gaussian_blur(image * other, 1.5) - mean * other_mean
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = (2 * mean * other_mean + c1) * (2 * covariance + c2)
+    similarity /= (mean**2 + other_mean**2 + c1) * (variance + other_variance + c2)
+    return float(similarity.mean())
 
 
 def flicker(frames: Sequence[Tensor], flows: Sequence[Flow]) -> float:
-    """How much frames change that should only move: the mean absolute difference of each
-    from the one before, moved to where things are now, where they are in view in both.
+    """Compute how much the frames of a film change apart from motion.
 
     Args:
-        frames: two or more, (3, height, width), 0..1.
-        flows: how things move from each to the next, one fewer.
+        frames: two or more images, (3, height, width), 0..1.
+        flows: the motion from each frame to the next; one fewer than frames.
+
+    Returns:
+        The mean absolute difference between each frame and the previous frame, warped by the
+        motion, in the pixels that both show.
     """
     changes = [
         ((after - flow.warp(before)).abs() * flow.valid).sum() / (3 * flow.valid.sum())

@@ -1,14 +1,18 @@
-"""Does a picture show how it was made? Measures seams and edges of drawings.
+"""Measure seams and border effects in drawings.
 
     python examples/seams.py --net squeezenet1_1 --photo dog.jpg --seeds 8 > table.md
 
-For each order of tiles, from noise and on photographs (of which the seeds take turns), at
-each size, prints the seam ratio (1: tiles leave no trace), the same against the tiles of
-another seed's drawing, which left none, the worst row or column, and the edge ratio (1:
-the edges changed as much as the middle), each the mean over all seeds, but the worst line
-the largest. Beside them stand deepdraw's first form (the lattice stays in place, past the
-edge is the mean colour, and tiles are pasted back whole) and drawings without any tiles,
-against the spiral's.
+For each order of tiles, from noise and on photographs (used in turn by the seeds), at each size,
+prints a Markdown table of
+
+- the seam ratio: 1 if tiles leave no trace;
+- the seam ratio at the tile edges of another seed's drawing, which left no trace here;
+- the worst row or column: the largest value of all seeds, while the others are means;
+- the edge ratio: 1 if the border changed as much as the rest of the image.
+
+For comparison the table has deepdraw's first form (the tile lattice stays in place, the mean colour
+lies beyond the border, and tiles are pasted without blending), and drawings without tiles, whose
+seam ratio is measured at the tile edges of the spiral.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from statistics import mean
 
 import click
 import torch
-from metrics import Borders, edge_ratio, seam_ratio, worst_line
+from metrics import TileEdges, edge_ratio, seam_ratio, worst_line
 
 from lucid.cli.options import Size
 from lucid.drawing.loop import Progress, draw
@@ -28,28 +32,43 @@ from lucid.imaging.io import center_crop_resize, from_pil, read_image
 from lucid.nets.net import Net
 from lucid.nets.registry import load
 
+LABELS = {"fixed": "deepdraw's first form", "none": "none at all"}
+"""Orders of tiles with another name in the table."""
 
-def paint(
-    net: Net, wanted: str, photo: torch.Tensor | None, size: tuple[int, int], **how: object
-) -> tuple[torch.Tensor, Borders]:
-    """What one drawing changed, and where its tiles' borders ran."""
-    borders = Borders(size)
+
+def draw_change(
+    net: Net,
+    class_name: str,
+    photo: torch.Tensor | None,
+    size: tuple[int, int],
+    **options: object,
+) -> tuple[torch.Tensor, TileEdges]:
+    """Draw a class on a photograph, or from noise.
+
+    Args:
+        net: a net with classes.
+        class_name: the class to draw.
+        photo: (3, height, width), 0..1, cropped and resized to ``size``; None for noise.
+        size: height and width in pixels.
+        options: more keyword arguments of ``lucid.draw``.
+
+    Returns:
+        The change, (3, *size), from the photograph or from mid-grey, and the tile edges.
+    """
+    edges = TileEdges(size)
 
     def watch(progress: Progress) -> None:
-        borders.add(progress.tiles(), progress.octave)
+        edges.add(progress.tiles(), progress.octave)
 
     base = None if photo is None else center_crop_resize(photo, size)
-    painted = draw(net, [wanted], base, size=size, watch=watch, **how)
-    return from_pil(painted) - (0.5 if base is None else base), borders
-
-
-NAMES = {"fixed": "deepdraw's first form", "none": "none at all"}
+    drawn = draw(net, [class_name], base, size=size, watch=watch, **options)
+    return from_pil(drawn) - (0.5 if base is None else base), edges
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0])
 @click.option("--net", "net_name", default="lucid64", show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path))
-@click.option("--class", "wanted", default="goldfish", show_default=True)
+@click.option("--class", "class_name", default="goldfish", show_default=True)
 @click.option("--photo", "photos", type=click.Path(path_type=Path), multiple=True)
 @click.option("--size", "sizes", type=Size(), multiple=True, default=["512x512", "1000x700"])
 @click.option("--seeds", default=8, show_default=True)
@@ -57,7 +76,7 @@ NAMES = {"fixed": "deepdraw's first form", "none": "none at all"}
 def main(
     net_name: str,
     weights: Path | None,
-    wanted: str,
+    class_name: str,
     photos: tuple[Path, ...],
     sizes: tuple[tuple[int, int], ...],
     seeds: int,
@@ -69,25 +88,26 @@ def main(
     runs = [(size, base, order) for size in sizes for base in bases for order in orders]
     click.echo("| size | on | tiles | seam ratio | another's | worst line | edge ratio |")
     click.echo("| --- | --- | --- | --- | --- | --- | --- |")
-    spirals: list[Borders] = []
+    spiral_edges: list[TileEdges] = []
     with click.progressbar(length=len(runs) * seeds, file=sys.stderr) as bar:
         for size, base, order in runs:
             padding = "mean" if order == "fixed" else "reflect"
-            changes, tiled = [], []
+            options = {"order": order, "padding": padding, "iterations": iters}
+            changes, edges = [], []
             for seed in range(seeds):
-                how = {"order": order, "padding": padding, "iterations": iters, "seed": seed}
-                change, borders = paint(net, wanted, base[seed % len(base)], size, **how)
+                photo = base[seed % len(base)]
+                change, drawn = draw_change(net, class_name, photo, size, seed=seed, **options)
                 changes.append(change)
-                tiled.append(borders)
+                edges.append(drawn)
                 bar.update(1)
             if order == "spiral":
-                spirals = tiled
-            tiled = spirals if order == "none" else tiled
-            own = mean(map(seam_ratio, changes, tiled))
-            others = mean(map(seam_ratio, changes, [*tiled[1:], tiled[0]]))
+                spiral_edges = edges
+            edges = spiral_edges if order == "none" else edges
+            own = mean(map(seam_ratio, changes, edges))
+            others = mean(map(seam_ratio, changes, [*edges[1:], edges[0]]))
             click.echo(
                 f"| {size[1]}x{size[0]} | {'noise' if base == [None] else 'photographs'} "
-                f"| {NAMES.get(order, order)} | {own:.3f} | {others:.3f} "
+                f"| {LABELS.get(order, order)} | {own:.3f} | {others:.3f} "
                 f"| {max(map(worst_line, changes)):.2f} | {mean(map(edge_ratio, changes)):.2f} |"
             )
 

@@ -1,18 +1,19 @@
-"""What lucid's steps cost on this machine, beside the bare network's.
+"""Measure what lucid's gradient steps cost on this machine, compared with the bare network.
 
-The *floor* is what nobody can go below with the same net: forward, and backward to the
-images, of the same batch at the same precision, and nothing else. Floor and step take
-turns in one run, so that a busy machine slows both.
+The baseline is a forward pass of the same net and the backward pass to its images, with the same
+batch at the same precision, and nothing else. Baseline and step are timed alternately, so that
+other load on the machine slows both.
 """
 
 from __future__ import annotations
 
+import math
 import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ import torch
 
 from lucid.core.ascent import Ascent, Step
 from lucid.core.canvas import FourierCanvas, PixelCanvas
-from lucid.core.device import device_name, find_devices, precision_name
+from lucid.core.device import Runtime, device_name, find_devices, precision_name
 from lucid.core.objectives import ClassLogits, Enhance, LayerL2, Objective
 from lucid.core.optimizers import Adam, DarknetStep
+from lucid.core.transforms import draw_affines
 from lucid.drawing.config import FROM_NOISE, TILE
-from lucid.drawing.loop import MARGIN, paint, prepare
+from lucid.drawing.loop import MARGIN, paint
+from lucid.drawing.plan import prepare
 from lucid.films.film import film, film_config
 from lucid.films.keyframes import Keyframes
 from lucid.films.warp import parse
@@ -36,107 +39,93 @@ from lucid.nightmares.nightmare import ShiftedView
 from lucid.nightmares.steps import NightmareStep
 from lucid.tiling.tiles import Pass, Tile, Tiling
 
-SCREAM = (448, 352)
-"""Height and width of the picture of Darknet's published nightmare, whose layer is 10."""
+PUBLISHED_SIZE = (448, 352)
+"""Height and width of the image of Darknet's published nightmare, which uses layer 10."""
 
-DARKNET = 16.2 / 0.53
-"""How many bare fp32 steps the original takes for one of its own, on that picture: seconds
+DARKNET_RATIO = 16.2 / 0.53
+"""Duration of a step of the original Darknet divided by the fp32 baseline, on that image: seconds
 of both, measured once, side by side, on two cores of a Xeon."""
 
-WORSE = 1.1
-"""A ratio that grew by more than this has become worse."""
+REGRESSION_THRESHOLD = 1.1
+"""A ratio that grew by more than this factor is a regression."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one task took.
+    """The measurement of one task.
 
     Attributes:
         task: ``nightmare``, ``draw``, ``pass`` or ``film``.
-        net: its name.
-        size: width and height of the picture, and what of it is one step.
-        precision: what the net computed in.
-        floor: seconds that the bare net takes (median).
-        step: seconds that lucid takes (median).
-        ratio: ``step`` / ``floor``; of ``pass``, after division by how many of the
-            picture's pixels its tiles hold.
-        images: that the net was shown in a step.
-        megapixels: that it was shown in a second.
-        peak_memory: the most that the process (on CUDA: the device) has held so far, in bytes.
+        net: name of the net.
+        size: width and height of the image; with several tiles also their number and size.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        baseline: median duration of the bare network's step in seconds.
+        step: median duration of lucid's step in seconds.
+        ratio: ``step`` / ``baseline``; for ``pass`` also divided by the number of pixels in all
+            tiles over the number of pixels in the image.
+        images: images that the net sees in a step.
+        megapixels: megapixels that the net sees in a second.
+        peak_memory: the most bytes that the process has held so far; on CUDA, the device.
     """
 
     task: str
     net: str
     size: str
     precision: str
-    floor: float
+    baseline: float
     step: float
     ratio: float
     images: int
     megapixels: float
     peak_memory: int
 
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        return self.task, self.net, self.size, self.precision
-
 
 @dataclass(frozen=True)
 class Report:
-    """All that was measured in one run.
+    """All measurements of one run.
 
     Attributes:
-        device: by its own name.
-        machine: the operating system's word for it.
-        threads: that torch computes with.
-        torch: its version.
-        rows: a task each.
+        device: name of the device.
+        platform: name and version of the operating system.
+        threads: number of threads that torch uses.
+        torch: version of torch.
+        rows: one measurement for each task and precision.
     """
 
     device: str
-    machine: str
+    platform: str
     threads: int
     torch: str
     rows: list[Row] = field(default_factory=list)
 
-    def published(self) -> Iterator[tuple[str, float, float]]:
-        """Of Darknet's published command: precision, seconds of its ten iterations, and how
-        many times as long the original would take, by the bare fp32 step of this run."""
-        published = ("nightmare", "vgg-conv", _across(SCREAM))
-        found = {row.precision: row for row in self.rows if row.key[:3] == published}
-        if bare := found.get("fp32"):
-            for precision, row in found.items():
-                yield precision, 10 * row.step, DARKNET * bare.floor / row.step
-
-    def worse_than(self, before: dict[str, Any]) -> list[tuple[Row, float]]:
-        """The rows that have become worse since an earlier report, with what they were.
+    def regressions(self, before: dict[str, Any]) -> list[tuple[Row, float]]:
+        """Find the ratios that grew by more than ``REGRESSION_THRESHOLD``.
 
         Args:
-            before: the earlier report, as ``dataclasses.asdict`` gives it.
+            before: an earlier report as ``dataclasses.asdict`` returns it, of any version.
+
+        Returns:
+            The rows, each with the earlier ratio. Rows that the earlier report lacks are left out.
         """
-        ratios = {
-            (row["task"], row["net"], row["size"], row["precision"]): float(row["ratio"])
-            for row in before["rows"]
-        }
-        return [
-            (row, ratios[row.key])
-            for row in self.rows
-            if row.key in ratios and row.ratio > WORSE * ratios[row.key]
-        ]
+        keys = ("task", "net", "size", "precision")
+        ratios = {tuple(row[key] for key in keys): float(row["ratio"]) for row in before["rows"]}
+        pairs = [(row, ratios.get(tuple(getattr(row, key) for key in keys))) for row in self.rows]
+        return [(row, old) for row, old in pairs if old and row.ratio > REGRESSION_THRESHOLD * old]
 
 
 @dataclass(frozen=True)
 class Task:
-    """Something to measure.
+    """What to measure.
 
     Attributes:
         name: ``nightmare``, ``draw``, ``pass`` or ``film``.
-        net: by its name.
-        size: (height, width) of the picture, in pixels; without it, the task's own.
-        order: of the tiles of ``pass``.
-        tile: their side, in pixels.
-        batch: how many images the net is shown at once.
-        layer: of ``nightmare``.
+        net: name of the net.
+        size: height and width of the image in pixels; ``draw`` always takes the smallest square
+            that holds a batch of tiles.
+        order: order of the tiles in ``pass``: ``spiral``, ``random`` or ``grid``.
+        tile: height and width of the square tiles in pixels.
+        batch: maximum number of images that the net sees at once.
+        layer: layer of ``nightmare``.
     """
 
     name: str
@@ -149,7 +138,7 @@ class Task:
 
 
 TASKS = (
-    Task("nightmare", "vgg-conv", SCREAM),
+    Task("nightmare", "vgg-conv", PUBLISHED_SIZE),
     Task("nightmare", "vgg-conv", (768, 1024)),
     Task("draw", "squeezenet1_1"),
     Task("draw", "googlenet"),
@@ -171,147 +160,166 @@ def bench(
 
     Args:
         tasks: what to measure.
-        load: makes a net of its name; random weights are as fast as any.
-        device: see ``Ascent``.
-        precisions: see ``Ascent``.
-        repeats: how many of each are timed; medians are reported.
-        watch: called after each.
+        load: makes a net from its name; random weights are as fast as trained ones.
+        device: a torch device, or ``auto``.
+        precisions: ``auto``, ``fp32``, ``bf16`` or ``fp16``; each task runs in each of them.
+        repeats: how many times baseline and step are timed, after one untimed run.
+        watch: called after each measurement.
+
+    Returns:
+        All measurements.
     """
-    where = find_devices(device)[0]
     report = Report(
-        device_name(where), platform.platform(), torch.get_num_threads(), torch.__version__
+        device=device_name(find_devices(device)[0]),
+        platform=platform.platform(),
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
     )
     for task in tasks:
         for precision in precisions:
-            row = _measure(task, load(task.net), device, precision, repeats)
+            runtime = Runtime(device=device, precision=precision, batch=task.batch)
+            row = _measure(task, load(task.net), runtime, repeats)
             report.rows.append(row)
             if watch:
                 watch(row)
     return report
 
 
-def _measure(task: Task, net: Net, device: str, precision: str, repeats: int) -> Row:
-    ascent = Ascent(net, device=device, precision=precision, batch=task.batch)
-    share, images = 1.0, 1
-    floor: Callable[[], object]
+@dataclass(frozen=True)
+class _Workload:
+    """Two functions to time, and what the net sees in the second."""
+
+    baseline: Callable[[], object]
     step: Callable[[], object]
-    if task.name == "nightmare":
-        size = task.size or SCREAM
-        layer = net.resolve_layer(task.layer)
-        floor = bare_step(net, ascent, LayerL2(layer), 1, size)
-        step, shown = _nightmare_step(ascent, layer, size), size
-    elif task.name == "draw":
-        size, shown, images = _room_for(task), (task.tile, task.tile), task.batch
-        tiles = Tiling(shown, "fixed").cut(size, torch.Generator()).batches
-        sweep = Pass(size, shown, [[tile for batch in tiles for tile in batch][:images]])
-        floor = bare_step(net, ascent, ClassLogits({0: 1.0}), images, shown)
-        step = _drawing(ascent, sweep)
-    elif task.name == "film":
-        size, shown = task.size or (512, 512), task.size or (512, 512)
-        floor, step = _filming(net, size, device=device, precision=precision, batch=task.batch)
-    else:
-        size, shown = task.size or (768, 1024), (task.tile, task.tile)
-        generator = torch.Generator().manual_seed(0)
-        sweep = Tiling(shown, task.order).cut(size, generator)
-        images = sum(map(len, sweep.batches))
-        share = images * task.tile**2 / (size[0] * size[1])
-        floor = _drawing(ascent, Pass(size, size, [[Tile(0, 0)]]))
-        step = _drawing(ascent, sweep)
-    times: list[tuple[float, float]] = []
-    for repeat in range(repeats + 1):
-        pair = _time(floor, ascent.device), _time(step, ascent.device)
-        if repeat:  # the first of each warms up
-            times.append(pair)
-    bare, ours = (statistics.median(each) for each in zip(*times, strict=True))
+    size: Size
+    seen: Size
+    images: int = 1
+
+
+def _measure(task: Task, net: Net, runtime: Runtime, repeats: int) -> Row:
+    ascent = Ascent(net, runtime)
+    work = _WORKLOADS[task.name](task, net, ascent, runtime)
+    times = [
+        (_time(work.baseline, ascent.device), _time(work.step, ascent.device))
+        for _ in range(repeats + 1)
+    ]
+    baseline, step = map(statistics.median, zip(*times[1:], strict=True))
+    pixels = work.images * math.prod(work.seen)
+    size = format_size(work.size)
     return Row(
         task=task.name,
         net=net.name,
-        size=_across(size) if images == 1 else f"{_across(size)}, {images} of {_across(shown)}",
+        size=size if work.images == 1 else f"{size}, {work.images} of {format_size(work.seen)}",
         precision=precision_name(ascent.dtype),
-        floor=bare,
-        step=ours,
-        ratio=ours / (share * bare),
-        images=images,
-        megapixels=images * shown[0] * shown[1] / 1e6 / ours,
+        baseline=baseline,
+        step=step,
+        ratio=step / baseline / (pixels / math.prod(work.size) if task.name == "pass" else 1),
+        images=work.images,
+        megapixels=pixels / 1e6 / step,
         peak_memory=_peak_memory(ascent.device),
     )
 
 
-def bare_step(
+def _nightmare(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
+    """A step of a nightmare."""
+    size, layer = task.size or PUBLISHED_SIZE, net.resolve_layer(task.layer)
+    canvas = PixelCanvas(torch.rand(3, *size, device=ascent.device))
+    view = ShiftedView(NightmareStep(layer, dx=5, dy=-3, scale=1, flip=True), size)
+    step, optimizer = Step(view, Enhance(layer)), DarknetStep(0.05)
+    baseline = _bare_step(net, ascent, LayerL2(layer), 1, size)
+    return _Workload(baseline, lambda: ascent.step(canvas, step, optimizer), size, size)
+
+
+def _draw(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
+    """A step of a drawing: one batch of tiles that overlap by half."""
+    tile, columns = (task.tile, task.tile), math.ceil(math.sqrt(task.batch))
+    side = task.tile + (columns - 1) * round(task.tile / 2)
+    size = (side, side)
+    batches = Tiling(tile, "fixed").cut(size, torch.Generator()).batches
+    tiles = [each for batch in batches for each in batch][: task.batch]
+    baseline = _bare_step(net, ascent, ClassLogits({0: 1.0}), task.batch, tile)
+    return _Workload(
+        baseline, _draw_pass(ascent, Pass(size, tile, [tiles])), size, tile, task.batch
+    )
+
+
+def _pass(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
+    """A pass over an image in tiles; the baseline is a step over the whole image."""
+    size, tile = task.size or (768, 1024), (task.tile, task.tile)
+    tile_pass = Tiling(tile, task.order).cut(size, torch.Generator().manual_seed(0))
+    baseline = _draw_pass(ascent, Pass(size, size, [[Tile(0, 0)]]))
+    return _Workload(
+        baseline, _draw_pass(ascent, tile_pass), size, tile, sum(map(len, tile_pass.batches))
+    )
+
+
+def _film(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
+    """A frame, from the last frame's file to its own; the baseline is the frame's drawing."""
+    size = task.size or (512, 512)
+    keyframes = Keyframes({0: ClassLogits({0: 1.0})}, [parse("zoom:0.05")])
+    base = torch.rand(3, *size)
+    objective, config = keyframes.objective(0), film_config(net)
+    plan = prepare(net, objective, base, config=config, runtime=runtime)
+    frames = film(net, keyframes, base, frames=10**6, runtime=runtime)
+
+    def run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            Frames(Path(folder)).append(next(frames))
+
+    return _Workload(lambda: paint(plan), run, size, size)
+
+
+_WORKLOADS = {"nightmare": _nightmare, "draw": _draw, "pass": _pass, "film": _film}
+
+
+def _bare_step(
     net: Net, ascent: Ascent, objective: Objective, count: int, size: Size
 ) -> Callable[[], None]:
-    """Forward, and backward to the images: the floor."""
+    """The network's forward pass, and its backward pass to the images."""
     device = ascent.device
     images = torch.rand(count, 3, *size, device=device)
     images = images.to(memory_format=torch.channels_last).requires_grad_()
 
     def run() -> None:
         with torch.autocast(device.type, ascent.dtype, ascent.dtype != torch.float32):
-            seen = net.activations(images, objective.layers)
-        total = sum(value.float().square().sum() for value in seen.values())
+            activations = net.activations(images, objective.layers)
+        total = sum(value.float().square().sum() for value in activations.values())
         assert isinstance(total, torch.Tensor)
         torch.autograd.grad(total, images)
 
     return run
 
 
-def _nightmare_step(ascent: Ascent, layer: str, size: Size) -> Callable[[], None]:
-    canvas = PixelCanvas(torch.rand(3, *size, device=ascent.device))
-    view = ShiftedView(NightmareStep(layer, dx=5, dy=-3, scale=1, flip=True), size)
-    step, rule = Step(view, Enhance(layer)), DarknetStep(0.05)
-    return lambda: ascent.step(canvas, step, rule)
-
-
-def _drawing(ascent: Ascent, sweep: Pass) -> Callable[[], None]:
-    """A whole pass, as ``lucid draw`` makes it."""
+def _draw_pass(ascent: Ascent, tile_pass: Pass) -> Callable[[], None]:
+    """A whole pass, as `lucid draw` makes it."""
     generator = torch.Generator().manual_seed(0)
     canvas = FourierCanvas.noise(
-        sweep.size,
-        decay=FROM_NOISE.decay,
+        tile_pass.size,
+        decay_power=FROM_NOISE.decay_power,
         margin=MARGIN,
         generator=generator,
         device=ascent.device,
     )
-    rule, objective = Adam(canvas, FROM_NOISE.rate), ClassLogits({0: 1.0})
+    optimizer, objective = Adam(FROM_NOISE.lr), ClassLogits({0: 1.0})
 
     def run() -> None:
-        # Made anew each time, as in a drawing: its blending weights are part of the cost.
-        again = Pass(sweep.size, sweep.tile, sweep.batches, sweep.padding)
-        turns = draw_glances(
-            generator, 1, turn=FROM_NOISE.turn, scale=FROM_NOISE.scale, shift=FROM_NOISE.shift
+        # A new object each time, as in a drawing: the blending weights are part of the cost.
+        again = replace(tile_pass)
+        affines = draw_affines(
+            generator,
+            1,
+            max_angle=FROM_NOISE.max_angle,
+            scale=FROM_NOISE.scale,
+            shift=FROM_NOISE.shift,
         )
         for view in again.views():
-            ascent.step(canvas, Step(view, objective, turns, equalize=True), rule)
+            ascent.step(canvas, Step(view, objective, [affines], normalize_grad=True), optimizer)
 
     return run
 
 
-def _filming(
-    net: Net, size: Size, **machine: Any
-) -> tuple[Callable[[], object], Callable[[], object]]:
-    """A frame's dream alone, and a whole frame, from the last one's bytes to its own file."""
-    script = Keyframes({0: ClassLogits({0: 1.0})}, [parse("zoom:0.05")])
-    base = torch.rand(3, *size)
-    plan = prepare(net, script.objective(0), base, manner=film_config(net), **machine)
-    more = film(net, script, base, frames=10**6, **machine)
-
-    def run() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            Frames(Path(folder)).append(next(more))
-
-    return lambda: paint(plan), run
-
-
-def _room_for(task: Task) -> Size:
-    """The least square picture that holds a batch of tiles at half overlap."""
-    count = 1
-    while count**2 < task.batch:
-        count += 1
-    side = task.tile + (count - 1) * round(task.tile / 2)
-    return side, side
-
-
-def _across(size: Size) -> str:
+def format_size(size: Size) -> str:
+    """Format a height and width in pixels as WIDTHxHEIGHT."""
     return f"{size[1]}x{size[0]}"
 
 
@@ -328,7 +336,7 @@ def _time(run: Callable[[], object], device: torch.device) -> float:
 def _peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    import resource  # Unix alone has it
+    import resource  # Unix only
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if platform.system() == "Darwin" else peak * 1024

@@ -1,4 +1,4 @@
-"""The one kind of error that lucid shows its users, and words for their messages."""
+"""The exceptions that lucid raises for its users, and helpers for their messages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if getattr(lucid, "__distribution__", None) != "lucid-nightmare":
 
 
 class LucidError(Exception):
-    """Something the user can put right, said in one line.
+    """An error that the user can correct.
 
-    The message names the file or option, what is wrong with it and what would
-    work. The command line prints it after ``Error:`` and exits with
+    The message is one line that names the file or option, says what is wrong with it and
+    what would work. The command line prints the message after ``Error:`` and exits with
     ``exit_code``.
     """
 
@@ -27,20 +27,36 @@ class LucidError(Exception):
 
 
 class UsageError(LucidError):
-    """A setting that cannot mean anything: the same as a mistyped option."""
+    """A setting with no valid meaning; the exit status is the same as for a mistyped option."""
 
     exit_code = 2
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """``; the nearest are …`` for the middle of a message, or nothing."""
+    """Suggest corrections of a mistyped name.
+
+    Args:
+        name: what the user typed.
+        known: all valid names.
+
+    Returns:
+        ``"; the nearest are …"`` with at most five of the valid names, to be inserted into an
+        error message; the empty string if no valid name is similar. Case is ignored.
+    """
     folded = {candidate.casefold(): candidate for candidate in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.5)
     return f"; the nearest are {', '.join(folded[match] for match in close)}" if close else ""
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of memory: a GPU's, or the CPU's, which has no error of its own."""
-    import torch  # `lucid --help` comes through here
+    """Tell whether torch raised an error because memory ran out.
+
+    Args:
+        error: any error raised by torch.
+
+    Returns:
+        True for GPU memory and for CPU memory, for which torch raises a plain RuntimeError.
+    """
+    import torch  # here, because `lucid --help` imports this module
 
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,28 +1,47 @@
-"""What comes in the box and where more is kept: known without torch, for what must answer at
-once."""
+"""Files that ship with lucid, and the cache folder.
+
+This module does not import torch: shell completion and ``lucid doctor`` use it.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-HERE = Path(__file__).parent
+import platformdirs
+
+PACKAGE = Path(__file__).parent
 
 
 def bundled() -> dict[str, Path]:
-    """The cfg files that come with lucid, by name."""
-    # In a wheel cfg/ lies inside the package, in a checkout beside it.
-    folder = HERE / "cfg" if (HERE / "cfg").is_dir() else HERE.parent / "cfg"
+    """List the cfg files that ship with lucid.
+
+    Returns:
+        Paths by net name, in alphabetical order.
+    """
+    # A wheel has cfg/ inside the package, a source checkout has it next to the package.
+    folder = PACKAGE / "cfg" if (PACKAGE / "cfg").is_dir() else PACKAGE.parent / "cfg"
     return {path.stem: path for path in sorted(folder.glob("*.cfg"))}
 
 
 def presets() -> dict[str, Path]:
-    """The manners that come as files with lucid, by name."""
-    return {path.stem: path for path in sorted((HERE / "drawing" / "presets").glob("*.toml"))}
+    """List the preset files that ship with lucid.
+
+    Returns:
+        Paths by preset name, in alphabetical order.
+    """
+    folder = PACKAGE / "drawing" / "presets"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def cache_folder() -> Path:
-    """Where fetched Darknet weights are kept: ``$LUCID_CACHE``, else the user's cache."""
+    """Return the folder for downloaded Darknet weights, which may not exist yet.
+
+    Returns:
+        ``$LUCID_CACHE`` if that is set, else ``lucid`` in the operating system's folder for
+        user caches: ``~/.cache/lucid`` on Linux (or in ``$XDG_CACHE_HOME``),
+        ``~/Library/Caches/lucid`` on macOS.
+    """
     if "LUCID_CACHE" in os.environ:
         return Path(os.environ["LUCID_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucid"
+    return platformdirs.user_cache_path("lucid", appauthor=False)

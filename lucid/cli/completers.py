@@ -74,7 +74,7 @@ def layers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 @_or_nothing
 def warps(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of warps, the user's own among them; with a colon where numbers must follow."""
-    known = _warps(resources.HERE / "films" / "warps.py")
+    known = _warps(resources.PACKAGE / "films" / "warps.py")
     if ctx.params.get("own_warps"):
         known |= _warps(ctx.params["own_warps"])
     return _begun(sorted(known), incomplete, helps=known)

@@ -521,7 +521,7 @@ class Watcher:
         self.passes += 1
         if self.verbose and (before is None or before.octave != progress.octave):
             if self.preview:
-                self.preview.let_go()
+                self.preview.release()
             height, width = progress.octave
             click.echo(f"climbing at {width}x{height}", err=True)
         self.bar.update(progress.done - (before.done if before else 0))

@@ -195,7 +195,7 @@ def film(
     check_alone(output, bases, {"--resume": options["resume"]})
     for each in bases:  # what is wrong is said before the first film is made
         file = resolve_stdin(each)
-        video.footage(file) if video.is_film(file) else read_image(file)
+        video.Footage(file) if video.is_film(file) else read_image(file)
     with stdout_target(output, ".gif") as given:
         for number, target in enumerate(output_paths(given, bases or [Path()])):
             start = bases[number] if bases else None
@@ -209,19 +209,19 @@ def _make(base: Path | None, source: Path | None, target: Path, **options: Any) 
     """Make one film; says how many frames it has, and its seed if it was dreamt."""
     from lucid.imaging import recipes, video
 
-    video.check(target)
+    video.check_writable(target)
     force = options["force"]
     if target.suffix:
         refuse_overwrite((target, recipes.sidecar_path(target)), force)
     order = {"reverse": options["reverse"], "boomerang": options["boomerang"]}
     given = source or (resolve_stdin(base) if base else None)
-    footage = video.footage(given) if given and video.is_film(given) else None
+    footage = video.Footage(given) if given and video.is_film(given) else None
     pace: dict[str, Any] = {"loop": options["loop"], "delay": options["delay"]}
     if options["delay"] is None:
-        pace["delay"] = footage.delay if footage else video.DELAY
+        pace["delay"] = footage.delay if footage else video.DEFAULT_DELAY
     if source:
         count = _put_together(
-            list(video.in_order(video.read(source), **order)), target, force, pace
+            list(video.playback_order(video.read(source), **order)), target, force, pace
         )
         return count, ""
     if not target.suffix and any(order.values()):
@@ -231,8 +231,8 @@ def _make(base: Path | None, source: Path | None, target: Path, **options: Any) 
     kept, recipe = _dreamt(base, footage, folder, **options)
     count = len(kept)
     if target.suffix:
-        video.write(video.in_order(kept, **order), target, note=recipe.toml(), **pace)
-        kept.remove(SHEET, recipes.FILM_NOTE)
+        video.write(video.playback_order(kept, **order), target, metadata=recipe.toml(), **pace)
+        kept.remove(SHEET, recipes.FILM_RECIPE)
         with contextlib.suppress(OSError):  # something of the user's lies there
             folder.rmdir()
     recipes.write_sidecar(recipe, target)
@@ -247,7 +247,7 @@ def _put_together(
 
     recipe = build_recipe()
     if target.suffix:
-        video.write(frames, target, note=recipe.toml(), **pace)
+        video.write(frames, target, metadata=recipe.toml(), **pace)
     else:
         kept = _fresh(target, force)
         for frame in frames:
@@ -282,7 +282,7 @@ def _dreamt(
     recipe = _recipe(net, base, count, options)
     if before and _frozen(before) != _frozen(recipe):
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
-    recipes.write_sidecar(recipe, folder / recipes.FILM_NOTE)
+    recipes.write_sidecar(recipe, folder / recipes.FILM_RECIPE)
     configure_logging(options["verbose"], quiet)
     if options["verbose"]:
         tell_machine(net, options["device"], options["precision"], options["seed"])
@@ -430,16 +430,16 @@ def _objective(
 
 def _fresh(folder: Path, force: bool) -> Frames:
     """A folder without frames."""
-    from lucid.imaging.recipes import FILM_NOTE
+    from lucid.imaging.recipes import FILM_RECIPE
     from lucid.imaging.video import Frames
 
     make_folder(folder)
     there = sorted(folder.glob("frame_*.png"))
-    there += [path for path in (folder / SHEET, folder / FILM_NOTE) if path.exists()]
+    there += [path for path in (folder / SHEET, folder / FILM_RECIPE) if path.exists()]
     if there and not force:
         raise click.UsageError(f"{there[0]} exists: --resume goes on, --force begins anew")
     frames = Frames(folder)
-    frames.remove(SHEET, FILM_NOTE)
+    frames.remove(SHEET, FILM_RECIPE)
     return frames
 
 
@@ -447,7 +447,7 @@ def _begun(folder: Path, seed: int | None) -> Recipe:
     """How the film was begun that is to be resumed."""
     from lucid.imaging import recipes
 
-    note = folder / recipes.FILM_NOTE
+    note = folder / recipes.FILM_RECIPE
     if not note.is_file():
         raise click.UsageError(f"{folder} holds nothing to resume: leave --resume out")
     before = recipes.read(note)

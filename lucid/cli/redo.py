@@ -26,7 +26,7 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     from lucid.imaging import recipes
     from lucid.imaging.files import next_free_path
 
-    file = file.resolve().parent if file.name == recipes.FILM_NOTE else file
+    file = file.resolve().parent if file.name == recipes.FILM_RECIPE else file
     recipe = recipes.read(file)
     if recipe.command in FOLLOWED:
         command = command_of(context, recipe)
@@ -45,10 +45,10 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
 
 def _ending(file: Path, command: str) -> str:
     """What the name of a file's like ends in; nothing for a folder of frames."""
-    from lucid.imaging.video import ENDINGS
+    from lucid.imaging.video import WRITABLE_SUFFIXES
 
     if file.suffix in (".json", ".toml"):
         file = file.with_suffix("")
     if command == "film":
-        return file.suffix if file.suffix.lower() in ENDINGS else ""
+        return file.suffix if file.suffix.lower() in WRITABLE_SUFFIXES else ""
     return file.suffix or ".png"

@@ -1,4 +1,7 @@
-"""Pictures as data: files, filters, padding, metadata. No module here knows a net."""
+"""Images and videos as data: files, filters, padding, metadata, terminal preview.
+
+No module in this package imports a net.
+"""
 
 Size = tuple[int, int]
-"""Height, width in pixels."""
+"""Height and width in pixels."""

@@ -1,4 +1,4 @@
-"""Many small pictures on one sheet, to choose from by looking."""
+"""Contact sheets: many small images side by side in one image."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 GAP = 2
-"""Pixels between the pictures of a sheet."""
+"""Pixels between neighbouring images."""
 
-LABEL = 12
-"""Pixels, the height of a line of text."""
+LABEL_HEIGHT = 12
+"""Height of a line of text in pixels."""
 
 
 def contact_sheet(
-    pictures: Sequence[Image.Image], *, columns: int | None = None, labels: Sequence[str] = ()
+    images: Sequence[Image.Image], *, columns: int | None = None, labels: Sequence[str] = ()
 ) -> Image.Image:
-    """Pictures of one size on one sheet, row by row.
+    """Arrange images of one size in rows on a black sheet.
 
     Args:
-        pictures: at least one.
-        columns: without it, what makes the sheet about square.
-        labels: a line of text to stand under each.
+        images: one or more images; all have the size of the first.
+        columns: images in a row; None for about as many as there are rows.
+        labels: one line of text to print below each image, or none at all.
+
+    Returns:
+        The sheet, mode ``RGB``.
     """
-    columns = columns or math.ceil(math.sqrt(len(pictures)))
-    width, height = pictures[0].size
-    line = LABEL if labels else 0
-    across, down = width + GAP, height + line + GAP
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * across - GAP, rows * down - GAP))
-    pen = ImageDraw.Draw(sheet)
-    for number, picture in enumerate(pictures):
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    width, height = images[0].size
+    dx, dy = width + GAP, height + (LABEL_HEIGHT if labels else 0) + GAP
+    rows = math.ceil(len(images) / columns)
+    sheet = Image.new("RGB", (columns * dx - GAP, rows * dy - GAP))
+    canvas = ImageDraw.Draw(sheet)
+    for number, image in enumerate(images):
         row, column = divmod(number, columns)
-        sheet.paste(picture, (column * across, row * down))
+        sheet.paste(image, (column * dx, row * dy))
         if labels:
-            pen.text((column * across + 2, row * down + height), labels[number], fill="white")
+            canvas.text((column * dx + 2, row * dy + height), labels[number], fill="white")
     return sheet

@@ -1,10 +1,10 @@
-"""Picture files on disk: opened, checked before the work, and replaced atomically."""
+"""Image files on disk: open them, check a path before long work, replace files atomically."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import os
+import secrets
 import tempfile
 from collections.abc import Container, Iterator
 from pathlib import Path
@@ -14,10 +14,32 @@ from PIL import Image, UnidentifiedImageError
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
 
+FORMATS = {
+    ".png": ("PNG", 2**31 - 1),
+    ".jpg": ("JPEG", 65_500),
+    ".jpeg": ("JPEG", 65_500),
+    ".webp": ("WEBP", 16_383),
+    ".tif": ("TIFF", 2**31 - 1),
+    ".tiff": ("TIFF", 2**31 - 1),
+    ".bmp": ("BMP", 2**31 - 1),
+}
+"""Suffixes of image files that lucid writes: Pillow's format name and the most pixels a side."""
+
 
 @contextlib.contextmanager
 def open_image(path: str | Path) -> Iterator[Image.Image]:
-    """An open image file; what is wrong with it, in one line."""
+    """Open an image file for a ``with`` statement.
+
+    Args:
+        path: a file in any format that Pillow reads.
+
+    Yields:
+        The open image; Pillow decodes the pixels when they are first used.
+
+    Raises:
+        LucidError: the file cannot be read, or Pillow fails to decode it inside the ``with``
+            statement.
+    """
     try:
         with Image.open(path) as image:
             yield image
@@ -32,15 +54,23 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its name if all goes well."""
+    """Replace a file only if writing its new content succeeds.
+
+    Args:
+        path: the file to create or replace.
+
+    Yields:
+        A temporary path in the same folder. It is renamed to ``path`` at the end of the
+        ``with`` statement, and deleted if the statement raises.
+
+    Raises:
+        LucidError: the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(descriptor)
-        part = Path(name)
+        part.touch(exist_ok=False)
         try:
             yield part
-            # mkstemp makes files that only their owner may read.
-            part.chmod(0o666 & ~_umask())
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -48,36 +78,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise LucidError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-FORMATS = {
-    ".png": ("PNG", 2**31 - 1),
-    ".jpg": ("JPEG", 65_500),
-    ".jpeg": ("JPEG", 65_500),
-    ".webp": ("WEBP", 16_383),
-    ".tif": ("TIFF", 2**31 - 1),
-    ".tiff": ("TIFF", 2**31 - 1),
-    ".bmp": ("BMP", 2**31 - 1),
-}
-"""Endings of file names: Pillow's name of the format, and its longest side."""
-
-
 def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> None:
-    """Find out before the work, not after it, that a picture cannot be written.
+    """Check before long work that an image can be written to a path afterwards.
 
     Args:
-        path: where to.
-        size: of the picture, (height, width) in pixels.
-        alpha: whether parts of it are transparent.
+        path: the image file to be written.
+        size: height and width of the image in pixels.
+        alpha: whether the image has transparent pixels.
 
     Raises:
-        UsageError: the name's ending is no image format we write, the format
-            cannot hold that size or transparency, or there is no such folder to
-            write into.
+        UsageError: the suffix is not in ``FORMATS``, the format cannot hold an image of that
+            size or transparency, the folder does not exist, or it is not writable.
     """
     name, longest = FORMATS.get(path.suffix.lower(), (None, 0))
     if name is None:
@@ -99,9 +110,16 @@ def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> N
 def next_free_path(
     stem: str, folder: Path = Path(), suffix: str = ".png", taken: Container[Path] = ()
 ) -> Path:
-    """The first free ``stem_0000.png``, ``stem_0001.png``, … in a folder, and not ``taken``."""
-    for number in itertools.count():
-        path = folder / f"{stem}_{number:04d}{suffix}"
-        if path not in taken and not path.exists():
-            return path
-    raise AssertionError("numbers never end")
+    """Find the first unused path among ``stem_0000.png``, ``stem_0001.png`` and so on.
+
+    Args:
+        stem: the part of the file name before the number.
+        folder: the folder to look in.
+        suffix: the part of the file name after the number.
+        taken: paths to skip although no such file exists yet.
+
+    Returns:
+        A path in ``folder`` that does not exist.
+    """
+    numbered = (folder / f"{stem}_{number:04d}{suffix}" for number in itertools.count())
+    return next(path for path in numbered if path not in taken and not path.exists())

@@ -1,4 +1,4 @@
-"""Image filters: Gaussian blur and luma."""
+"""Image filters: luma and Gaussian blur."""
 
 from __future__ import annotations
 
@@ -8,26 +8,48 @@ from torch import Tensor
 
 
 def luma(image: Tensor) -> Tensor:
-    """The luma, (1, height, width), of a (3, height, width) image (ITU-R BT.601)."""
+    """Compute the luma of an RGB image (ITU-R BT.601).
+
+    Args:
+        image: (3, height, width).
+
+    Returns:
+        (1, height, width), in the image's value range.
+    """
     red, green, blue = image
     return (0.299 * red + 0.587 * green + 0.114 * blue)[None]
 
 
 def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
-    """A (channels, height, width) image, softened; past its edges it is mirrored."""
-    if image.device.type == "cpu":  # SciPy's takes a third of the time
+    """Blur an image with a Gaussian, truncated at three sigma; the border is reflected.
+
+    Args:
+        image: (channels, height, width). On a CPU the result carries no gradient.
+        sigma: standard deviation in pixels.
+
+    Returns:
+        The blurred image, of the same shape.
+    """
+    if image.device.type == "cpu":  # SciPy takes a third of the time that torchvision takes
         sigmas = (0, sigma, sigma)
-        soft = gaussian_filter(image.detach().numpy(), sigmas, mode="mirror", truncate=3)
-        return torch.from_numpy(soft)
+        blurred = gaussian_filter(image.detach().numpy(), sigmas, mode="mirror", truncate=3)
+        return torch.from_numpy(blurred)
     from torchvision.transforms.functional import gaussian_blur  # takes a second to import
 
-    # A kernel no wider than the picture, whose reflection is all there is past its edge.
-    reach = min(gaussian_radius(sigma), *(length - 1 for length in image.shape[1:]))
-    # One axis after the other: torchvision's kernels are squares of numbers.
-    across = gaussian_blur(image, [2 * reach + 1, 1], [sigma] * 2)
-    return gaussian_blur(across, [1, 2 * reach + 1], [sigma] * 2)
+    # torchvision refuses a kernel whose radius is not smaller than the image.
+    radius = min(gaussian_radius(sigma), *(length - 1 for length in image.shape[1:]))
+    # Blur one axis after the other, because torchvision convolves with a two-dimensional kernel.
+    blurred_rows = gaussian_blur(image, [2 * radius + 1, 1], [sigma] * 2)
+    return gaussian_blur(blurred_rows, [1, 2 * radius + 1], [sigma] * 2)
 
 
 def gaussian_radius(sigma: float) -> int:
-    """How far a Gaussian is followed, in pixels."""
+    """Compute the radius, in pixels, at which ``gaussian_blur`` truncates its kernel.
+
+    Args:
+        sigma: standard deviation in pixels.
+
+    Returns:
+        Three sigma, rounded.
+    """
     return int(3 * sigma + 0.5)

@@ -1,4 +1,4 @@
-"""Reading and writing pictures."""
+"""Read and write image files; convert between Pillow images and tensors."""
 
 from __future__ import annotations
 
@@ -14,24 +14,36 @@ from torch import Tensor
 
 from lucid.imaging import Size
 from lucid.imaging.files import FORMATS, atomic_write, check_writable, open_image
-from lucid.imaging.metadata import NOTE, PNG, metadata_options
+from lucid.imaging.metadata import PNG_KEYWORD, PNG_SIGNATURE, metadata_options
 
 
 def read_image(path: str | Path) -> Tensor:
-    """An image file as (3, height, width), RGB, 0..1, turned the way its EXIF says.
+    """Read an image file and apply its EXIF orientation.
+
+    Args:
+        path: a file in any format that Pillow reads.
+
+    Returns:
+        (3, height, width), RGB, 0..1.
 
     Raises:
-        LucidError: there is no such file, or it is not a whole image.
+        LucidError: the file does not exist, is not an image, or is damaged.
     """
     with open_image(path) as image:
         return from_pil(ImageOps.exif_transpose(image))
 
 
 def read_alpha(path: str | Path) -> Image.Image | None:
-    """How opaque each pixel of an image file is, as ``L``; None where all are wholly so.
+    """Read the alpha channel of an image file and apply its EXIF orientation.
+
+    Args:
+        path: a file in any format that Pillow reads.
+
+    Returns:
+        The alpha channel, mode ``L``; None if the format or mode has no transparency.
 
     Raises:
-        LucidError: see ``read_image``.
+        LucidError: the file does not exist, is not an image, or is damaged.
     """
     with open_image(path) as image:
         if not image.has_transparency_data:
@@ -40,72 +52,98 @@ def read_alpha(path: str | Path) -> Image.Image | None:
 
 
 def from_pil(image: Image.Image) -> Tensor:
-    """A Pillow image as (3, height, width), RGB, 0..1."""
-    if image.mode[0] in "IF":  # 16-bit and floating-point grey, which Pillow would only clip
+    """Convert a Pillow image of any mode to a tensor.
+
+    Args:
+        image: any mode; 16-bit and floating-point greyscale keep their precision, and
+            transparency is dropped.
+
+    Returns:
+        (3, height, width), RGB, 0..1.
+    """
+    if image.mode[0] in "IF":  # Pillow clips these modes when it converts them to RGB
         grey = np.array(image, np.float32) / (65535 if image.mode[0] == "I" else 1)
         return torch.from_numpy(grey).clamp(0, 1).expand(3, -1, -1).contiguous()
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """A (3, height, width) tensor, 0..1, as a Pillow image; values are rounded."""
+    """Convert a tensor to a Pillow image with 8 bits per channel.
+
+    Args:
+        image: (3, height, width), RGB; values are clamped to 0..1 and rounded.
+
+    Returns:
+        The image, mode ``RGB``.
+    """
     scaled = image.detach().float().clamp(0, 1).mul(255).round().byte()
     return Image.fromarray(scaled.permute(1, 2, 0).cpu().numpy())
 
 
 def center_crop_resize(image: Tensor, size: Size) -> Tensor:
-    """The middle of a (3, height, width) image, scaled to fill (height, width)."""
+    """Crop the centre of an image to an aspect ratio and resize it (bicubic).
+
+    Args:
+        image: (3, height, width), RGB, 0..1.
+        size: height and width of the result in pixels.
+
+    Returns:
+        (3, *size), RGB, 0..1, rounded to 8 bits.
+    """
     height, width = size
     return from_pil(ImageOps.fit(to_pil(image), (width, height), Image.Resampling.BICUBIC))
 
 
-def write_image(image: Image.Image, path: Path, note: str = "") -> None:
-    """Write a picture, whole or not at all: to a temporary name, then renamed.
+def write_image(image: Image.Image, path: Path, metadata: str = "") -> None:
+    """Write an image file atomically.
 
     Args:
-        image: the picture.
-        path: where to; its ending is one of ``FORMATS``.
-        note: a text in ASCII to keep with it, in any format but BMP: see ``read_metadata``.
+        image: the image.
+        path: the file to write; its suffix is in ``FORMATS``.
+        metadata: an ASCII text to store in the file, which ``read_metadata`` reads again; BMP
+            stores none.
 
     Raises:
-        LucidError: it cannot be written there.
+        UsageError: the file name or the image size does not suit the format.
+        LucidError: the file cannot be written.
     """
     check_writable(path, (image.height, image.width))
-    kind = FORMATS[path.suffix.lower()][0]
+    format_name = FORMATS[path.suffix.lower()][0]
     with atomic_write(path) as part:
-        # The quality is a lossy format's; the others ignore it.
-        image.save(part, format=kind, quality=95, **metadata_options(kind, note))
+        # Lossless formats ignore the quality.
+        image.save(part, format=format_name, quality=95, **metadata_options(format_name, metadata))
 
 
-def write_png_rows(bands: Iterable[Tensor], size: Size, path: Path, note: str = "") -> None:
-    """Write a picture as PNG that never lies in memory as a whole.
+def write_png_rows(bands: Iterable[Tensor], size: Size, path: Path, metadata: str = "") -> None:
+    """Write a PNG file atomically from bands of rows, without holding the image in memory.
 
     Args:
-        bands: its rows from the top, (3, some, width) at once, RGB, 0..1.
-        size: of the picture, (height, width).
-        path: where to.
-        note: see ``write_image``.
+        bands: the image's rows from the top, (3, rows, width), RGB, 0..1.
+        size: height and width of the image in pixels.
+        path: the file to write.
+        metadata: an ASCII text to store in the file, which ``read_metadata`` reads again.
 
     Raises:
-        LucidError: it cannot be written there.
+        LucidError: the file cannot be written.
     """
 
     def write_chunk(kind: bytes, content: bytes) -> None:
         file.write(struct.pack(">I", len(content)) + kind + content)
         file.write(struct.pack(">I", zlib.crc32(kind + content)))
 
+    height, width = size
     with atomic_write(path) as part, part.open("wb") as file:
-        file.write(PNG)
-        write_chunk(b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], 8, 2, 0, 0, 0))
-        if note:
-            write_chunk(b"tEXt", f"{NOTE}\0{note}".encode("latin-1"))
-        packer = zlib.compressobj()
-        above = np.zeros((1, 3 * size[1]), np.uint8)
+        file.write(PNG_SIGNATURE)
+        write_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        if metadata:
+            write_chunk(b"tEXt", f"{PNG_KEYWORD}\0{metadata}".encode("latin-1"))
+        compressor = zlib.compressobj()
+        row_above = np.zeros((1, 3 * width), np.uint8)
         for band in bands:
-            rows = np.concatenate([above, np.asarray(to_pil(band)).reshape(-1, 3 * size[1])])
-            above = rows[-1:]
-            # Filter 2, "up": each row as its difference from the one above packs better.
+            rows = np.concatenate([row_above, np.asarray(to_pil(band)).reshape(-1, 3 * width)])
+            row_above = rows[-1:]
+            # PNG filter 2, "Up": each row minus the row above compresses better.
             lines = np.insert(np.diff(rows, axis=0), 0, 2, axis=1)
-            write_chunk(b"IDAT", packer.compress(lines.tobytes()))
-        write_chunk(b"IDAT", packer.flush())
+            write_chunk(b"IDAT", compressor.compress(lines.tobytes()))
+        write_chunk(b"IDAT", compressor.flush())
         write_chunk(b"IEND", b"")

@@ -1,4 +1,4 @@
-"""Text kept inside picture files: PNG chunks, EXIF, TIFF and GIF comments."""
+"""Text metadata in image files: PNG text chunks, EXIF comments, TIFF and GIF descriptions."""
 
 from __future__ import annotations
 
@@ -12,71 +12,80 @@ from PIL.PngImagePlugin import PngInfo
 
 from lucid.imaging.files import open_image
 
-NOTE = "lucid"
-"""The keyword of notes in PNG."""
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+PNG_KEYWORD = "lucid"
+"""Keyword of the PNG text chunk."""
+
+EXIF_ASCII = b"ASCII\0\0\0"
+"""Prefix that declares the character code of an EXIF user comment."""
+
+METADATA_SUFFIXES = (".png", ".apng", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif")
+"""Suffixes of image files that can hold a text."""
 
 
-ASCII = b"ASCII\0\0\0"
-"""How a user comment in EXIF says what it is written in."""
+def metadata_options(format_name: str, text: str) -> dict[str, Any]:
+    """Build the keyword arguments with which ``Image.save`` stores a text.
 
+    Args:
+        format_name: Pillow's name of the file format, such as ``PNG``.
+        text: ASCII; an empty text is not stored.
 
-def metadata_options(kind: str, note: str) -> dict[str, Any]:
-    """What Pillow is to be told so that it keeps a note in a format it names so."""
-    if not note:
+    Returns:
+        Keyword arguments; none for BMP, which holds no text.
+    """
+    if not text or format_name == "BMP":
         return {}
-    if kind == "PNG":
+    if format_name == "PNG":
         chunks = PngInfo()
-        chunks.add_text(NOTE, note)
+        chunks.add_text(PNG_KEYWORD, text)
         return {"pnginfo": chunks}
-    if kind == "GIF":
-        return {"comment": note.encode()}
-    if kind == "BMP":
-        return {}
-    if kind == "TIFF":  # in whose EXIF Pillow writes no comments
-        return {"description": note}
+    if format_name == "GIF":
+        return {"comment": text.encode()}
+    if format_name == "TIFF":  # Pillow does not write the EXIF user comment to TIFF
+        return {"description": text}
     exif = Image.Exif()
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = ASCII + note.encode()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = EXIF_ASCII + text.encode()
     return {"exif": exif}
 
 
-NOTED = (".png", ".apng", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif")
-"""Endings of the names of pictures in which notes are kept."""
-
-
 def read_metadata(path: Path) -> str | None:
-    """The text that was kept with a picture, if there is one.
+    """Read the text that ``metadata_options`` stored in an image file.
+
+    Args:
+        path: a file in any format that Pillow reads.
+
+    Returns:
+        The text; None if the file holds no text.
 
     Raises:
-        LucidError: there is no such file, or it is not an image.
+        LucidError: the file does not exist, or is not an image.
     """
-    # Pillow decodes a PNG to read it, and refuses the largest.
+    # Pillow decodes a whole PNG before it returns the text, and refuses the largest ones.
     if path.is_file():
         with path.open("rb") as file:
-            if file.read(8) == PNG:
-                return _png_note(file)
+            if file.read(8) == PNG_SIGNATURE:
+                return _read_png_text(file)
     with open_image(path) as image:
         if image.format == "GIF":
-            kept = image.info.get("comment")
+            text = image.info.get("comment")
         elif image.format == "TIFF":
-            kept = image.getexif().get(ExifTags.Base.ImageDescription)
+            text = image.getexif().get(ExifTags.Base.ImageDescription)
         else:
-            kept = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
-    if isinstance(kept, bytes):
-        kept = kept.removeprefix(ASCII).decode("ascii", "replace")
-    return kept or None
+            text = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    if isinstance(text, bytes):
+        text = text.removeprefix(EXIF_ASCII).decode("ascii", "replace")
+    return text or None
 
 
-PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def _png_note(file: BinaryIO) -> str | None:
-    """The note of a PNG, whose signature was read: without its pixels, however many there are."""
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
+def _read_png_text(file: BinaryIO) -> str | None:
+    """Read the text from a PNG file that is positioned after its signature."""
+    while len(header := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", header)
         if kind == b"tEXt":
-            name, _, text = file.read(length).partition(b"\0")
-            if name == NOTE.encode():
+            keyword, _, text = file.read(length).partition(b"\0")
+            if keyword == PNG_KEYWORD.encode():
                 return text.decode("latin-1")
             length = 0
-        file.seek(length + 4, os.SEEK_CUR)
+        file.seek(length + 4, os.SEEK_CUR)  # skip the data and the checksum
     return None

@@ -1,4 +1,4 @@
-"""What stands past a picture's edges: its mirror image, or its other side."""
+"""Padding beyond the border of an image: reflect or wrap."""
 
 from __future__ import annotations
 
@@ -8,37 +8,40 @@ from torch import Tensor
 
 
 def crop(image: Tensor, rows: range, columns: range, *, wrap: bool = False) -> Tensor:
-    """Cut rows and columns, in or out of the picture, from a (channels, height, width) image.
+    """Cut out a rectangle that may reach beyond the border of an image.
 
-    Of a picture that may be larger than memory, little more is copied than is shown.
+    The image may be much larger than the rectangle: little more than the rectangle is copied.
 
     Args:
-        image: of any size.
-        rows: which, without gaps.
-        columns: likewise.
-        wrap: whether past an edge stands the other side; otherwise, what lies before the
-            edge, mirrored at the outermost pixel.
+        image: (channels, height, width).
+        rows: consecutive rows; 0 is the first row of the image.
+        columns: consecutive columns; 0 is the first column of the image.
+        wrap: whether the image repeats beyond its border; otherwise it is mirrored at its
+            outermost pixels.
+
+    Returns:
+        (channels, len(rows), len(columns)); a view of ``image`` if the rectangle lies inside.
     """
     spans = [(rows, image.shape[1]), (columns, image.shape[2])]
     pads = [(max(0, -span.start), max(0, span.stop - length)) for span, length in spans]
     far = any(max(pad) >= length for pad, (_, length) in zip(pads, spans, strict=True))
     if wrap or far:
-        return _gathered(image, rows, columns, wrap)
-    cuts = [_reflection(span, length) for span, length in spans]
-    part = image[:, cuts[0].start : cuts[0].stop, cuts[1].start : cuts[1].stop]
+        return _index(image, rows, columns, wrap)
+    sources = [_reflected_pixels(span, length) for span, length in spans]
+    part = image[:, sources[0].start : sources[0].stop, sources[1].start : sources[1].stop]
     if any(map(any, pads)):
         part = F.pad(part, (*pads[1], *pads[0]), "reflect")
     top, left = (
-        span.start - cut.start + before
-        for (span, _), cut, (before, _) in zip(spans, cuts, pads, strict=True)
+        span.start - source.start + pad[0]
+        for (span, _), source, pad in zip(spans, sources, pads, strict=True)
     )
     return part[:, top : top + len(rows), left : left + len(columns)]
 
 
-def _reflection(span: range, length: int) -> range:
-    """Of ``length`` pixels, those that a span shows, with all between them."""
+def _reflected_pixels(span: range, length: int) -> range:
+    """Find the part of an axis that a span shows, directly or mirrored at one of the ends."""
     first, last = max(0, span.start), min(length, span.stop)
-    # What is mirrored at one end may lie before the other.
+    # A pixel mirrored at one end may lie beyond the other end of the span.
     if span.start < 0:
         last = max(last, 1 - span.start)
     if span.stop > length:
@@ -46,8 +49,8 @@ def _reflection(span: range, length: int) -> range:
     return range(first, last)
 
 
-def _gathered(image: Tensor, rows: range, columns: range, wrap: bool) -> Tensor:
-    """The window, pixel by pixel: slower, but any number of pictures far."""
+def _index(image: Tensor, rows: range, columns: range, wrap: bool) -> Tensor:
+    """Copy a rectangle pixel by pixel: slower than F.pad, but padding may exceed the image."""
     outside = []
     for axis, span in ((1, rows), (2, columns)):
         if span.start >= 0 and span.stop <= image.shape[axis]:
@@ -55,20 +58,10 @@ def _gathered(image: Tensor, rows: range, columns: range, wrap: bool) -> Tensor:
         else:
             outside.append((axis, span))
     for axis, span in outside:
-        positions = torch.arange(span.start, span.stop, device=image.device)
-        fold = wrapped if wrap else reflected
-        image = image.index_select(axis, fold(positions, image.shape[axis]))
+        length = image.shape[axis]
+        period = length if wrap else max(1, 2 * length - 2)
+        positions = torch.arange(span.start, span.stop, device=image.device).remainder(period)
+        if not wrap:
+            positions = torch.minimum(positions, period - positions)
+        image = image.index_select(axis, positions)
     return image
-
-
-def wrapped(positions: Tensor, length: int) -> Tensor:
-    """Go on at the other side, as often as needed."""
-    return positions.remainder(length)
-
-
-def reflected(positions: Tensor, length: int) -> Tensor:
-    """Mirror positions at the first and last pixel, as often as needed."""
-    if length == 1:
-        return torch.zeros_like(positions)
-    folded = positions.remainder(2 * length - 2)
-    return torch.minimum(folded, 2 * length - 2 - folded)

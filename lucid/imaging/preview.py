@@ -1,5 +1,8 @@
-"""A picture in the terminal, while it is painted: as the terminal's own graphics where it has
-any, else as coloured half blocks."""
+"""Show an image in the terminal while it is painted.
+
+Terminals with a graphics protocol (kitty, iTerm2, sixel) show the pixels; others show coloured
+half blocks, two pixels in a character cell.
+"""
 
 from __future__ import annotations
 
@@ -20,61 +23,59 @@ from PIL import Image
 
 from lucid.errors import UsageError
 
-KINDS = ("kitty", "iterm2", "sixel", "blocks", "none")
+PROTOCOLS = ("kitty", "iterm2", "sixel", "blocks", "none")
 
-ANSWER_WITHIN = 0.3
-"""Seconds that a terminal has to say what it can; one at the far end of a slow line needs them."""
+RESPONSE_TIMEOUT = 0.3
+"""Seconds to wait for a terminal's answer, which may come over a slow connection."""
 
-CELL = (20, 10)
-"""Height and width of a character in pixels, where the terminal does not say: as on the VT340,
-which sixels come from."""
+DEFAULT_CELL = (20, 10)
+"""Height and width of a character cell in pixels, if the terminal does not report them: those of
+the VT340, the first terminal with sixels."""
 
 Cell = tuple[int, int]
 
-Picture = Image.Image | Callable[[], Image.Image]
 
+def detect_protocol(stream: TextIO, environ: Mapping[str, str]) -> str:
+    """Find out how a stream can show images.
 
-def kind(stream: TextIO, environ: Mapping[str, str]) -> str:
-    """How pictures can be shown on a stream: one of ``KINDS``.
-
-    ``LUCID_PREVIEW`` names one; else the terminal's variables are looked at, and a terminal
-    that they say nothing of is asked for sixels.
+    The variable ``LUCID_PREVIEW`` names the protocol; otherwise the protocol follows from the
+    variables that terminals set; otherwise the terminal is asked whether it supports sixel.
 
     Args:
-        stream: where to; only a terminal shows anything.
-        environ: such as ``os.environ``.
+        stream: the output stream; a stream that is not a terminal shows nothing.
+        environ: environment variables, such as ``os.environ``.
+
+    Returns:
+        One of ``PROTOCOLS``.
 
     Raises:
-        UsageError: ``LUCID_PREVIEW`` is none of them.
+        UsageError: the value of ``LUCID_PREVIEW`` is not one of ``PROTOCOLS``.
     """
-    asked = environ.get("LUCID_PREVIEW")
-    if asked:
-        if asked not in KINDS:
-            raise UsageError(f"LUCID_PREVIEW={asked}: must be {', '.join(KINDS[:-1])} or none")
-        return asked
+    wanted = environ.get("LUCID_PREVIEW")
+    if wanted:
+        if wanted not in PROTOCOLS:
+            raise UsageError(f"LUCID_PREVIEW={wanted}: must be {', '.join(PROTOCOLS[:-1])} or none")
+        return wanted
     term = environ.get("TERM", "")
     if not stream.isatty() or term == "dumb":
         return "none"
-    # A multiplexer inherits the variables of the terminal around it, but not what it can.
+    # tmux and screen pass on the variables of the terminal around them, but not its graphics.
     if "TMUX" not in environ and not term.startswith(("screen", "tmux")):
         program = environ.get("TERM_PROGRAM", "")
-        # WezTerm knows kitty's protocol too, but answers where it is told not to.
+        # WezTerm knows kitty's protocol too, but answers even if told not to.
         if program in ("iTerm.app", "WezTerm", "mintty") or environ.get("LC_TERMINAL") == "iTerm2":
             return "iterm2"
-        if (
-            "KITTY_WINDOW_ID" in environ
-            or term in ("xterm-kitty", "xterm-ghostty")
-            or program == "ghostty"
-        ):
+        kitty = "KITTY_WINDOW_ID" in environ or term in ("xterm-kitty", "xterm-ghostty")
+        if kitty or program == "ghostty":
             return "kitty"
-    if term.startswith(("foot", "mlterm", "yaft")) or _says_sixel(stream):
+    if term.startswith(("foot", "mlterm", "yaft")) or _supports_sixel(stream):
         return "sixel"
-    legible = "utf" in (stream.encoding or "").lower()
-    return "blocks" if legible and not environ.get("NO_COLOR") else "none"
+    utf8 = "utf" in (stream.encoding or "").lower()
+    return "blocks" if utf8 and not environ.get("NO_COLOR") else "none"
 
 
-def _says_sixel(stream: TextIO) -> bool:
-    """Ask the terminal for its attributes, of which 4 is sixel."""
+def _supports_sixel(stream: TextIO) -> bool:
+    """Ask the terminal for its attributes (DA1), of which number 4 is sixel."""
     try:
         import termios
         import tty
@@ -82,114 +83,129 @@ def _says_sixel(stream: TextIO) -> bool:
         return False
     if sys.stdin is None or not sys.stdin.isatty():
         return False
-    line = sys.stdin.fileno()
+    stdin = sys.stdin.fileno()
     try:
-        # A program in the background would be stopped for changing the terminal's settings.
-        if os.tcgetpgrp(line) != os.getpgrp():
+        # The system stops a background process that changes the terminal's settings.
+        if os.tcgetpgrp(stdin) != os.getpgrp():
             return False
-    except OSError:  # a terminal, but not the one it was started from
+    except OSError:  # a terminal, but not the controlling one
         return False
-    before = termios.tcgetattr(line)
-    answer, found = b"", None
-    end = time.monotonic() + ANSWER_WITHIN
+    settings = termios.tcgetattr(stdin)
+    answer, match = b"", None
+    end = time.monotonic() + RESPONSE_TIMEOUT
     try:
-        tty.setcbreak(line, termios.TCSANOW)  # or the answer would be shown, and wait for Enter
+        tty.setcbreak(stdin, termios.TCSANOW)  # neither echo the answer nor wait for Enter
         stream.write("\x1b[c")
         stream.flush()
-        while not found and select.select([line], [], [], max(0, end - time.monotonic()))[0]:
-            answer += os.read(line, 1)
-            found = re.search(rb"\x1b\[\?([\d;]*)c", answer)
+        while not match and select.select([stdin], [], [], max(0, end - time.monotonic()))[0]:
+            answer += os.read(stdin, 1)
+            match = re.search(rb"\x1b\[\?([\d;]*)c", answer)
     finally:
-        termios.tcsetattr(line, termios.TCSANOW, before)
-    return found is not None and b"4" in found[1].split(b";")
+        termios.tcsetattr(stdin, termios.TCSANOW, settings)
+    return match is not None and b"4" in match[1].split(b";")
 
 
 def encode(
-    image: Image.Image, kind: str, columns: int, *, cell: Cell = CELL, number: int = 1
+    image: Image.Image, protocol: str, columns: int, *, cell: Cell = DEFAULT_CELL, image_id: int = 1
 ) -> str:
-    """The characters that show a picture, which is shrunk to fit but never enlarged.
+    """Encode an image as terminal output; a large image is shrunk, a small one not enlarged.
 
     Args:
-        image: any; what is transparent is shown as if it were not.
-        kind: one of ``KINDS``.
-        columns: the most to take.
-        cell: height and width of a character, in pixels.
-        number: by which kitty will know the picture.
+        image: any mode; transparency is ignored.
+        protocol: one of ``PROTOCOLS``.
+        columns: maximum width in character cells.
+        cell: height and width of a character cell in pixels.
+        image_id: the number that kitty assigns to the image.
+
+    Returns:
+        Text and escape sequences; empty for the protocol ``none``.
     """
-    columns, rows = extent(image, kind, columns, cell)
+    columns, rows = size_in_cells(image, protocol, columns, cell)
     image = image.convert("RGB")
-    if kind == "blocks":
-        return _blocks(image, columns, cell)
-    most = (columns * cell[1], rows * cell[0])
-    if image.width > most[0] or image.height > most[1]:
-        image.thumbnail(most)
-    if kind == "sixel":
-        return _sixel(image)
-    if kind not in ("kitty", "iterm2"):
+    if protocol == "blocks":
+        return _encode_blocks(image, columns, cell)
+    limit = (columns * cell[1], rows * cell[0])
+    if image.width > limit[0] or image.height > limit[1]:
+        image.thumbnail(limit)
+    if protocol == "sixel":
+        return _encode_sixel(image)
+    if protocol == "none":
         return ""
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=1)  # five times as fast, and a sixth larger
     payload = base64.b64encode(file.getvalue()).decode()
-    if kind == "iterm2":
-        shape = f"size={len(file.getvalue())};width={columns};height={rows}"
-        return f"\x1b]1337;File=inline=1;{shape}:{payload}\a"
-    # a=T: show at once, C=1: leave the cursor, q=2: say nothing back, m=1: more comes.
-    keys = f"a=T,f=100,i={number},C=1,q=2,"
-    parts = [payload[start : start + 4096] for start in range(0, len(payload), 4096)]
-    last = len(parts) - 1
+    if protocol == "iterm2":
+        options = f"size={len(file.getvalue())};width={columns};height={rows}"
+        return f"\x1b]1337;File=inline=1;{options}:{payload}\a"
+    # a=T: show at once; C=1: do not move the cursor; q=2: send no answer; m=1: more follows.
+    first_keys = f"a=T,f=100,i={image_id},C=1,q=2,"
+    chunks = [payload[start : start + 4096] for start in range(0, len(payload), 4096)]
     return "".join(
-        f"\x1b_G{keys if place == 0 else ''}m={int(place < last)};{part}\x1b\\"
-        for place, part in enumerate(parts)
+        f"\x1b_G{'' if number else first_keys}m={int(number < len(chunks) - 1)};{chunk}\x1b\\"
+        for number, chunk in enumerate(chunks)
     )
 
 
-def extent(image: Image.Image, kind: str, columns: int, cell: Cell = CELL) -> tuple[int, int]:
-    """How many columns and rows a picture takes of at most so many columns."""
+def size_in_cells(
+    image: Image.Image, protocol: str, columns: int, cell: Cell = DEFAULT_CELL
+) -> tuple[int, int]:
+    """Compute how many character cells an encoded image covers.
+
+    Args:
+        image: the image.
+        protocol: one of ``PROTOCOLS``.
+        columns: maximum width in character cells.
+        cell: height and width of a character cell in pixels.
+
+    Returns:
+        Columns and rows.
+    """
     height, width = cell
-    columns = min(columns, image.width if kind == "blocks" else math.ceil(image.width / width))
-    across = columns * width
-    if kind != "blocks":
-        across = min(across, image.width)
-    return columns, max(1, math.ceil(across * image.height / image.width / height))
+    if protocol == "blocks":  # a pixel is as wide as a cell
+        columns = min(columns, image.width)
+        shown_width = columns * width
+    else:
+        columns = min(columns, math.ceil(image.width / width))
+        shown_width = min(columns * width, image.width)
+    return columns, max(1, math.ceil(shown_width * image.height / image.width / height))
 
 
-def _blocks(image: Image.Image, columns: int, cell: Cell) -> str:
-    """Upper half blocks, each with a colour for the upper pixel and one for the lower."""
+def _encode_blocks(image: Image.Image, columns: int, cell: Cell) -> str:
+    """Encode two rows of pixels as a line of upper half blocks on a coloured background."""
     height, width = cell
-    down = math.ceil(2 * (columns * width * image.height / image.width / height))
-    pixels = np.asarray(image.resize((columns, down), Image.Resampling.LANCZOS))
-    if down % 2:
+    rows = math.ceil(2 * (columns * width * image.height / image.width / height))
+    pixels = np.asarray(image.resize((columns, rows), Image.Resampling.LANCZOS))
+    if rows % 2:
         pixels = np.concatenate([pixels, pixels[-1:]])
     lines = []
-    for upper, lower in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
+    for upper_row, lower_row in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
         last, line = None, ""
-        for above, below in zip(upper, lower, strict=True):
-            if (above, below) != last:
-                last = (above, below)
-                colours = "38;2;{};{};{};48;2;{};{};{}".format(*above, *below)
-                line += f"\x1b[{colours}m"
+        for colours in zip(upper_row, lower_row, strict=True):
+            if colours != last:
+                last, (upper, lower) = colours, colours
+                line += "\x1b[38;2;{};{};{};48;2;{};{};{}m".format(*upper, *lower)
             line += "▀"
         lines.append(f"{line}\x1b[0m")
     return "\n".join(lines)
 
 
-def _sixel(image: Image.Image) -> str:
-    """DEC's bands of six pixel rows, each drawn once for every colour in it."""
-    # A palette of all pixels takes seconds to find, and is hardly better.
-    some = image.resize((min(image.width, 128), min(image.height, 128)), Image.Resampling.NEAREST)
-    paletted = image.quantize(palette=some.quantize(256), dither=Image.Dither.NONE)
+def _encode_sixel(image: Image.Image) -> str:
+    """Encode DEC sixels: bands of six rows, each drawn once for every colour in the band."""
+    # Finding a palette for all pixels takes seconds, and is hardly better.
+    sample = image.resize((min(image.width, 128), min(image.height, 128)), Image.Resampling.NEAREST)
+    paletted = image.quantize(palette=sample.quantize(256), dither=Image.Dither.NONE)
     levels = np.reshape(paletted.getpalette() or [], (-1, 3))
-    colours = "".join(
+    palette = "".join(
         "#{};2;{};{};{}".format(number, *level)
         for number, level in enumerate((levels * 100 / 255).round().astype(int))
     )
     pixels = np.asarray(paletted)
-    bands = (_band(pixels[top : top + 6]) for top in range(0, image.height, 6))
-    return f'\x1bP0;1q"1;1;{image.width};{image.height}{colours}{"-".join(bands)}\x1b\\'
+    bands = (_encode_band(pixels[top : top + 6]) for top in range(0, image.height, 6))
+    return f'\x1bP0;1q"1;1;{image.width};{image.height}{palette}{"-".join(bands)}\x1b\\'
 
 
-def _band(pixels: np.ndarray) -> str:
-    # For every colour, of each column of six pixels, which have it: a bit each.
+def _encode_band(pixels: np.ndarray) -> str:
+    # bits[colour, x]: one bit for each of the six pixels in column x that have the colour.
     bits = np.zeros((256, pixels.shape[1]), np.uint8)
     for row, colours in enumerate(pixels):
         bits[colours, np.arange(len(colours))] |= 1 << row
@@ -202,13 +218,13 @@ def _band(pixels: np.ndarray) -> str:
 
 
 class Preview:
-    """Shows pictures one over the other, below what the terminal shows already.
+    """An image in the terminal that is replaced in place by the next one.
 
-    The cursor then stands at the start of the line below the picture: there a progress bar
-    may be drawn, if it stays on that line.
+    The cursor is left at the start of the line below the image. The caller may write to that
+    line, such as a progress bar, but not beyond its end.
 
     Attributes:
-        kind: how, one of ``KINDS``; with ``none`` nothing is ever shown.
+        protocol: one of ``PROTOCOLS``; with ``none`` no image is shown.
     """
 
     def __init__(
@@ -219,80 +235,83 @@ class Preview:
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Find out what the terminal can show.
+        """Detect the terminal's protocol.
 
         Args:
-            stream: where to; without it, standard error.
-            columns: the most to take; without it, the terminal's.
-            environ: see ``kind``.
-            clock: says the time in seconds.
+            stream: the output stream; None for standard error.
+            columns: maximum width in character cells; None for the terminal's width.
+            environ: environment variables for ``detect_protocol``.
+            clock: returns the time in seconds.
 
         Raises:
-            UsageError: see ``kind``.
+            UsageError: the value of ``LUCID_PREVIEW`` is not one of ``PROTOCOLS``.
         """
         self.stream = stream or sys.stderr
-        self.kind = kind(self.stream, environ)
+        self.protocol = detect_protocol(self.stream, environ)
         self.columns = columns
         self.clock = clock
-        self._next = -math.inf
+        self._next_time = -math.inf
         self._shown = (0, 0)
-        # Other programs may have pictures in the same window.
-        self._number = 2 + 2 * secrets.randbelow(2**30)
+        # Other programs may show kitty images in the same window under low numbers.
+        self._image_id = 2 + 2 * secrets.randbelow(2**30)
 
-    def show(self, picture: Picture, *, last: bool = False) -> None:
-        """Draw a picture in place of the last one, unless that was only just drawn.
+    def show(self, image: Image.Image | Callable[[], Image.Image], *, last: bool = False) -> None:
+        """Replace the image in the terminal, unless the last image was drawn too recently.
 
-        Once a second is enough, or less often where drawing would take more than a fifth of
-        the time.
+        Images are drawn once a second, or less often if drawing would take more than a fifth
+        of the time.
 
         Args:
-            picture: it, or what makes it, which is asked only if it will be drawn.
-            last: draw it in any case; the next one will be drawn below it.
+            image: the image, or a function that makes the image and is called only if the image
+                is drawn.
+            last: draw the image in any case, and keep it: the next image appears below.
         """
-        began = self.clock()
-        if self.kind == "none" or (began < self._next and not last):
+        start = self.clock()
+        if self.protocol == "none" or (start < self._next_time and not last):
             return
-        image = picture if isinstance(picture, Image.Image) else picture()
+        drawn = image if isinstance(image, Image.Image) else image()
         try:
-            self.stream.write("".join(self._drawn(image)))
+            self.stream.write("".join(self._output(drawn)))
             self.stream.flush()
-        except OSError:  # the terminal is gone: what is painted must go on
-            self.kind = "none"
+        except OSError:  # the terminal was closed; painting continues
+            self.protocol = "none"
         if last:
-            self.let_go()
-        ended = self.clock()
-        self._next = ended + max(1.0, 4 * (ended - began))
+            self.release()
+        end = self.clock()
+        self._next_time = end + max(1.0, 4 * (end - start))
 
-    def let_go(self) -> None:
-        """Leave the picture where it is: what is drawn or printed next comes below it."""
+    def release(self) -> None:
+        """Keep the image in the terminal: later output appears below it."""
         self._shown = (0, 0)
-        self._number += 2
+        self._image_id += 2
 
-    def _drawn(self, image: Image.Image) -> Iterator[str]:
-        lines, width, cell = _terminal(self.stream)
+    def _output(self, image: Image.Image) -> Iterator[str]:
+        """Make the output that replaces the last image by the next."""
+        lines, width, cell = _terminal_size(self.stream)
         columns = min(self.columns or width, width - 1)
-        # What is higher than the screen would scroll away from under the cursor.
+        # An image higher than the screen would scroll.
         fitting = (lines - 2) * cell[0] * image.width // (image.height * cell[1])
         columns = max(1, min(columns, fitting))
-        shape = extent(image, self.kind, columns, cell)
+        size = size_in_cells(image, self.protocol, columns, cell)
         yield "\r"
-        if shape != self._shown:
-            # Away with the last one, then make room, so that nothing scrolls while it is drawn.
+        if size != self._shown:
+            # Erase the last image, then make room, so that nothing scrolls during drawing.
             if self._shown[1]:
                 yield f"\x1b[{self._shown[1]}A"
-            yield "\x1b[J" + "\n" * shape[1]
-        yield f"\x1b[{shape[1]}A\x1b7"
-        # In kitty the new one covers the old before that goes: nothing flickers.
-        old, self._number = self._number, self._number ^ 1
-        yield encode(image, self.kind, columns, cell=cell, number=self._number)
-        if self.kind == "kitty":
+            yield "\x1b[J" + "\n" * size[1]
+        yield f"\x1b[{size[1]}A\x1b7"
+        # kitty deletes the last image after the next one has covered it, which avoids flicker.
+        old, self._image_id = self._image_id, self._image_id ^ 1
+        yield encode(image, self.protocol, columns, cell=cell, image_id=self._image_id)
+        if self.protocol == "kitty":
             yield f"\x1b_Ga=d,d=I,i={old},q=2\x1b\\"
-        yield f"\x1b8\x1b[{shape[1]}B"
-        self._shown = shape
+        yield f"\x1b8\x1b[{size[1]}B"
+        self._shown = size
 
 
-def _terminal(stream: TextIO) -> tuple[int, int, Cell]:
-    """Its lines, its columns and its characters' height and width in pixels."""
+def _terminal_size(stream: TextIO) -> tuple[int, int, Cell]:
+    """Return a terminal's lines, columns, and the height and width of its cells in pixels."""
+    lines = columns = height = width = 0
     try:
         import fcntl
         import struct
@@ -301,8 +320,8 @@ def _terminal(stream: TextIO) -> tuple[int, int, Cell]:
         size = fcntl.ioctl(stream.fileno(), termios.TIOCGWINSZ, bytes(8))
         lines, columns, width, height = struct.unpack("4H", size)
     except (ImportError, OSError, ValueError):
-        lines, columns, width, height = 24, 80, 0, 0
+        pass
     if not (lines and columns):
         lines, columns = 24, 80
     cell = (height // lines, width // columns)
-    return lines, columns, cell if all(cell) else CELL
+    return lines, columns, cell if all(cell) else DEFAULT_CELL

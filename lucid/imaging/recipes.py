@@ -1,9 +1,10 @@
-"""How a picture was made: kept in the picture itself, or in a file beside it.
+"""Recipes: how an image was made, stored in the image file or in a JSON file beside it.
 
-A recipe is a TOML text: ``command``, one of lucid's; its options by their long names;
-and a table ``made`` of what the result depended on besides. It stands in PNG's text
-chunks under ``lucid``, in EXIF's user comment, in a GIF's comment, as an MP4's comment;
-a film has it as JSON beside it, and so has what can hold no text.
+A recipe is a TOML text: ``command``, the name of a lucid command; the command's options under
+their long names; and a table ``made`` of everything else that the result depends on. The text
+is stored as a PNG text chunk, an EXIF user comment, a GIF comment or an MP4 comment
+(``lucid.imaging.metadata``). Films, and image files that hold no text, have the same content as
+JSON in a second file, the sidecar.
 """
 
 from __future__ import annotations
@@ -23,28 +24,28 @@ from PIL import Image
 from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
 from lucid.imaging.io import write_image
-from lucid.imaging.metadata import NOTED, read_metadata
+from lucid.imaging.metadata import METADATA_SUFFIXES, read_metadata
 
-FILM_NOTE = "film.json"
-"""The recipe of a folder of frames."""
+FILM_RECIPE = "film.json"
+"""File name of the recipe in a folder of frames."""
 
-LONGEST = 65_000
-"""Letters that a note in JPEG may have."""
+MAX_LENGTH = 65_000
+"""Characters of the longest recipe that fits into the EXIF segment of a JPEG file."""
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pillow")
-"""Whose versions a picture's bytes may depend on."""
+"""Packages whose versions may change the bytes of a result."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make a picture.
+    """The command and options that make an image or a film.
 
     Attributes:
-        command: which of lucid's.
-        options: its options, and its arguments, by their long names without dashes: text,
-            numbers, true, or lists of these.
-        made: what the result depended on besides: versions, device, the hashes of the net's
-            weights and of the files that were read. Not needed to make it again.
+        command: the name of a lucid command.
+        options: the command's options and arguments under their long names without dashes;
+            values are strings, numbers, booleans, or lists of these.
+        made: what else the result depends on: versions, device, SHA-256 of the net's weights
+            and of the input files. Not needed to follow the recipe.
     """
 
     command: str
@@ -52,71 +53,83 @@ class Recipe:
     made: Mapping[str, Any] = field(default_factory=dict)
 
     def toml(self) -> str:
-        """As TOML, in ASCII: no place where text is kept spoils that."""
-        lines = [f"command = {_value(self.command)}", *_table(self.options)]
+        """Format the recipe as TOML.
+
+        Returns:
+            An ASCII text, which every metadata format stores unchanged.
+        """
+        lines = [f"command = {_toml_value(self.command)}", *_toml_lines(self.options)]
         if self.made:
             tables = {name: each for name, each in self.made.items() if isinstance(each, Mapping)}
-            plain = {name: each for name, each in self.made.items() if name not in tables}
-            lines += ["", "[made]", *_table(plain)]
+            values = {name: each for name, each in self.made.items() if name not in tables}
+            lines += ["", "[made]", *_toml_lines(values)]
             for name, table in tables.items():
-                lines += ["", f"[made.{_key(name)}]", *_table(table)]
+                lines += ["", f"[made.{_toml_key(name)}]", *_toml_lines(table)]
         return "\n".join(lines) + "\n"
 
     def json(self) -> str:
-        """As JSON, with the same words."""
+        """Format the recipe as JSON, with the same keys as in TOML."""
         return json.dumps({"command": self.command, **self.options, "made": self.made}, indent=1)
 
-    def differences(self, other: Recipe) -> list[str]:
-        """What another one was made of that this one is not, each in a few words."""
+    def differences(self, before: Recipe) -> list[str]:
+        """Describe why following a recipe again may give a different result.
+
+        Args:
+            before: the recipe that is followed; ``self`` describes the new result.
+
+        Returns:
+            One phrase for each difference in versions, device, weights and input files.
+        """
         found = [
-            f"{name} is {self.made[name]} and was {other.made[name]}"
+            f"{name} is {self.made[name]} and was {before.made[name]}"
             for name in ("lucid", "torch", "device", "threads")
-            if self.made.get(name) and other.made.get(name, self.made[name]) != self.made[name]
+            if self.made.get(name) and before.made.get(name, self.made[name]) != self.made[name]
         ]
-        if self.made.get("net") == other.made.get("net"):
-            found += ["the net has other weights"] * (
-                self.made.get("weights") != other.made.get("weights")
-            )
-        if "passes" in other.made and "passes" not in self.made:
-            found.append(f"that was after {other.made['passes']} passes, this is whole")
-        files, before = self.made.get("files", {}), other.made.get("files", {})
-        names = {Path(name).name: digest for name, digest in before.items()}
-        return found + [
-            f"{name} is another file now"
-            for name, digest in files.items()
-            # It may be found from elsewhere now.
-            if before.get(name, names.get(Path(name).name, digest)) != digest
-        ]
+        same_net = self.made.get("net") == before.made.get("net")
+        if same_net and self.made.get("weights") != before.made.get("weights"):
+            found.append("the net has other weights")
+        if "passes" in before.made and "passes" not in self.made:
+            found.append(f"that was after {before.made['passes']} passes, this is whole")
+        old = before.made.get("files", {})
+        # The same file may have another path now: compare by file name if the path is new.
+        old = {Path(path).name: digest for path, digest in old.items()} | old
+        for path, digest in self.made.get("files", {}).items():
+            if old.get(path, old.get(Path(path).name, digest)) != digest:
+                found.append(f"{path} is another file now")
+        return found
 
 
-def _table(content: Mapping[str, Any]) -> Iterable[str]:
-    return (f"{_key(name)} = {_value(value)}" for name, value in content.items())
+def _toml_lines(table: Mapping[str, Any]) -> Iterable[str]:
+    return (f"{_toml_key(name)} = {_toml_value(value)}" for name, value in table.items())
 
 
-def _key(name: str) -> str:
+def _toml_key(name: str) -> str:
     bare = name.isascii() and name.replace("-", "a").replace("_", "a").isalnum()
-    return name if bare else _value(name)
+    return name if bare else _toml_value(name)
 
 
-def _value(value: Any) -> str:
-    """A value as TOML, which writes text, numbers and lists as JSON does."""
+def _toml_value(value: Any) -> str:
+    """Format a value as TOML, whose strings, numbers and lists are written as in JSON."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    # What is no text in a file's name cannot be kept as such.
+    # File names may hold bytes that are not valid text; these are replaced by "?".
     text = text.encode(errors="replace").decode()
-    return "".join(sign if sign.isascii() else f"\\U{ord(sign):08x}" for sign in text)
+    return "".join(char if char.isascii() else f"\\U{ord(char):08x}" for char in text)
 
 
 def parse(text: str, where: Path | str) -> Recipe:
-    """A recipe as TOML or, if it begins with a brace, JSON.
+    """Parse a recipe.
 
     Args:
-        text: of the recipe.
-        where: it stands, for what is said of a fault.
+        text: TOML, or JSON if the text begins with a brace.
+        where: the file that holds the text, for error messages.
+
+    Returns:
+        The recipe. Version 0.1's key ``made.manner`` is renamed to ``made.config``.
 
     Raises:
-        LucidError: it is neither, or no recipe.
+        LucidError: the text is neither TOML nor JSON, or is not a recipe.
     """
     try:
         content = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
@@ -126,94 +139,121 @@ def parse(text: str, where: Path | str) -> Recipe:
     if not isinstance(command, str) or not isinstance(made, dict):
         raise LucidError(f'{where}: a recipe says what to run: command = "draw"')
     for name, value in content.items():
-        if not _is_plain(value):
+        if not _is_option_value(value):
             raise LucidError(f"{where}: {name} is no text, number, true, false or list of these")
     if not isinstance(made.get("files", {}), dict):
         raise LucidError(f"{where}: made.files is no table")
+    if "manner" in made:
+        made["config"] = made.pop("manner")
     return Recipe(command, content, made)
 
 
-def _is_plain(value: Any) -> bool:
+def _is_option_value(value: Any) -> bool:
     if isinstance(value, list):
-        return all(map(_is_plain, value))
+        return all(map(_is_option_value, value))
     return isinstance(value, (str, int, float))
 
 
 def read(path: str | Path) -> Recipe:
-    """The recipe of a picture, of a film, of a folder of frames, or of a file of its own.
+    """Read the recipe of an image, a film or a folder of frames, or a recipe file.
+
+    Args:
+        path: an image or video file, a folder of frames, or a ``.toml`` or ``.json`` file. If
+            an image or video holds no recipe, its sidecar is read.
+
+    Returns:
+        The recipe.
 
     Raises:
-        LucidError: there is none, or it cannot be read.
+        LucidError: no recipe is found, or the recipe cannot be read.
     """
     path = Path(path)
     if path.suffix.lower() in (".toml", ".json"):
-        return parse(_text(path), path)
-    note = read_metadata(path) if path.suffix.lower() in NOTED else None
-    # Other programs keep their own texts there.
-    if note and note.startswith("command = "):
-        return parse(note, path)
-    beside = sidecar_path(path)
-    if beside.is_file():
-        return parse(_text(beside), beside)
-    kind = "" if path.exists() else " (there is no such file)"
-    raise LucidError(f"{path}: holds no recipe of lucid's{kind}")
+        return parse(_read_text(path), path)
+    metadata = read_metadata(path) if path.suffix.lower() in METADATA_SUFFIXES else None
+    # Other programs store texts of their own in the same place.
+    if metadata and metadata.startswith("command = "):
+        return parse(metadata, path)
+    sidecar = sidecar_path(path)
+    if sidecar.is_file():
+        return parse(_read_text(sidecar), sidecar)
+    reason = "" if path.exists() else " (there is no such file)"
+    raise LucidError(f"{path}: holds no recipe of lucid's{reason}")
 
 
 def write_picture(image: Image.Image, path: Path, recipe: Recipe) -> None:
-    """Write a picture with its recipe: in the file, or beside one that can hold no text.
+    """Write an image file with its recipe, or with a sidecar if the file cannot hold the recipe.
+
+    Args:
+        image: the image.
+        path: the file to write; its suffix is in ``lucid.imaging.files.FORMATS``.
+        recipe: the recipe of the image.
 
     Raises:
-        LucidError: it cannot be written.
+        LucidError: the files cannot be written.
     """
-    note = recipe.toml()
-    kept = path.suffix.lower() in NOTED and len(note) < LONGEST
-    write_image(image, path, note if kept else "")
-    if not kept:
+    text = recipe.toml()
+    fits = path.suffix.lower() in METADATA_SUFFIXES and len(text) < MAX_LENGTH
+    write_image(image, path, text if fits else "")
+    if not fits:
         write_sidecar(recipe, path)
 
 
 def output_files(path: Path) -> list[Path]:
-    """What ``write_picture`` writes for a picture there, but for the longest of recipes."""
-    return [path] if path.suffix.lower() in NOTED else [path, sidecar_path(path)]
+    """List the files that ``write_picture`` writes for a recipe shorter than ``MAX_LENGTH``."""
+    return [path] if path.suffix.lower() in METADATA_SUFFIXES else [path, sidecar_path(path)]
 
 
-def write_sidecar(recipe: Recipe, path: Path) -> Path:
-    """Write a recipe as JSON beside a file, or into a folder of frames; says where.
+def write_sidecar(recipe: Recipe, path: Path) -> None:
+    """Write a recipe as a JSON file beside an image or film, or into a folder of frames.
+
+    Args:
+        recipe: the recipe.
+        path: the image or film, or the folder of frames.
 
     Raises:
-        LucidError: it cannot be written.
+        LucidError: the file cannot be written.
     """
-    target = sidecar_path(path)
-    with atomic_write(target) as part:
+    with atomic_write(sidecar_path(path)) as part:
         part.write_text(recipe.json() + "\n", encoding="utf-8")
-    return target
 
 
 def sidecar_path(path: Path) -> Path:
-    """Where ``write_sidecar`` writes."""
-    if path.name == FILM_NOTE:
+    """Return the path of the JSON file that holds the recipe of ``path``.
+
+    Args:
+        path: an image or film; a folder of frames, which is a path without a suffix; or
+            the path of the recipe inside such a folder.
+    """
+    if path.name == FILM_RECIPE:
         return path
-    return path.with_name(f"{path.name}.json") if path.suffix else path / FILM_NOTE
+    return path.with_name(f"{path.name}.json") if path.suffix else path / FILM_RECIPE
 
 
 def versions() -> dict[str, str]:
-    """Of lucid and of the packages that a picture's bytes may depend on."""
+    """Return the versions of lucid and of the packages that may change the bytes of a result."""
     from lucid import __version__
 
     return {"lucid": __version__, **{name: importlib.metadata.version(name) for name in PACKAGES}}
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits.
+    """Compute the SHA-256 of a file.
+
+    Args:
+        path: the file to read.
+
+    Returns:
+        64 hexadecimal digits.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -1,41 +1,46 @@
-"""Films as files: numbered frames, GIF, animated PNG and WebP, MP4 and WebM."""
+"""Read and write films: numbered frames, GIF, animated PNG and WebP, MP4 and WebM."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageSequence
 
 from lucid.errors import LucidError, UsageError
 from lucid.imaging.contact_sheet import contact_sheet
-from lucid.imaging.files import FORMATS, atomic_write
+from lucid.imaging.files import FORMATS, atomic_write, open_image
 from lucid.imaging.metadata import metadata_options
 
-DELAY = 7
-"""Between frames, in hundredths of a second, where nothing else is said."""
+DEFAULT_DELAY = 7
+"""Time between frames in hundredths of a second."""
 
-VIDEO = {".mp4": "libx264", ".webm": "libvpx-vp9"}
-"""Endings of video files, with the encoder."""
+ANIMATION_FORMATS = {".gif": "GIF", ".apng": "PNG", ".webp": "WEBP"}
+"""Suffixes of animations that lucid writes, with Pillow's format names."""
 
-VIDEOS = (*VIDEO, ".mov", ".mkv", ".avi", ".m4v")
-"""Endings of video files that are read."""
+VIDEO_CODECS = {".mp4": "libx264", ".webm": "libvpx-vp9"}
+"""Suffixes of videos that lucid writes, with FFmpeg's encoder names."""
 
-ANIMATED = {".gif": "GIF", ".apng": "PNG", ".webp": "WEBP"}
-"""Endings of films that Pillow writes, with its name of the format."""
+CODEC_OPTIONS = {"libx264": {"crf": "16", "preset": "slow"}, "libvpx-vp9": {"crf": "24", "b": "0"}}
 
-ENDINGS = (*ANIMATED, *VIDEO)
+WRITABLE_SUFFIXES = (*ANIMATION_FORMATS, *VIDEO_CODECS)
+"""Suffixes of films that lucid writes."""
 
-QUALITY = {"libx264": {"crf": "16", "preset": "slow"}, "libvpx-vp9": {"crf": "24", "b": "0"}}
+VIDEO_SUFFIXES = (*VIDEO_CODECS, ".mov", ".mkv", ".avi", ".m4v")
+"""Suffixes of videos that lucid reads."""
 
 
-class Pictures(Sequence[Image.Image]):
-    """Image files as frames, each read when it is looked at."""
+class ImageFiles(Sequence[Image.Image]):
+    """A sequence of RGB images, each of which is read from its file on access.
+
+    Attributes:
+        files: the image files, in order.
+    """
 
     def __init__(self, files: Iterable[Path]) -> None:
         self.files = list(files)
@@ -43,45 +48,45 @@ class Pictures(Sequence[Image.Image]):
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, number: Any) -> Any:
-        """
-        Raises:
-            LucidError: the file is no image that can be read.
-        """
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
-        try:
-            with Image.open(self.files[number]) as image:
-                return image.convert("RGB")
-        except (OSError, ValueError, SyntaxError) as error:
-            raise LucidError(f"{self.files[number]}: is not an image that can be read") from error
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        with open_image(self.files[index]) as image:
+            return image.convert("RGB")
 
 
-class Frames(Pictures):
-    """The numbered frames of a folder, ``frame_000000.png`` and on, to which more are added."""
+class Frames(ImageFiles):
+    """The numbered frames in a folder: ``frame_000000.png``, ``frame_000001.png`` and so on.
+
+    Attributes:
+        folder: the folder, which exists.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        paths = map(self.path, itertools.count())
-        super().__init__(itertools.takewhile(Path.exists, paths))
+        super().__init__(itertools.takewhile(Path.exists, map(self.path, itertools.count())))
 
     def path(self, number: int) -> Path:
-        """Of the frame with that number."""
+        """Return the path of the frame with a number, which need not exist."""
         return self.folder / f"frame_{number:06d}.png"
 
-    def append(self, frame: Image.Image, note: str = "") -> None:
-        """Write the next frame, whole or not at all, with a note: see ``write_image``.
+    def append(self, frame: Image.Image, metadata: str = "") -> None:
+        """Write the next frame atomically.
+
+        Args:
+            frame: the image.
+            metadata: an ASCII text to store in the file.
 
         Raises:
-            LucidError: it cannot be written.
+            LucidError: the file cannot be written.
         """
         path = self.path(len(self))
         with atomic_write(path) as part:
-            frame.save(part, format="PNG", **metadata_options("PNG", note))
+            frame.save(part, format="PNG", **metadata_options("PNG", metadata))
         self.files.append(path)
 
     def remove(self, *others: str) -> None:
-        """Remove all frames, what a kill left of one, and other files of the folder."""
+        """Delete all frames, unfinished frames of a killed process, and other named files."""
         names = ("frame_*.png", ".*.png.*", *others)
         for path in itertools.chain(*(self.folder.glob(name) for name in names)):
             path.unlink()
@@ -89,12 +94,18 @@ class Frames(Pictures):
 
 
 def read(path: Path) -> Sequence[Image.Image]:
-    """The frames of a film: of a folder of pictures, an animation or a video.
+    """Read the frames of a film.
 
-    Of a folder its frames, if it has any, else all pictures, by the numbers in their names.
+    Args:
+        path: an animation, a video or a folder. From a folder come its numbered frames if
+            there are any, otherwise all images in the order of the numbers in their names.
+
+    Returns:
+        RGB images: those in a folder are read on access, others are in memory.
 
     Raises:
-        LucidError: it is none, or cannot be read.
+        LucidError: the file cannot be read, or the folder holds no images.
+        UsageError: PyAV is not installed, which reads videos.
     """
     if path.is_dir():
         if len(frames := Frames(path)):
@@ -102,101 +113,113 @@ def read(path: Path) -> Sequence[Image.Image]:
         files = [file for file in path.iterdir() if file.suffix.lower() in FORMATS]
         if not files:
             raise LucidError(f"{path}: holds no pictures")
-        return Pictures(sorted(files, key=_by_number))
-    if path.suffix.lower() in ANIMATED or path.suffix.lower() in FORMATS:
-        try:
-            with Image.open(path) as image:
-                return [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
-        except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
-            raise LucidError(f"{path}: cannot be read as a film ({error})") from error
-    return list(_decoded(path))
+        return ImageFiles(sorted(files, key=_natural_order))
+    if path.suffix.lower() in {*ANIMATION_FORMATS, *FORMATS}:
+        with open_image(path) as image:
+            return [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
+    return list(_decode(path))
 
 
-def _by_number(path: Path) -> list[tuple[int, str]]:
+def _natural_order(path: Path) -> list[tuple[int, str]]:
     return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", path.name)]
 
 
-@dataclass(frozen=True)
 class Footage:
-    """A film to dream on, of which a video's frames are read one by one.
+    """A film to dream on. Iterating yields RGB images; a video is decoded frame by frame.
 
     Attributes:
-        path: of a folder of pictures, an animation or a video.
-        count: of its frames.
-        delay: between them, in hundredths of a second.
+        path: an animation, a video or a folder of images.
+        count: number of frames.
+        delay: time between frames in hundredths of a second.
     """
 
-    path: Path
-    count: int
-    delay: Fraction
+    def __init__(self, path: Path) -> None:
+        """Read the number of frames and the frame rate.
+
+        Args:
+            path: a path for which ``is_film`` is true.
+
+        Raises:
+            LucidError: the file cannot be read.
+            UsageError: PyAV is not installed, which reads videos.
+        """
+        self.path = path
+        self.delay = Fraction(DEFAULT_DELAY)
+        if path.is_dir():
+            self.count = len(read(path))
+        elif path.suffix.lower() in VIDEO_SUFFIXES:
+            with _open_video(path) as container:
+                stream = container.streams.video[0]
+                self.count = stream.frames or sum(1 for _ in container.decode(stream))
+                self.delay = 100 / Fraction(stream.average_rate or 25)
+        else:
+            with open_image(path) as image:
+                image.load()  # Pillow knows the duration of a WebP frame after decoding it
+                milliseconds = Fraction(image.info.get("duration") or 10 * DEFAULT_DELAY)
+                self.delay = (milliseconds / 10).limit_denominator(1000)
+                self.count = getattr(image, "n_frames", 1)
 
     def __iter__(self) -> Iterator[Image.Image]:
-        moving = self.path.suffix.lower() in VIDEOS
-        return _decoded(self.path) if moving else iter(read(self.path))
-
-
-def footage(path: Path) -> Footage:
-    """What ``is_film`` says is one.
-
-    Raises:
-        LucidError: it cannot be read.
-        UsageError: what reads videos is missing.
-    """
-    if path.suffix.lower() not in VIDEOS:
-        frames = read(path)
-        delay = Fraction(DELAY)
-        if path.is_file():
-            with Image.open(path) as image:
-                image.load()  # WebP's says no sooner
-                delay = Fraction(image.info.get("duration") or 10 * DELAY) / 10
-        return Footage(path, len(frames), delay.limit_denominator(1000))
-    av = _av()
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            count = stream.frames or sum(1 for _ in container.decode(stream))
-            return Footage(path, count, 100 / Fraction(stream.average_rate or 25))
-    except (av.FFmpegError, IndexError, OSError) as error:
-        raise LucidError(f"{path}: cannot be read as a video ({error})") from error
+        is_video = self.path.suffix.lower() in VIDEO_SUFFIXES
+        return _decode(self.path) if is_video else iter(read(self.path))
 
 
 def is_film(path: Path) -> bool:
-    """Whether a file holds more than one picture, as far as its name and header say."""
-    if path.is_dir() or path.suffix.lower() in VIDEOS:
+    """Tell from its suffix and header whether a file holds more than one frame.
+
+    Args:
+        path: any file or folder.
+
+    Returns:
+        True for folders, videos, and animations of two frames or more.
+    """
+    if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
         return True
-    if path.suffix.lower() not in ANIMATED:
+    if path.suffix.lower() not in ANIMATION_FORMATS:
         return False
-    try:
-        with Image.open(path) as image:
-            return getattr(image, "n_frames", 1) > 1
-    except (OSError, ValueError, SyntaxError):
-        return False
+    with contextlib.suppress(LucidError), open_image(path) as image:
+        return getattr(image, "n_frames", 1) > 1
+    return False
 
 
-def in_order(
+def playback_order(
     frames: Sequence[Image.Image], *, reverse: bool = False, boomerang: bool = False
 ) -> Iterator[Image.Image]:
-    """Frames from the last to the first, or there and back again."""
-    numbers = list(range(len(frames)))
-    if reverse:
-        numbers.reverse()
+    """Iterate over frames in the order in which a film shows them.
+
+    Args:
+        frames: the frames in the order in which they were made.
+        reverse: whether to start with the last frame.
+        boomerang: whether to go back to the first frame afterwards; the frames at both ends
+            are shown once.
+
+    Yields:
+        The frames, each read from ``frames`` when it is needed.
+    """
+    order = list(range(len(frames)))[:: -1 if reverse else 1]
     if boomerang:
-        numbers += numbers[-2:0:-1]
-    return (frames[number] for number in numbers)
+        order += order[-2:0:-1]
+    return (frames[number] for number in order)
 
 
-def check(path: Path) -> None:
-    """Find out before the work that a film cannot be written.
+def check_writable(path: Path) -> None:
+    """Check before long work that a film can be written to a path afterwards.
+
+    Args:
+        path: the file to be written; a path without a suffix is a folder and always accepted.
 
     Raises:
-        UsageError: the name's ending is none that we write, or what writes it is missing.
+        UsageError: the suffix is not in ``WRITABLE_SUFFIXES``, PyAV is needed and not
+            installed, or the folder does not exist.
     """
     if not path.suffix:
         return
-    if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{path}: end the name in {', '.join(ENDINGS)}, or give a folder")
-    if path.suffix.lower() in VIDEO:
-        _av()
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise UsageError(
+            f"{path}: end the name in {', '.join(WRITABLE_SUFFIXES)}, or give a folder"
+        )
+    if path.suffix.lower() in VIDEO_CODECS:
+        _import_av()
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
 
@@ -205,41 +228,41 @@ def write(
     frames: Iterable[Image.Image],
     path: Path,
     *,
-    delay: Fraction | int = DELAY,
+    delay: Fraction | int = DEFAULT_DELAY,
     loop: int = 0,
-    note: str = "",
+    metadata: str = "",
 ) -> None:
-    """Write a film, whole or not at all.
+    """Write an animation or a video atomically.
 
     Args:
-        frames: of one size; at least one.
-        path: its ending says what is written (``ENDINGS``).
-        delay: between frames, in hundredths of a second.
-        loop: how often an animation is shown; 0 for ever. A video does not say.
-        note: a text in ASCII to keep with it.
+        frames: one or more RGB images of one size.
+        path: the file to write; its suffix is in ``WRITABLE_SUFFIXES``.
+        delay: time between frames in hundredths of a second.
+        loop: how many times an animation plays, 0 for ever; videos do not store it.
+        metadata: an ASCII text to store in the file.
 
     Raises:
-        UsageError: see ``check``.
-        LucidError: it cannot be written.
+        UsageError: ``check_writable`` refuses the path.
+        LucidError: the frames differ in size or are too small, or the file cannot be written.
     """
-    check(path)
-    frames = _alike(frames, path)
+    check_writable(path)
+    suffix = path.suffix.lower()
+    frames = _checked(frames, path)
     with atomic_write(path) as part:
-        if path.suffix.lower() in VIDEO:
-            _encode(frames, part, path.suffix.lower(), delay, note)
+        if suffix in VIDEO_CODECS:
+            _encode(frames, part, suffix, delay, metadata)
         else:
-            kind = ANIMATED[path.suffix.lower()]
-            _animate(list(frames), part, kind, delay, loop, **metadata_options(kind, note))
+            _animate(list(frames), part, ANIMATION_FORMATS[suffix], delay, loop, metadata)
 
 
-def _alike(frames: Iterable[Image.Image], path: Path) -> Iterator[Image.Image]:
-    """Frames that a film can be made of."""
-    first: Image.Image | None = None
+def _checked(frames: Iterable[Image.Image], path: Path) -> Iterator[Image.Image]:
+    """Pass frames through, and raise an error for a frame that the film cannot hold."""
+    size: tuple[int, int] | None = None
     for frame in frames:
-        first = first or frame
-        if frame.size != first.size:
+        size = size or frame.size
+        if frame.size != size:
             raise LucidError(f"{path}: its frames are not all of one size")
-        if path.suffix.lower() in VIDEO and min(frame.size) < 2:
+        if path.suffix.lower() in VIDEO_CODECS and min(size) < 2:
             raise LucidError(f"{path}: a video is two pixels wide and high, or more")
         yield frame
 
@@ -247,26 +270,29 @@ def _alike(frames: Iterable[Image.Image], path: Path) -> Iterator[Image.Image]:
 def _animate(
     frames: list[Image.Image],
     part: Path,
-    kind: str,
+    format_name: str,
     delay: Fraction | int,
     loop: int,
-    **options: Any,
+    metadata: str,
 ) -> None:
-    options |= {"duration": round(10 * delay), "save_all": True, "format": kind}
-    # In GIF no word means once, and a number how often it is shown again.
-    if kind != "GIF" or loop != 1:
-        options["loop"] = loop - 1 if kind == "GIF" and loop else loop
-    if kind == "GIF":
-        # One palette for all, of frames from the whole film: else colours would flicker.
+    options: dict[str, Any] = {"duration": round(10 * delay), "loop": loop}
+    if format_name == "GIF":
+        # GIF stores the number of repetitions after the first time; no number means none.
+        if loop:
+            options["loop"] = loop - 1
+        if loop == 1:
+            del options["loop"]
+        # One palette for all frames, made from about 16 of them, avoids flickering colours.
         some = frames[:: max(1, len(frames) // 16)]
         palette = contact_sheet(some).quantize(256, Image.Quantize.MEDIANCUT)
         frames = [frame.quantize(palette=palette) for frame in frames]
-    if kind == "WEBP":
+    if format_name == "WEBP":
         options |= {"quality": 90, "method": 4}
-    frames[0].save(part, append_images=frames[1:], **options)
+    options |= metadata_options(format_name, metadata)
+    frames[0].save(part, format_name, save_all=True, append_images=frames[1:], **options)
 
 
-def _av() -> Any:
+def _import_av() -> Any:
     try:
         import av
     except ImportError:
@@ -277,34 +303,39 @@ def _av() -> Any:
 
 
 def _encode(
-    frames: Iterable[Image.Image], part: Path, ending: str, delay: Fraction | int, note: str
+    frames: Iterable[Image.Image], part: Path, suffix: str, delay: Fraction | int, metadata: str
 ) -> None:
-    av = _av()
-    # Without a date or a number drawn at random: the same frames make the same file.
-    exact = {"fflags": "+bitexact"}
-    with av.open(str(part), "w", format=ending[1:], options=exact) as container:
-        container.metadata["comment"] = note
-        stream = None
+    av = _import_av()
+    codec, stream = VIDEO_CODECS[suffix], None
+    # FFmpeg's bitexact flag leaves out the date and random identifiers, so that the same frames
+    # always give the same bytes.
+    options = {"fflags": "+bitexact"}
+    with av.open(str(part), "w", format=suffix[1:], options=options) as container:
+        container.metadata["comment"] = metadata
         for frame in frames:
-            # Both encoders halve the resolution of colours.
+            # Both codecs store colours at half the resolution, which requires even sizes.
             even = frame.crop((0, 0, frame.width // 2 * 2, frame.height // 2 * 2))
             if stream is None:
-                stream = container.add_stream(
-                    VIDEO[ending], rate=(100 / Fraction(delay)).limit_denominator(1000)
-                )
+                rate = (100 / Fraction(delay)).limit_denominator(1000)
+                stream = container.add_stream(codec, rate, options=CODEC_OPTIONS[codec])
                 stream.width, stream.height = even.size
                 stream.pix_fmt = "yuv420p"
-                stream.options = QUALITY[VIDEO[ending]]
             container.mux(stream.encode(av.VideoFrame.from_image(even)))
         if stream is not None:
             container.mux(stream.encode())
 
 
-def _decoded(path: Path) -> Iterator[Image.Image]:
-    av = _av()
+@contextlib.contextmanager
+def _open_video(path: Path) -> Iterator[Any]:
+    av = _import_av()
     try:
         with av.open(str(path)) as container:
-            for frame in container.decode(video=0):
-                yield frame.to_image()
+            yield container
     except (av.FFmpegError, IndexError, OSError) as error:
         raise LucidError(f"{path}: cannot be read as a video ({error})") from error
+
+
+def _decode(path: Path) -> Iterator[Image.Image]:
+    with _open_video(path) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_image()

@@ -281,15 +281,15 @@ BENCH = (
 )
 
 
-def test_bench_measures_steps_beside_the_floor(desk: Path, run: Run) -> None:
+def test_bench_measures_steps_beside_the_baseline(desk: Path, run: Run) -> None:
     report = json.loads(run(*BENCH.split(), "--json", "--precision", "fp32").output)
     nightmare, draw, sweep, film = report["rows"]
     assert nightmare["size"] == "70x50"
-    assert nightmare["ratio"] == pytest.approx(nightmare["step"] / nightmare["floor"])
+    assert nightmare["ratio"] == pytest.approx(nightmare["step"] / nightmare["baseline"])
     assert draw["size"] == "48x48, 3 of 32x32"
     share = sweep["images"] * 32 * 32 / 3500
-    assert sweep["ratio"] == pytest.approx(sweep["step"] / (share * sweep["floor"]))
-    assert film["ratio"] == pytest.approx(film["step"] / film["floor"])
+    assert sweep["ratio"] == pytest.approx(sweep["step"] / (share * sweep["baseline"]))
+    assert film["ratio"] == pytest.approx(film["step"] / film["baseline"])
     assert sweep["peak_memory"] > 2**20
     shown = run(*BENCH.split(), "--precision", "fp32", "--precision", "bf16", "nightmare").output
     assert shown.count("nightmare") == 2

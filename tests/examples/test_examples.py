@@ -57,7 +57,7 @@ def test_a_net_is_trained_on_a_dozen_pictures(dozen: Path, tmp_path: Path) -> No
     training.resume(tmp_path / "out" / "duo.pt")
     pictures = torch.rand(2, 3, 64, 64)
     expected = training.kept.eval()(pictures).flatten(1)
-    torch.testing.assert_close(net.scores(pictures), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(net.logits(pictures), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_an_interrupted_training_comes_to_the_same_end(dozen: Path, tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_existing_files_stay_without_force(desk: Path) -> None:
 
 @pytest.mark.parametrize("ending", [".gif", ".apng", ".webp", ".mp4", ".webm"])
 def test_a_film_is_read_back_as_it_was_written(tmp_path: Path, ending: str) -> None:
-    if ending in video.VIDEO:
+    if ending in video.VIDEO_CODECS:
         pytest.importorskip("av")
     frames = [Image.new("RGB", (64, 48), (40 * n, 120, 255 - 40 * n)) for n in range(5)]
     path = tmp_path / f"film{ending}"
@@ -225,7 +225,7 @@ def test_a_film_is_read_back_as_it_was_written(tmp_path: Path, ending: str) -> N
     again = tmp_path / f"again{ending}"
     video.write(frames, again, delay=10, loop=2)
     assert again.read_bytes() == path.read_bytes()
-    assert video.footage(path).delay == 10
+    assert video.Footage(path).delay == 10
     if ending == ".gif":
         with Image.open(path) as image:
             assert image.info["loop"] == 1
@@ -279,7 +279,7 @@ def test_from_puts_existing_frames_together(desk: Path) -> None:
         ("photo.png -o there --reverse", "is a folder"),
         ("none.png", "none.png"),
         ("broken.mp4", "broken.mp4: cannot be read as a video"),
-        ("--from broken.gif", "broken.gif: cannot be read as a film"),
+        ("--from broken.gif", "broken.gif: is not an image that can be read"),
         ("--from empty", "holds no pictures"),
         ("photo.png --resume -o film.gif", "nothing to resume"),
         ("photo.png --warps broken.mp4", "broken.mp4: SyntaxError"),
@@ -383,11 +383,11 @@ def test_every_frame_of_a_video_is_drawn_on(desk: Path) -> None:
     frames = [to_pil(frame) for frame in camera(torch.rand(3, 60, 80), 3, (40, 48), 1, 0)]
     video.write(frames, Path("clip.mp4"), delay=20)
     assert run(f"clip.mp4 {OPTIONS} -o dream.mp4").exit_code == 0
-    made = video.footage(Path("dream.mp4"))
+    made = video.Footage(Path("dream.mp4"))
     assert (made.count, made.delay) == (3, 20)
     assert len(list(made)) == 3
     assert run(f"clip.mp4 {OPTIONS} --frames 2 -o dream.gif").exit_code == 0
-    assert video.footage(Path("dream.gif")).count == 2
+    assert video.Footage(Path("dream.gif")).count == 2
     assert "moves by itself" in run(f"clip.mp4 {OPTIONS} --warp zoom:1 -o x.mp4").stderr
 
 

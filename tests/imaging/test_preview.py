@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from lucid.errors import UsageError
-from lucid.imaging.preview import CELL, Preview, encode, extent, kind
+from lucid.imaging.preview import DEFAULT_CELL, Preview, detect_protocol, encode, size_in_cells
 
 
 class Terminal(io.StringIO):
@@ -116,7 +116,7 @@ def from_png(payload: str) -> Image.Image:
 
 
 def test_kitty_gets_the_same_pixels(picture: Image.Image) -> None:
-    text = encode(picture, "kitty", 80, number=7)
+    text = encode(picture, "kitty", 80, image_id=7)
     parts = kitty_parts(text)
     first = parts[0][0]
     assert (first["a"], first["f"], first["i"], first["q"]) == ("T", "100", "7", "2")
@@ -205,7 +205,7 @@ def test_half_blocks_fit_and_keep_the_shape(size: tuple[int, int], columns: int)
     screen = Screen()
     picture = Image.new("RGB", size, (1, 2, 3))
     lines = encode(picture, "blocks", columns).split("\n")
-    wide, high = extent(picture, "blocks", columns)
+    wide, high = size_in_cells(picture, "blocks", columns)
     assert wide == min(columns, size[0])
     assert len(lines) == high
     assert abs(wide * size[1] / size[0] - 2 * high) <= 2
@@ -217,7 +217,7 @@ def test_half_blocks_fit_and_keep_the_shape(size: tuple[int, int], columns: int)
 def test_what_is_too_wide_is_shrunk(picture: Image.Image, way: str) -> None:
     text = encode(picture.resize((600, 400)), way, 12)
     payloads = re.findall(r"[;:]([\w+/=]+)(?:\x1b\\|\a)", text)
-    assert from_png("".join(payloads)).size == (12 * CELL[1], 80)
+    assert from_png("".join(payloads)).size == (12 * DEFAULT_CELL[1], 80)
 
 
 def test_pictures_of_any_mode(picture: Image.Image) -> None:
@@ -262,31 +262,31 @@ KITTY = {"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1"}
 )
 def test_kinds(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], expected: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody to ask
-    assert kind(Terminal(), environ) == expected
+    assert detect_protocol(Terminal(), environ) == expected
 
 
 def test_what_is_no_terminal_shows_nothing() -> None:
-    assert kind(io.StringIO(), KITTY) == "none"
+    assert detect_protocol(io.StringIO(), KITTY) == "none"
 
 
 def test_half_blocks_need_their_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     old = Terminal()
     old.encoding = "ascii"
-    assert kind(old, {"TERM": "xterm"}) == "none"
+    assert detect_protocol(old, {"TERM": "xterm"}) == "none"
 
 
 def test_a_kind_that_does_not_exist() -> None:
     with pytest.raises(UsageError, match=r"LUCID_PREVIEW=sixels: must be kitty, .* or none"):
-        kind(Terminal(), {"LUCID_PREVIEW": "sixels"})
+        detect_protocol(Terminal(), {"LUCID_PREVIEW": "sixels"})
 
 
 ASK = """
 import fcntl, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-from lucid.imaging.preview import kind
+from lucid.imaging.preview import detect_protocol
 before = termios.tcgetattr(0)
-print(kind(sys.stderr, {"TERM": "xterm"}), termios.tcgetattr(0) == before)
+print(detect_protocol(sys.stderr, {"TERM": "xterm"}), termios.tcgetattr(0) == before)
 """
 
 
@@ -461,5 +461,5 @@ def test_a_terminal_that_is_gone_stops_nothing(picture: Image.Image) -> None:
     with open(write, "w", encoding="utf-8") as stream:
         shown = Preview(stream, environ=BLOCKS)
         shown.show(picture)
-        assert shown.kind == "none"
+        assert shown.protocol == "none"
         shown.show(picture, last=True)
