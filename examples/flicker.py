@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from metrics import flicker
 from torch import Tensor
 
-from lucid.drawing.loop import classes
+from lucid.drawing.targets import classes
 from lucid.errors import LucidError
 from lucid.films.keyframes import Keyframes
 from lucid.films.optical_flow import Flow
