@@ -138,7 +138,7 @@ def flicker(frames: Sequence[Tensor], flows: Sequence[Flow]) -> float:
         motion, in the pixels that both show.
     """
     changes = [
-        ((after - flow.carry(before)).abs() * flow.seen).sum() / (3 * flow.seen.sum())
+        ((after - flow.warp(before)).abs() * flow.valid).sum() / (3 * flow.valid.sum())
         for before, after, flow in zip(frames[:-1], frames[1:], flows, strict=True)
     ]
     return float(torch.stack(changes).mean())

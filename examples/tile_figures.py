@@ -20,8 +20,10 @@ import torch
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
-from lucid.cli.options import Size
-from lucid.drawing.loop import climb, prepare
+from lucid.cli.click_types import parse_size
+from lucid.core.device import Runtime
+from lucid.drawing.loop import passes
+from lucid.drawing.plan import prepare
 from lucid.errors import LucidError
 from lucid.imaging.filters import gaussian_blur, luma
 from lucid.imaging.io import from_pil, to_pil, write_image
@@ -324,7 +326,7 @@ def octaves_figure(octaves: Sequence[tuple[Image.Image, Pass]]) -> Panel:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--net", "net_name", default="lucid64", show_default=True)
 @click.option("--class", "class_name", default="beacon", show_default=True)
-@click.option("--size", type=Size(), default="640x400", show_default=True)
+@click.option("--size", type=parse_size, default="640x400", show_default=True)
 @click.option("--tile-size", default=224, show_default=True)
 @click.option("--iters", type=int, help="Passes at each octave.")
 @click.option("--seed", default=4, show_default=True)
@@ -339,13 +341,19 @@ def main(
 ) -> None:
     net = load(net_name)
     plan = prepare(
-        net, [class_name], size=size, tile_size=tile_size, iterations=iters, seed=seed, device="cpu"
+        net,
+        class_name,
+        size=size,
+        tile_size=tile_size,
+        iterations=iters,
+        seed=seed,
+        runtime=Runtime("cpu"),
     )
     octaves = {}
-    for progress in climb(plan):
+    for progress in passes(plan):
         view = progress.views[0]
         assert isinstance(view, TileView)
-        octaves[progress.octave] = to_pil(progress.canvas.image()), view.sweep
+        octaves[progress.octave] = to_pil(progress.canvas.image()), view.tile_pass
     picture = from_pil(octaves[size][0])
     tile_pass = Tiling((tile_size, tile_size)).cut(size, torch.Generator().manual_seed(seed))
     save(spiral_figure(tile_pass, picture), folder / "tiles-spiral.png")

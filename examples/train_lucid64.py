@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
-from lucid.core.device import find_device, find_precision
+from lucid.core.device import find_devices, find_precision
 from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
 from lucid.nets.darknet import weights
@@ -358,7 +358,7 @@ def main(
     device: str,
     precision: str,
 ) -> None:
-    torch_device = find_device(device)
+    torch_device = find_devices(device)[0]
     dtype = find_precision(precision, torch_device)
     train, val = (split.to(torch_device) for split in read_photographs(photos))
     output.mkdir(parents=True, exist_ok=True)

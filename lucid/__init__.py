@@ -14,25 +14,39 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lucid.errors import LucidError, UsageError
+__version__ = "0.1.0"
+__distribution__ = "lucid-nightmare"
+"""The name for pip. (lucid.errors looks for this: tensorflow/lucid has the same import name.)"""
+
+from lucid.errors import LucidError, UsageError  # noqa: E402, looks at the name above
 
 if TYPE_CHECKING:
+    from lucid.core.device import Runtime
     from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
-    from lucid.drawing.loop import Target, classes, draw, grow, guide
-    from lucid.films.film import Keyframes, dream_over, film
+    from lucid.drawing.loop import draw, grow
+    from lucid.drawing.targets import Target, classes, guide
+    from lucid.films.film import film
+    from lucid.films.keyframes import Keyframes
+    from lucid.films.video_dream import dream_over
+    from lucid.films.warp import warp
     from lucid.nets.module import wrap
     from lucid.nets.registry import load
-    from lucid.nightmares.nightmare import nightmare, reconstruct
-
-__version__ = "0.1.0"
+    from lucid.nightmares.nightmare import nightmare
+    from lucid.nightmares.reconstruct import reconstruct
 
 _EXPORTS = {
     "lucid.core.objectives": ("Channel", "LayerL2", "Enhance", "Objective"),
-    "lucid.drawing.loop": ("Target", "classes", "draw", "grow", "guide"),
-    "lucid.films.film": ("Keyframes", "dream_over", "film"),
+    "lucid.core.device": ("Runtime",),
+    "lucid.drawing.loop": ("draw", "grow"),
+    "lucid.drawing.targets": ("Target", "classes", "guide"),
+    "lucid.films.film": ("film",),
+    "lucid.films.keyframes": ("Keyframes",),
+    "lucid.films.video_dream": ("dream_over",),
+    "lucid.films.warp": ("warp",),
     "lucid.nets.registry": ("load",),
     "lucid.nets.module": ("wrap",),
-    "lucid.nightmares.nightmare": ("nightmare", "reconstruct"),
+    "lucid.nightmares.nightmare": ("nightmare",),
+    "lucid.nightmares.reconstruct": ("reconstruct",),
 }
 _RENAMED = {"Energy": "LayerL2", "Script": "Keyframes", "Wish": "Target"}
 """Names of version 0.1, which keep working."""
@@ -44,6 +58,7 @@ __all__ = [
     "LayerL2",
     "LucidError",
     "Objective",
+    "Runtime",
     "Target",
     "UsageError",
     "classes",
@@ -55,6 +70,7 @@ __all__ = [
     "load",
     "nightmare",
     "reconstruct",
+    "warp",
     "wrap",
 ]
 

@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,16 @@ import torch
 
 from lucid.core.ascent import Ascent, Step
 from lucid.core.canvas import FourierCanvas, PixelCanvas
-from lucid.core.device import device_name, find_devices, precision_name
+from lucid.core.device import Runtime, device_name, find_devices, precision_name
 from lucid.core.objectives import ClassLogits, Enhance, LayerL2, Objective
 from lucid.core.optimizers import Adam, DarknetStep
-from lucid.core.transforms import draw_glances
+from lucid.core.transforms import draw_affines
 from lucid.drawing.config import FROM_NOISE, TILE
-from lucid.drawing.loop import MARGIN, paint, prepare
-from lucid.films.film import Keyframes, film, film_config
-from lucid.films.warps import parse
+from lucid.drawing.loop import MARGIN, paint
+from lucid.drawing.plan import prepare
+from lucid.films.film import film, film_config
+from lucid.films.keyframes import Keyframes
+from lucid.films.warp import parse
 from lucid.imaging import Size
 from lucid.imaging.video import Frames
 from lucid.nets.net import Net
@@ -175,8 +177,8 @@ def bench(
     )
     for task in tasks:
         for precision in precisions:
-            options = {"device": device, "precision": precision, "batch": task.batch}
-            row = _measure(task, load(task.net), options, repeats)
+            runtime = Runtime(device=device, precision=precision, batch=task.batch)
+            row = _measure(task, load(task.net), runtime, repeats)
             report.rows.append(row)
             if watch:
                 watch(row)
@@ -194,9 +196,9 @@ class _Workload:
     images: int = 1
 
 
-def _measure(task: Task, net: Net, options: dict[str, Any], repeats: int) -> Row:
-    ascent = Ascent(net, **options)
-    work = _WORKLOADS[task.name](task, net, ascent, options)
+def _measure(task: Task, net: Net, runtime: Runtime, repeats: int) -> Row:
+    ascent = Ascent(net, runtime)
+    work = _WORKLOADS[task.name](task, net, ascent, runtime)
     times = [
         (_time(work.baseline, ascent.device), _time(work.step, ascent.device))
         for _ in range(repeats + 1)
@@ -218,7 +220,7 @@ def _measure(task: Task, net: Net, options: dict[str, Any], repeats: int) -> Row
     )
 
 
-def _nightmare(task: Task, net: Net, ascent: Ascent, options: dict[str, Any]) -> _Workload:
+def _nightmare(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
     """A step of a nightmare."""
     size, layer = task.size or PUBLISHED_SIZE, net.resolve_layer(task.layer)
     canvas = PixelCanvas(torch.rand(3, *size, device=ascent.device))
@@ -228,7 +230,7 @@ def _nightmare(task: Task, net: Net, ascent: Ascent, options: dict[str, Any]) ->
     return _Workload(baseline, lambda: ascent.step(canvas, step, optimizer), size, size)
 
 
-def _draw(task: Task, net: Net, ascent: Ascent, options: dict[str, Any]) -> _Workload:
+def _draw(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
     """A step of a drawing: one batch of tiles that overlap by half."""
     tile, columns = (task.tile, task.tile), math.ceil(math.sqrt(task.batch))
     side = task.tile + (columns - 1) * round(task.tile / 2)
@@ -241,21 +243,23 @@ def _draw(task: Task, net: Net, ascent: Ascent, options: dict[str, Any]) -> _Wor
     )
 
 
-def _pass(task: Task, net: Net, ascent: Ascent, options: dict[str, Any]) -> _Workload:
+def _pass(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
     """A pass over an image in tiles; the baseline is a step over the whole image."""
     size, tile = task.size or (768, 1024), (task.tile, task.tile)
-    sweep = Tiling(tile, task.order).cut(size, torch.Generator().manual_seed(0))
+    tile_pass = Tiling(tile, task.order).cut(size, torch.Generator().manual_seed(0))
+    images = sum(map(len, tile_pass.batches))
     baseline = _draw_pass(ascent, Pass(size, size, [[Tile(0, 0)]]))
-    return _Workload(baseline, _draw_pass(ascent, sweep), size, tile, sum(map(len, sweep.batches)))
+    return _Workload(baseline, _draw_pass(ascent, tile_pass), size, tile, images)
 
 
-def _film(task: Task, net: Net, ascent: Ascent, options: dict[str, Any]) -> _Workload:
+def _film(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
     """A frame, from the last frame's file to its own; the baseline is the frame's drawing."""
     size = task.size or (512, 512)
     keyframes = Keyframes({0: ClassLogits({0: 1.0})}, [parse("zoom:0.05")])
     base = torch.rand(3, *size)
-    plan = prepare(net, keyframes.objective(0), base, manner=film_config(net), **options)
-    frames = film(net, keyframes, base, frames=10**6, **options)
+    objective, config = keyframes.objective(0), film_config(net)
+    plan = prepare(net, objective, base, config=config, runtime=runtime)
+    frames = film(net, keyframes, base, frames=10**6, runtime=runtime)
 
     def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -285,26 +289,30 @@ def _bare_step(
     return run
 
 
-def _draw_pass(ascent: Ascent, sweep: Pass) -> Callable[[], None]:
+def _draw_pass(ascent: Ascent, tile_pass: Pass) -> Callable[[], None]:
     """A whole pass, as `lucid draw` makes it."""
     generator = torch.Generator().manual_seed(0)
     canvas = FourierCanvas.noise(
-        sweep.size,
-        decay=FROM_NOISE.decay,
+        tile_pass.size,
+        decay_power=FROM_NOISE.decay_power,
         margin=MARGIN,
         generator=generator,
         device=ascent.device,
     )
-    optimizer, objective = Adam(canvas, FROM_NOISE.rate), ClassLogits({0: 1.0})
+    optimizer, objective = Adam(FROM_NOISE.lr), ClassLogits({0: 1.0})
 
     def run() -> None:
         # A new object each time, as in a drawing: the blending weights are part of the cost.
-        again = Pass(sweep.size, sweep.tile, sweep.batches, sweep.padding)
-        transforms = draw_glances(
-            generator, 1, turn=FROM_NOISE.turn, scale=FROM_NOISE.scale, shift=FROM_NOISE.shift
+        again = replace(tile_pass)
+        affines = draw_affines(
+            generator,
+            1,
+            max_angle=FROM_NOISE.max_angle,
+            scale=FROM_NOISE.scale,
+            shift=FROM_NOISE.shift,
         )
         for view in again.views():
-            ascent.step(canvas, Step(view, objective, transforms, equalize=True), optimizer)
+            ascent.step(canvas, Step(view, objective, [affines], normalize_grad=True), optimizer)
 
     return run
 

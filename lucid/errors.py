@@ -5,6 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+import lucid
+
+if getattr(lucid, "__distribution__", None) != "lucid-nightmare":
+    raise ImportError(
+        f"{lucid.__file__} is not lucid-nightmare's: tensorflow/lucid, which pip calls lucid, has "
+        "the same import name. Install the two in separate environments; in this one, "
+        "`pip install --force-reinstall --no-deps lucid-nightmare` brings this one back"
+    )
+
 
 class LucidError(Exception):
     """An error that the user can correct.

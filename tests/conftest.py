@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +77,25 @@ def _one_thread() -> None:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a process that SIGINT stops even under `nohup`, and that ends with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def popen(command: list[str], **settings: Any) -> subprocess.Popen[str]:
+        def heed_interrupts() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        settings |= {"text": True, "preexec_fn": heed_interrupts}
+        started.append(subprocess.Popen(command, **settings))
+        return started[-1]
+
+    yield popen
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -56,9 +56,9 @@ def try_net(path: Path) -> None:
     try:
         outline = load_meta(str(path))
         stored = 4 * sum(
-            int(np.prod(shape)) for layer in outline._stack() for _, shape in layer.stored()
+            int(np.prod(shape)) for layer in outline.darknet_layers for _, shape in layer.stored()
         )
-        shapes = [(3, *outline.input_size), *(layer.out for layer in outline._stack())]
+        shapes = [(3, *outline.input_size), *(layer.out for layer in outline.darknet_layers)]
         if stored < 2**20 and max(int(np.prod(shape)) for shape in shapes) < 2**20:
             net = random_init(str(path))
             seen = net.activations(torch.zeros(1, 3, *net.input_size), net.layers)

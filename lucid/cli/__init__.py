@@ -1,9 +1,16 @@
-"""The command line. One file a command; torch is imported when one runs."""
+"""The command line: one command a file.
+
+Torch takes more than a second to import, so ``lucid --help`` must not import it. A module that
+defines a command imports torch, or any module of lucid that does, inside functions only. What a
+long command does stands in a ``*_job.py`` of its own, which may import torch at its top: the
+command imports it when it runs.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 from typing import NoReturn
 
 import click
@@ -25,25 +32,27 @@ from lucid.cli.run import run
 from lucid.cli.show import show
 from lucid.cli.weights import weights
 from lucid.errors import LucidError
+from lucid.process import tune_process
 
 
 class Lucid(click.Group):
-    """A group that shows what went wrong in one line, never as a traceback."""
+    """A group whose commands report an error in one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
+        """Run the command; print ``Error:`` and exit with the error's code if it fails."""
         try:
             return super().invoke(ctx)
         except LucidError as error:
-            fail(ctx, str(error), error.exit_code)
+            _fail(ctx, str(error), error.exit_code)
         except click.UsageError as error:
-            fail(ctx, error.format_message(), error.exit_code)
-        except OSError as error:  # a name too long, a folder that may not be read, a full disk
+            _fail(ctx, error.format_message(), error.exit_code)
+        except OSError as error:  # a name that is too long, an unreadable folder, a full disk
             if error.errno == errno.EPIPE:  # `lucid models | head` is no mistake
                 raise
-            fail(ctx, f"{error.filename or 'file'}: {error.strerror or error}", 1)
+            _fail(ctx, f"{error.filename or 'file'}: {error.strerror or error}", 1)
 
 
-def fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
+def _fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
     click.echo(click.style("Error: ", fg="red") + message, err=True)
     ctx.exit(exit_code)
 
@@ -54,14 +63,17 @@ def main() -> None:
     """Let a neural net dream.
 
     \b
-    lucid draw --class goldfish              paint what a class looks like
-    lucid draw photo.jpg --class goldfish    find it in a photograph
-    lucid nightmare NET photo.jpg LAYER      let a layer have its way
-    lucid film photo.jpg --class goldfish --warp zoom:.05     dream on and on
-    lucid redo goldfish_0000.png --size 1024x1024             the same, larger
+    lucid draw --class goldfish              draw what a class looks like
+    lucid draw photo.jpg --class goldfish    find that class in a photograph
+    lucid nightmare NET photo.jpg LAYER      amplify what a layer sees in a picture
+    lucid film photo.jpg --class goldfish --warp zoom:.05     dream, zoom, dream again
+    lucid redo goldfish_0000.png --size 1024x1024             the same picture, larger
     """
     if os.environ.get("NO_COLOR"):  # https://no-color.org
         click.get_current_context().color = False
+    # A program that uses torch already and calls a command has its own settings.
+    if "torch" not in sys.modules:
+        tune_process()
 
 
 for command in (

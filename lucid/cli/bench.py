@@ -1,125 +1,103 @@
+"""``lucid bench``: measure what the steps cost on this machine."""
+
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli.options import DEVICE, FILE, Size
+from lucid.cli.click_types import FILE, parse_size
+from lucid.cli.options import COUNT, argument, device_option, flag, option, takes
 from lucid.errors import LucidError
+
+if TYPE_CHECKING:
+    from lucid.bench import Report, Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchArguments:
+    """Arguments of ``lucid bench``."""
+
+    tasks: tuple[str, ...] = argument(nargs=-1, metavar="[TASK]...")
+    net_name: str | None = option("Net, in place of each task's own.", "--net", metavar="NET")
+    weights: Path | None = option("Weights of --net, in place of random ones.", type=FILE)
+    layer: str = option("Layer of the task nightmare.", default="10")
+    size: tuple[int, int] | None = option(
+        "Size of the picture, in place of each task's own.", type=parse_size, metavar="WxH"
+    )
+    tiles: str = option(
+        "Order of the tiles in the task pass.",
+        type=click.Choice(["spiral", "random", "grid"]),
+        default="spiral",
+    )
+    tile_size: int = option("Side of a tile in pixels.", type=click.IntRange(min=8), default=224)
+    batch: int = option("Number of tiles that the net sees at once.", type=COUNT, default=16)
+    repeats: int = option("Number of runs that the median is taken of.", type=COUNT, default=5)
+    precisions: tuple[str, ...] = option(
+        "Number format of the net; give the option several times to compare.",
+        "--precision",
+        type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+        multiple=True,
+        default=["fp32", "auto"],
+    )
+    as_json: bool = flag("Print one JSON object.", "--json")
+    compare: Path | None = option(
+        "File of an earlier --json: the exit code is 1 if a ratio has become worse.", type=FILE
+    )
+    device: str = device_option()
 
 
 @click.command()
-@click.argument("tasks", nargs=-1, metavar="[TASK]...")
-@click.option("--net", "net_name", metavar="NET", help="In place of each task's own.")
-@click.option("--weights", type=FILE, help="Of --net, in place of random ones.")
-@click.option("--layer", help="Of nightmare.", default="10", show_default=True)
-@click.option("--size", type=Size(), help="Of the picture, in place of each task's own.")
-@click.option(
-    "--tiles",
-    "order",
-    type=click.Choice(["spiral", "random", "grid"]),
-    default="spiral",
-    show_default=True,
-    help="Of pass.",
-)
-@click.option("--tile-size", type=click.IntRange(min=8), default=224, show_default=True)
-@click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True)
-@click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True)
-@click.option(
-    "--precision",
-    "precisions",
-    type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
-    multiple=True,
-    default=["fp32", "auto"],
-    show_default=True,
-    help="Give it several times for several.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option(
-    "--compare", type=FILE, help="An earlier --json, in a file: ends with 1 if a ratio got worse."
-)
-@DEVICE
-def bench(
-    tasks: tuple[str, ...],
-    net_name: str | None,
-    weights: Path | None,
-    layer: str,
-    size: tuple[int, int] | None,
-    order: str,
-    tile_size: int,
-    batch: int,
-    repeats: int,
-    precisions: tuple[str, ...],
-    as_json: bool,
-    compare: Path | None,
-    device: str,
-) -> None:
-    """Measure what lucid's steps cost here, beside the bare network's.
+@takes(BenchArguments)
+def bench(arguments: BenchArguments) -> None:
+    """Measure what lucid's steps cost here, compared with the bare network's.
 
-    TASK is nightmare (a step of it), draw (a batch of tiles), pass (a picture in tiles
-    beside the same picture whole) or film (a frame beside its dream alone); without one, all.
+    TASK is nightmare (one step), draw (a batch of tiles), pass (a picture in tiles, compared
+    with the same picture whole) or film (a frame, compared with its dream alone). Without a
+    TASK all are measured.
     """
-    before = _read(compare) if compare else None
-    from lucid.bench import DARKNET_RATIO, PUBLISHED_SIZE, TASKS, Row, format_size
+    before = _read_report(arguments.compare) if arguments.compare else None
+    from lucid.bench import TASKS
     from lucid.bench import bench as measure
     from lucid.core.device import find_devices, find_precision
     from lucid.nets.registry import load, random_init
 
-    unknown = set(tasks) - {task.name for task in TASKS}
+    unknown = set(arguments.tasks) - {task.name for task in TASKS}
     if unknown:
         raise click.UsageError(f"{min(unknown)!r} is no task: nightmare, draw, pass or film")
-    where = find_devices(device)[0]
-    # What auto stands for may be fp32 itself.
-    wanted = list({find_precision(name, where): name for name in reversed(precisions)}.values())
+    device, names = find_devices(arguments.device)[0], reversed(arguments.precisions)
+    # auto may stand for fp32: each number format is measured once.
+    precisions = list({find_precision(name, device): name for name in names}.values())[::-1]
     chosen = [
         replace(
             task,
-            net=net_name or task.net,
-            size=size or task.size,
-            order=order,
-            tile=tile_size,
-            batch=batch,
-            layer=layer,
+            net=arguments.net_name or task.net,
+            size=arguments.size or task.size,
+            order=arguments.tiles,
+            tile=arguments.tile_size,
+            batch=arguments.batch,
+            layer=arguments.layer,
         )
         for task in TASKS
-        if task.name in tasks or not tasks
+        if task.name in arguments.tasks or not arguments.tasks
     ]
-
-    def tell(row: Row) -> None:
-        if not as_json:
-            click.echo(
-                f"{row.task:9} {row.net:14} {row.size:32} {row.precision}  "
-                f"baseline {row.baseline:7.3f} s  lucid {row.step:7.3f} s  ratio {row.ratio:5.2f}  "
-                f"{row.images / row.step:7.1f} images/s  {row.megapixels:6.1f} MP/s  "
-                f"{row.peak_memory / 2**20:6.0f} MiB"
-            )
-
     report = measure(
         list(dict.fromkeys(chosen)),
         # Random weights are as fast as any.
-        load=lambda name: load(name, weights) if weights else random_init(name),
-        device=device,
-        precisions=wanted[::-1],
-        repeats=repeats,
-        watch=tell,
+        load=lambda name: load(name, arguments.weights) if arguments.weights else random_init(name),
+        device=arguments.device,
+        precisions=precisions,
+        repeats=arguments.repeats,
+        watch=None if arguments.as_json else _print_row,
     )
     worse = report.regressions(before) if before else []
-    if as_json:
+    if arguments.as_json:
         click.echo(json.dumps(asdict(report)))
     else:
-        published = ("nightmare", "vgg-conv", format_size(PUBLISHED_SIZE))
-        rows = [row for row in report.rows if (row.task, row.net, row.size) == published]
-        for fp32 in [row for row in rows if row.precision == "fp32"]:
-            for row in rows:
-                click.echo(
-                    f"Darknet's published nightmare, ten iterations, {row.precision}: "
-                    f"{10 * row.step:.2f} s, {DARKNET_RATIO * fp32.baseline / row.step:.0f} times "
-                    "as fast as the original"
-                )
-        click.echo(f"on {report.device}, {report.threads} threads, torch {report.torch}")
+        _print_summary(report)
     for row, ratio in worse:
         click.echo(
             f"worse: {row.task} {row.net} {row.size} {row.precision}, "
@@ -130,8 +108,32 @@ def bench(
         raise SystemExit(1)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """An earlier report."""
+def _print_row(row: Row) -> None:
+    click.echo(
+        f"{row.task:9} {row.net:14} {row.size:32} {row.precision}  "
+        f"baseline {row.baseline:7.3f} s  lucid {row.step:7.3f} s  ratio {row.ratio:5.2f}  "
+        f"{row.images / row.step:7.1f} images/s  {row.megapixels:6.1f} MP/s  "
+        f"{row.peak_memory / 2**20:6.0f} MiB"
+    )
+
+
+def _print_summary(report: Report) -> None:
+    from lucid.bench import DARKNET_RATIO, PUBLISHED_SIZE, format_size
+
+    published = ("nightmare", "vgg-conv", format_size(PUBLISHED_SIZE))
+    rows = [row for row in report.rows if (row.task, row.net, row.size) == published]
+    baselines = [row.baseline for row in rows if row.precision == "fp32"]
+    for row in rows if baselines else ():
+        click.echo(
+            f"Darknet's published nightmare, ten iterations, {row.precision}: "
+            f"{10 * row.step:.2f} s, {DARKNET_RATIO * baselines[0] / row.step:.0f} times as fast "
+            "as the original"
+        )
+    click.echo(f"on {report.device}, {report.threads} threads, torch {report.torch}")
+
+
+def _read_report(path: Path) -> dict[str, Any]:
+    """Read an earlier report."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         for row in report["rows"]:

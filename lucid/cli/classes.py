@@ -1,3 +1,5 @@
+"""``lucid classes``: list the classes of a net."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -5,31 +7,31 @@ from pathlib import Path
 import click
 
 from lucid.cli import completers
-from lucid.cli.options import FILE
+from lucid.cli.click_types import FILE
 
 
 @click.command()
 @click.argument("net", shell_complete=completers.nets)
 @click.argument("search", required=False, default="", shell_complete=completers.classes)
-@click.option("--names", type=FILE, help="The net's class names, one a line.")
+@click.option("--names", type=FILE, help="File of the net's class names, one a line.")
 def classes(net: str, search: str, names: Path | None) -> None:
-    """List the classes of NET, all or those with SEARCH in their names.
+    """List the classes of NET: all, or those with SEARCH in their names.
 
-    They are what `lucid draw --class` takes, by name or by number.
+    `lucid draw --class` takes them by name or by number.
     """
     from lucid.errors import nearest
     from lucid.nets.registry import load_meta
 
-    outline = load_meta(net, names=names)
-    outline.require_classes()
+    meta = load_meta(net, names=names)
+    meta.require_classes()
     found = [
         (number, name)
-        for number, name in enumerate(outline.classes)
+        for number, name in enumerate(meta.classes)
         if search.casefold() in name.casefold()
     ]
     if not found:
-        outline.require_names()
-        near = nearest(search, outline.classes)
-        raise click.UsageError(f"{outline.name} has no class with {search!r} in its name{near}")
+        meta.require_names()
+        near = nearest(search, meta.classes)
+        raise click.UsageError(f"{meta.name} has no class with {search!r} in its name{near}")
     for number, name in found:
         click.echo(f"{number:>5}  {name}")

@@ -1,28 +1,39 @@
+"""``lucid classify``: what a net sees in an image."""
+
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from lucid.cli import completers
-from lucid.cli.options import FILE, net_files, resolve_stdin
+from lucid.cli.click_types import FILE
+from lucid.cli.files import resolve_stdin
+from lucid.cli.options import NetArguments, argument, takes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyArguments(NetArguments):
+    """Arguments of ``lucid classify``."""
+
+    net: str = argument(shell_complete=completers.nets)
+    image: Path = argument(type=FILE)
 
 
 @click.command()
-@click.argument("net", shell_complete=completers.nets)
-@click.argument("image", type=FILE)
-@net_files
-def classify(net: str, image: Path, weights: Path | None, names: Path | None) -> None:
-    """Say what NET sees in IMAGE: its five likeliest classes."""
+@takes(ClassifyArguments)
+def classify(arguments: ClassifyArguments) -> None:
+    """Print what NET sees in IMAGE: the five most likely classes."""
     import torch
 
     from lucid.imaging.io import center_crop_resize, read_image
     from lucid.nets.registry import load
 
-    picture = read_image(resolve_stdin(image))
-    judge = load(net, weights, names)
-    judge.require_classes()
+    picture = read_image(resolve_stdin(arguments.image))
+    net = load(arguments.net, arguments.weights, arguments.names)
+    net.require_classes()
     with torch.no_grad():
-        answer = judge.probabilities(center_crop_resize(picture, judge.input_size)[None])[0]
-    for probability, number in zip(*answer.topk(min(5, len(answer))), strict=True):
-        click.echo(f"{probability:6.1%}  {judge.classes[int(number)]} ({int(number)})")
+        probabilities = net.probabilities(center_crop_resize(picture, net.input_size)[None])[0]
+    for probability, number in zip(*probabilities.topk(min(5, len(probabilities))), strict=True):
+        click.echo(f"{probability:6.1%}  {net.classes[int(number)]} ({int(number)})")

@@ -1,7 +1,7 @@
-"""What TAB offers: nets, classes, layers, warps and presets.
+"""Completions at TAB: nets, classes, layers, warps and presets.
 
-A TAB is to answer at once, so nothing here imports torch, but for what only torchvision can
-say: that is asked once and kept in lucid's cache folder.
+A TAB must answer at once, so nothing here imports torch, except to ask torchvision for the names
+of its nets and layers: once, as the answer is kept in lucid's cache folder.
 """
 
 from __future__ import annotations
@@ -25,70 +25,74 @@ from lucid import resources
 from lucid.errors import LucidError
 from lucid.nets.imagenet import GROUPS
 
+Completer = Callable[[click.Context, str], list[CompletionItem]]
+"""Takes the words so far and the beginning of a word; returns offers for that word."""
+
 Callback = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-"""What click's ``shell_complete=`` takes: offers for a word that is begun."""
+"""What click's ``shell_complete=`` takes."""
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 
-def _or_nothing(callback: Callback) -> Callback:
-    """The same, but without offers where it fails: nobody wants to read of it at a TAB."""
+def _completer(complete: Completer) -> Callback:
+    """Turn a completer into click's form; it offers nothing if it fails, without an error."""
 
-    @functools.wraps(callback)
+    @functools.wraps(complete)
     def offer(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
-            return callback(ctx, param, incomplete)
+            return complete(ctx, incomplete)
         except Exception:
             return []
 
     return offer
 
 
-@_or_nothing
-def nets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of nets, and cfg files."""
+@_completer
+def nets(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Offer names of nets, and cfg files."""
     others = _torchvision()["nets"]
-    # Where torchvision has the name too, the bundled net is asked for with its ending.
+    # Where torchvision has the name too, the bundled net needs its suffix.
     own = [f"{name}.cfg" if name in others else name for name in resources.bundled()]
     return _begun([*own, *others], incomplete) + _files(incomplete, ".cfg")
 
 
-@_or_nothing
-def classes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of the net's classes, then groups of them; NAME:WEIGHT and NAME@PLACE keep what
-    stands behind the name."""
+@_completer
+def classes(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Offer names of the net's classes, then groups of them.
+
+    A weight or region behind the name is kept.
+    """
     typed, _, _ = incomplete.partition("@")
     name = typed.rpartition(":")[0] or typed
     names = _class_names(ctx)
     return _begun([*names, *_groups(names)], name, incomplete[len(name) :])
 
 
-@_or_nothing
-def layers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of the net's layers; LAYER:CHANNEL keeps its channel."""
+@_completer
+def layers(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Offer names of the net's layers; a channel behind the name is kept."""
     name = incomplete.partition(":")[0]
     names = _layer_names(ctx)
     return _begun(names, name, incomplete[len(name) :], names)
 
 
-@_or_nothing
-def warps(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of warps, the user's own among them; with a colon where numbers must follow."""
+@_completer
+def warps(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Offer names of warps, also of the user's own; with a colon where numbers must follow."""
     known = _warps(resources.PACKAGE / "films" / "warps.py")
     if ctx.params.get("own_warps"):
         known |= _warps(ctx.params["own_warps"])
     return _begun(sorted(known), incomplete, helps=known)
 
 
-@_or_nothing
-def presets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of presets, and files that may be one."""
+@_completer
+def presets(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Offer names of presets, and files that may be one."""
     return _begun(resources.presets(), incomplete) + _files(incomplete, ".toml", ".json")
 
 
-@_or_nothing
 def nightmare(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The words of `lucid nightmare`: a net, its weights or none, an image, a layer."""
+    """Offer the words of `lucid nightmare`: a net, its weights or none, an image, a layer."""
     words = ctx.params.get("words") or ()
     if not words:
         return nets(ctx, param, incomplete)
@@ -100,13 +104,13 @@ def nightmare(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 def _begun(
     names: Iterable[str], start: str, behind: str = "", helps: Mapping[str, str] | None = None
 ) -> list[CompletionItem]:
-    """The names with that start, however people type it.
+    """Offer the names with a start, whatever its case, dashes and underscores.
 
     Args:
-        names: to choose from.
-        start: what is typed of one.
-        behind: what is typed behind it, and stays; a name that is whole then needs no offer.
-        helps: what to say of some of them.
+        names: Names to choose from.
+        start: Beginning of a name.
+        behind: Text behind the name, which is kept; a complete name is not offered then.
+        helps: Descriptions of some names.
     """
     return [
         CompletionItem(name + behind, help=(helps or {}).get(name))
@@ -116,12 +120,12 @@ def _begun(
 
 
 def _plain(name: str) -> str:
-    """As `lucid.nets.net.plain` has it, but a blank at the end of what is begun counts."""
+    """Fold a name as `lucid.nets.net.plain` does, but keep a blank at its end."""
     return name.casefold().replace("-", " ").replace("_", " ")
 
 
-def _files(incomplete: str, *endings: str) -> list[CompletionItem]:
-    """The files with one of the endings, and the folders, in which there may be more."""
+def _files(incomplete: str, *suffixes: str) -> list[CompletionItem]:
+    """Offer the files with one of the suffixes, and all folders."""
     folder, slash, start = incomplete.rpartition("/")
     folder = os.path.expanduser(folder + slash)
     found = []
@@ -129,19 +133,19 @@ def _files(incomplete: str, *endings: str) -> list[CompletionItem]:
         if path.name.startswith(start) and (start or not path.name.startswith(".")):
             if path.is_dir():
                 found.append(f"{folder}{path.name}/")
-            elif path.suffix in endings:
+            elif path.suffix in suffixes:
                 found.append(f"{folder}{path.name}")
     return [CompletionItem(name) for name in found]
 
 
 def _net(ctx: click.Context) -> str:
-    """What the command line says so far that the net is called."""
+    """Return the name of the net in the words so far."""
     words = ctx.params.get("words") or [""]
     return ctx.params.get("net_name") or ctx.params.get("net") or words[0]
 
 
 def _cfg(ctx: click.Context) -> Path | None:
-    """The net's cfg, found as `lucid.nets.load` finds it; None if it is torchvision's."""
+    """Find the net's cfg as `lucid.load` does; None for a net of torchvision's."""
     name, weights = _net(ctx), ctx.params.get("weights")
     own = resources.bundled()
     if name.endswith(".cfg"):
@@ -167,7 +171,7 @@ def _class_names(ctx: click.Context) -> list[str]:
 
 
 def _groups(names: list[str]) -> list[str]:
-    """The groups that hold some of a net's classes."""
+    """List the groups that hold some of a net's classes."""
     own = {_plain(name) for name in names}
     thousand = [_plain(name) for name in _imagenet()]
     return [
@@ -178,7 +182,7 @@ def _groups(names: list[str]) -> list[str]:
 
 
 def _imagenet() -> list[str]:
-    """The thousand classes that all nets of torchvision's know, from its source."""
+    """Read the thousand classes of torchvision's nets from its source."""
     package = importlib.util.find_spec("torchvision")
     assert package
     assert package.origin
@@ -190,7 +194,7 @@ def _imagenet() -> list[str]:
 
 
 def _layer_names(ctx: click.Context) -> dict[str, str]:
-    """The names of the net's layers, each with its kind if it is Darknet's."""
+    """Map the names of the net's layers to their kinds, which only Darknet's have."""
     cfg = _cfg(ctx)
     if cfg:
         kinds = re.findall(r"^\s*\[(.+?)\]", cfg.read_text(errors="replace"), re.MULTILINE)[1:]
@@ -208,14 +212,14 @@ def _layer_names(ctx: click.Context) -> dict[str, str]:
 
 
 def _torchvision() -> dict[str, Any]:
-    """The nets of the torchvision that is installed, and the layers of those asked for so far."""
-    from lucid.nets.torchvision import model_names
-
+    """Return the names of torchvision's nets, and the layers of those asked for so far."""
     version = importlib.metadata.version("torchvision")
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(_kept_at().read_bytes())
         if known["torchvision"] == version:
             return {"torchvision": version, "nets": known["nets"], "layers": known["layers"]}
+
+    from lucid.nets.torchvision import model_names
 
     known = {"torchvision": version, "nets": model_names(), "layers": {}}
     _keep(known)
@@ -229,7 +233,7 @@ def _kept_at() -> Path:
 def _keep(known: dict[str, Any]) -> None:
     from lucid.imaging.files import atomic_write
 
-    # Where it cannot be written, the next TAB is slow again.
+    # If it cannot be written, the next TAB is slow again.
     with contextlib.suppress(OSError, LucidError):
         _kept_at().parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(_kept_at()) as part:
@@ -237,7 +241,7 @@ def _keep(known: dict[str, Any]) -> None:
 
 
 def _warps(source: Path) -> dict[str, str]:
-    """The warps of a Python file and what they do, read without running it."""
+    """Read the warps of a Python file and what they do, without running it."""
     found = {}
     for function in ast.parse(source.read_text(encoding="utf-8")).body:
         if isinstance(function, ast.FunctionDef) and any(
@@ -245,6 +249,6 @@ def _warps(source: Path) -> dict[str, str]:
         ):
             numbers = len(function.args.args) - 3 - len(function.args.defaults)
             colon = ":" if numbers > 0 or function.args.vararg else ""
-            what = (ast.get_docstring(function) or "").split("\n\n")[0]
-            found[function.name.replace("_", "-") + colon] = " ".join(what.replace("`", "").split())
+            summary = (ast.get_docstring(function) or "").split("\n\n")[0].replace("`", "")
+            found[function.name.replace("_", "-") + colon] = " ".join(summary.split())
     return found

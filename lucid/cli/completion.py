@@ -1,5 +1,4 @@
-"""Completion at TAB: the scripts that the shells run, and how they and lucid understand each
-other. What is offered stands in ``lucid.cli.completers``."""
+"""``lucid completion``: scripts that let a shell ask for completions; ``completers`` answer."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from click.shell_completion import (
 )
 
 # click's own scripts split a name at its blanks (bash) or commas (fish), replace an option
-# together with its value (zsh), and end what is to be continued with a blank.
+# together with its value (zsh), and put a blank behind a word that is not complete.
 
 BASH = """\
 %(complete_func)s() {
@@ -92,7 +91,7 @@ complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
 
 
 class _Forgiving(ShellComplete):
-    """Offers nothing where the words so far are wrong, and keeps ``--option=``."""
+    """Offers nothing if the words so far are wrong, and keeps ``--option=``."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         option, equals, _ = incomplete.partition("=")
@@ -110,8 +109,7 @@ class _Forgiving(ShellComplete):
 
 
 class _Bash(_Forgiving, BashComplete):
-    """Splits the line itself: bash cuts words at colons and more, and replaces only what
-    stands behind such a cut."""
+    """Splits the line itself, as bash cuts words at colons and replaces only what follows."""
 
     source_template: ClassVar[str] = BASH
     kept = ""
@@ -141,8 +139,7 @@ class _Bash(_Forgiving, BashComplete):
 
 
 def _last_word(line: str, breaks: str) -> tuple[int, int, str]:
-    """Where the last word starts, where what bash replaces of it does, and the quote that is
-    open there."""
+    """Find where the last word starts, where the part that bash replaces does, and its quote."""
     word = cut = place = 0
     quote = ""
     while place < len(line):
@@ -183,10 +180,10 @@ for _name, _kind in SHELLS.items():
 @click.argument("shell", type=click.Choice([*SHELLS]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print a script that lets SHELL complete at TAB: commands, nets, classes, layers.
+    """Print a script that lets SHELL complete commands, nets, classes and layers at TAB.
 
-    To try it, in bash or zsh: `eval "$(lucid completion bash)"`, in fish:
-    `lucid completion fish | source`. To have it always:
+    To try it in bash or zsh: `eval "$(lucid completion bash)"`; in fish:
+    `lucid completion fish | source`. To install it:
 
     \b
     bash, in a folder that the package bash-completion reads:

@@ -1,20 +1,31 @@
+"""``lucid convert``: write weights in another program's form."""
+
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from lucid.cli import completers
-from lucid.cli.options import FILE, net_files
+from lucid.cli.click_types import FILE
+from lucid.cli.files import refuse_overwrite
+from lucid.cli.options import NetArguments, argument, flag, takes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertArguments(NetArguments):
+    """Arguments of ``lucid convert``."""
+
+    net: str = argument(shell_complete=completers.nets)
+    output: Path = argument(type=FILE)
+    force: bool = flag("Overwrite the output if it exists.")
 
 
 @click.command()
-@click.argument("net", shell_complete=completers.nets)
-@click.argument("output", type=FILE)
-@click.option("--force", is_flag=True, help="Overwrite what is there.")
-@net_files
-def convert(net: str, output: Path, force: bool, weights: Path | None, names: Path | None) -> None:
-    """Write NET's weights as OUTPUT, in the form that its ending says.
+@takes(ConvertArguments)
+def convert(arguments: ConvertArguments) -> None:
+    """Write NET's weights as OUTPUT, in the form that its suffix says.
 
     \b
     lucid convert vgg16 vgg-conv.weights     for Darknet's cfg of that name
@@ -27,8 +38,7 @@ def convert(net: str, output: Path, force: bool, weights: Path | None, names: Pa
     from lucid.nets.darknet import convert as conversion
     from lucid.nets.registry import load, load_meta
 
-    for path in conversion.plan(load_meta(net, weights, names), output):
-        if path.exists() and not force:
-            raise click.UsageError(f"{path} exists: give --force to overwrite it")
-    written = conversion.write(load(net, weights, names), output)
+    files = (arguments.net, arguments.weights, arguments.names)
+    refuse_overwrite(conversion.plan(load_meta(*files), arguments.output), arguments.force)
+    written = conversion.write(load(*files), arguments.output)
     click.echo(f"wrote {', '.join(map(str, written))}")

@@ -1,3 +1,5 @@
+"""``lucid doctor``: what lucid finds on a machine, for a bug report."""
+
 from __future__ import annotations
 
 import importlib.metadata
@@ -27,11 +29,11 @@ PACKAGES = {
     "PyAV": (("av",), "videos: pip install av"),
     "OpenCV": (
         ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
-        "what moves in a video: pip install opencv-python-headless",
+        "optical flow in videos: pip install opencv-python-headless",
     ),
     "safetensors": (("safetensors",), "weights in .safetensors: pip install safetensors"),
 }
-"""By the name people know: the names it is installed under, and what it is for."""
+"""For each package: the names it may be installed under, and what it is needed for."""
 
 VARIABLES = (
     *("LUCID_CACHE", "LUCID_PREVIEW", "TORCH_HOME", "XDG_CACHE_HOME"),
@@ -41,7 +43,7 @@ VARIABLES = (
 
 
 class Bytes(int):
-    """So many bytes, to be read by people as MB or GB."""
+    """A number of bytes, printed as MB or GB."""
 
     def __str__(self) -> str:
         return f"{self / 1e9:.1f} GB" if self >= 1e9 else f"{self / 1e6:.1f} MB"
@@ -53,9 +55,9 @@ Fact = str | bool | int | list[str] | dict[str, "Fact"]
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, sizes in bytes.")
 def doctor(as_json: bool) -> None:
-    """Say what lucid finds here: versions, devices, memory, caches, weights.
+    """Print what lucid finds here: versions, devices, memory, caches, weights.
 
-    Put it into your bug report.
+    Add this to your bug report.
     """
     facts = _facts()
     if as_json:
@@ -63,13 +65,12 @@ def doctor(as_json: bool) -> None:
         return
     width = max(map(len, facts))
     for name, fact in facts.items():
-        click.echo(f"{name:<{width}}  {_said(fact)}")
+        click.echo(f"{name:<{width}}  {_in_words(fact)}")
 
 
-def _said(fact: Fact) -> str:
-    """A fact as people read it."""
+def _in_words(fact: Fact) -> str:
     if isinstance(fact, dict):
-        return ", ".join(f"{name} {_said(value)}" for name, value in fact.items())
+        return ", ".join(f"{name} {_in_words(value)}" for name, value in fact.items())
     if isinstance(fact, list):
         return " ".join(fact) or "none"
     if isinstance(fact, bool):
@@ -99,10 +100,7 @@ def _facts() -> dict[str, Fact]:
 
 
 def _known(find: Callable[[], Fact]) -> Fact:
-    """What can be found out, or else that it is unknown, and why.
-
-    What is wrong with a machine must not keep its doctor from saying the rest.
-    """
+    """Return a fact, or that it is unknown and why, so that an error hides no other fact."""
     try:
         return find()
     except Exception as error:
@@ -122,14 +120,14 @@ def _version(packages: tuple[str, ...]) -> str | None:
 def _devices() -> dict[str, Fact]:
     import torch
 
+    from lucid.core.device import cpu_bf16_units
+
     count = torch.cuda.device_count()
     found: dict[str, Fact] = {
         "cpu": {
             "threads": torch.get_num_threads(),
             **_precisions(torch.device("cpu")),
-            # What torch has no public word for; see `lucid.core.device`.
-            "AMX": _known(lambda: bool(torch.cpu._is_amx_tile_supported())),
-            "AVX512-bf16": _known(lambda: bool(torch.cpu._is_avx512_bf16_supported())),
+            **cpu_bf16_units(),
         },
         "CUDA": {"version": torch.version.cuda or "none", "GPUs": count},
     }
@@ -152,7 +150,7 @@ def _gpu(number: int) -> Fact:
 
 
 def _precisions(device: torch.device) -> dict[str, Fact]:
-    """What ``--precision auto`` stands for on a device, and what it takes."""
+    """Name the precision that auto is on a device, and those that the device supports."""
     from lucid.core.device import PRECISIONS, find_precision, precision_name
 
     return {
@@ -169,7 +167,7 @@ def _multiplies(precision: str, device: torch.device) -> bool:
     try:
         ones = torch.ones(2, 2, dtype=find_precision(precision, device), device=device)
         return (ones @ ones).sum().item() == 8
-    except Exception:  # whatever a driver says
+    except Exception:  # drivers raise what they like
         return False
 
 
@@ -184,13 +182,13 @@ def _checkpoints() -> Path:
 
 
 def _folder(folder: Path) -> Fact:
-    """Where it is, and how much is in it."""
+    """Return a folder's path, number of files and size."""
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     return {"folder": str(folder), "files": len(sizes), "size": Bytes(sum(sizes))}
 
 
 def _nets_at_hand() -> Fact:
-    """Names of nets, as they are typed, whose weights need not be fetched."""
+    """List the nets, as they are typed, whose weights need not be downloaded."""
     from lucid.nets.registry import local_weights
     from lucid.nets.torchvision import model_names
     from lucid.resources import bundled

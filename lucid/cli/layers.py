@@ -1,68 +1,60 @@
+"""``lucid layers``: list the layers of a net, or draw a contact sheet of them."""
+
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from lucid.cli import completers
-from lucid.cli.options import (
-    DEVICE,
-    FILE,
-    PRECISION,
-    OneDashCommand,
-    net_files,
-    progress_bar,
-    refuse_overwrite,
-    resolve_stdin,
-)
+from lucid.cli.click_types import FILE
+from lucid.cli.console import progress_bar
+from lucid.cli.files import refuse_overwrite, resolve_stdin
+from lucid.cli.options import DeviceArguments, OneDashCommand, argument, flag, option, takes
 from lucid.cli.recipe_args import build_recipe
 
 
-@click.command(cls=OneDashCommand)
-@click.argument("net", shell_complete=completers.nets)
-@click.option("--sheet", "picture", type=FILE, help="Draw one small dream on this image per layer.")
-@click.option("-o", "--output", type=FILE, help="Where to write the sheet. Else NET_layers.png.")
-@click.option("--force", is_flag=True, help="Overwrite the sheet that is there.")
-@net_files
-@DEVICE
-@PRECISION
-def layers(
-    net: str,
-    picture: Path | None,
-    output: Path | None,
-    force: bool,
-    weights: Path | None,
-    names: Path | None,
-    device: str,
-    precision: str,
-) -> None:
-    """List the layers of NET: name, kind, and output at its own input size.
+@dataclass(frozen=True, kw_only=True)
+class LayersArguments(DeviceArguments):
+    """Arguments of ``lucid layers``."""
 
-    The names are what `lucid nightmare` takes as LAYER and `lucid draw` as --layer. No
-    weights are needed, but for --sheet: one small dream per layer, to choose by looking.
+    net: str = argument(shell_complete=completers.nets)
+    sheet: Path | None = option("Image to draw one small dream on for each layer.", type=FILE)
+    output: Path | None = option(
+        "File of the sheet. Without it, NET_layers.png.", "-o", "--output", type=FILE
+    )
+    force: bool = flag("Overwrite the sheet if it exists.")
+
+
+@click.command(cls=OneDashCommand)
+@takes(LayersArguments)
+def layers(arguments: LayersArguments) -> None:
+    """List the layers of NET: name, kind, and output shape at the net's own input size.
+
+    `lucid nightmare` takes these names as LAYER and `lucid draw` as --layer. Only --sheet needs
+    the net's weights: it draws one small dream for each layer, to choose by looking.
     """
+    from lucid.drawing.layer_sheet import layer_sheet
     from lucid.imaging import recipes
     from lucid.imaging.files import check_writable
     from lucid.imaging.io import read_image
     from lucid.nets.registry import load, load_meta
 
-    if picture is None:
-        if output or force:
+    files = (arguments.net, arguments.weights, arguments.names)
+    if arguments.sheet is None:
+        if arguments.output or arguments.force:
             raise click.UsageError("-o and --force mean nothing without --sheet IMAGE")
-        for name, kind, shape in load_meta(net, weights, names).describe():
+        for name, kind, shape in load_meta(*files).describe():
             click.echo(f"{name:<32} {kind:<20} {'x'.join(map(str, shape))}")
         return
 
-    from lucid.drawing.layer_sheet import layer_sheet
-
-    shown = read_image(resolve_stdin(picture))
-    target = output or Path(f"{Path(net).stem}_layers.png")
+    base = read_image(resolve_stdin(arguments.sheet))
+    target = arguments.output or Path(f"{Path(arguments.net).stem}_layers.png")
     check_writable(target)
-    refuse_overwrite(recipes.output_files(target), force)
-    loaded = load(net, weights, names)
-    with progress_bar(loaded.name, len(loaded.layers), quiet=False) as bar:
-        sheet = layer_sheet(
-            loaded, shown, device=device, precision=precision, watch=lambda _: bar.update(1)
-        )
-    recipes.write_picture(sheet, target, build_recipe(loaded, device, precision))
+    refuse_overwrite(recipes.output_files(target), arguments.force)
+    net = load(*files)
+    with progress_bar(net.name, len(net.layers), quiet=False) as bar:
+        picture = layer_sheet(net, base, runtime=arguments.runtime, watch=lambda _: bar.update(1))
+    recipes.write_picture(picture, target, build_recipe(net))
     click.echo(f"wrote {target}")

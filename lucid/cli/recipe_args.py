@@ -1,15 +1,16 @@
-"""What a command was told, as a recipe; and a recipe, as what a command is to be told."""
+"""From a command's parameters to a recipe, and from a recipe to a command's words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli.options import TYPED, resolve_stdin
-from lucid.errors import LucidError
+from lucid.cli.files import resolve_stdin
+from lucid.cli.options import TYPED
+from lucid.errors import LucidError, nearest
 
 if TYPE_CHECKING:
     from lucid.imaging.recipes import Recipe
@@ -19,33 +20,26 @@ EXCLUDED = {
     *("output", "prefix", "force", "resume", "save_every", "save_steps"),
     *("quiet", "verbose", "preview", "list_warps"),
 }
-"""Parameters that say where a result goes and what is said of it, not what it is."""
+"""Parameters that say where a result goes and what is printed: they are not in a recipe."""
 
-SAID = "lucid.differences"
-"""Where a context notes that differences from the recipe that is followed have been said."""
+REPORTED = "lucid.reported"
+"""Key of ``context.meta``: whether differences from the recipe in use have been printed."""
 
 DIGESTS = "lucid.digests"
-"""Where a context keeps the hashes of files."""
+"""Key of ``context.meta``: hashes of the files that were hashed."""
 
 
 def build_recipe(
-    net: Net | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    *,
-    made: dict[str, Any] | None = None,
-    **known: Any,
+    net: Net | None = None, made: Mapping[str, Any] | None = None, **overrides: Any
 ) -> Recipe:
-    """The recipe of what the command at work makes: all of its options, defaults filled in.
+    """Build the recipe of what the running command makes: all of its options, defaults included.
 
-    If a recipe is being followed, says what is not as it was.
+    If the command follows a recipe, print in what the two differ.
 
     Args:
-        net: that paints, if one does.
-        device: where, as it was typed.
-        precision: likewise.
-        made: more that the result depends on.
-        known: parameters that are no longer what was typed.
+        net: Net that draws, if any.
+        made: More facts that the result depends on.
+        overrides: Values of parameters that are no longer what was typed.
     """
     import torch
 
@@ -53,38 +47,39 @@ def build_recipe(
     from lucid.imaging.recipes import Recipe, sha256_file, versions
 
     context = click.get_current_context()
+    values = context.params | overrides
     facts: dict[str, Any] = dict(versions())
     if net is not None:
-        where = find_devices(device)[0]
-        known["precision"] = precision_name(find_precision(precision, where))
-        facts |= {"device": device_name(where), "threads": torch.get_num_threads()}
+        device = find_devices(values["device"])[0]
+        values["precision"] = precision_name(find_precision(values["precision"], device))
+        facts |= {"device": device_name(device), "threads": torch.get_num_threads()}
         facts |= {"net": net.name, "weights": net.fingerprint}
     options: dict[str, Any] = {}
     files: dict[str, str] = {}
     digests = context.meta.setdefault(DIGESTS, {})
     for parameter in context.command.params:
         name = parameter.name or ""
-        value = known.get(name, context.params.get(name))
+        value = values.get(name)
         if name in EXCLUDED or value is None or value is False or value == ():
             continue
-        plain = _plain(value, context.meta[TYPED].get(name))
-        options[key(parameter)] = plain
+        plain = _plain_value(value, context.meta[TYPED].get(name))
+        options[recipe_names(parameter)[0]] = plain
         for file in _files(parameter, plain):
             if file not in digests:
                 digests[file] = sha256_file(resolve_stdin(Path(file)))
             files[file] = digests[file]
     facts |= {"files": files} if files else {}
-    recipe = Recipe(context.command.name or "", options, facts | (made or {}))
+    recipe = Recipe(context.command.name or "", options, facts | dict(made or {}))
     before = context.find_object(Recipe)
-    if before and not context.meta.get(SAID):
+    if before and not context.meta.get(REPORTED):
         for difference in recipe.differences(before):
             click.echo(f"not as it was: {difference}", err=True)
-        context.meta[SAID] = True
+        context.meta[REPORTED] = True
     return recipe
 
 
-def _plain(value: Any, typed: Any) -> Any:
-    """An option's value as a recipe has it: as it was typed, if it is no plain value."""
+def _plain_value(value: Any, typed: Any) -> Any:
+    """Return a value that a recipe can hold: the parameter's, or what was typed for it."""
     if isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Path):
@@ -94,50 +89,63 @@ def _plain(value: Any, typed: Any) -> Any:
     return [list(each) if isinstance(each, tuple) else each for each in typed]
 
 
-def key(parameter: click.Parameter) -> str:
-    """What a parameter is called in a recipe: its long name without dashes."""
-    long = [name for name in parameter.opts if name.startswith("--")]
-    return (long[0] if long else parameter.name or "").lstrip("-")
+def recipe_names(parameter: click.Parameter) -> list[str]:
+    """List the names that a recipe may call a parameter by; new recipes use the first.
+
+    Args:
+        parameter: Option or argument of a command.
+
+    Returns:
+        The long names of an option without their dashes, or the name of an argument.
+    """
+    long = [name[2:] for name in parameter.opts if name.startswith("--")]
+    return long or [parameter.name or ""]
 
 
-def _files(parameter: click.Parameter, value: Any) -> Iterable[str]:
-    """The files that a parameter's value names; - is standard input."""
+def parameters_by_name(command: click.Command) -> dict[str, click.Parameter]:
+    """Map every name that a recipe may use to the command's parameter.
+
+    Args:
+        command: Command that the recipe names.
+    """
+    return {name: each for each in command.params for name in recipe_names(each)}
+
+
+def _files(parameter: click.Parameter, value: Any) -> Iterator[str]:
+    """Yield the files that a parameter's value names; - is standard input."""
     if _takes_files(parameter):
         for each in value if isinstance(value, list) else [value]:
-            start = _start_of_file(parameter, str(each))
-            file = str(each)[start:]
+            file = str(each)[_file_offset(parameter, str(each)) :]
             if Path(file).is_file() or (file == "-" and isinstance(parameter, click.Argument)):
                 yield file
 
 
 def _takes_files(parameter: click.Parameter) -> bool:
-    """Whether what it takes may be the name of a file, or end in one."""
+    """Tell whether a parameter's value may be, or end in, the name of a file."""
     if isinstance(parameter, click.Argument) or isinstance(parameter.type, click.Path):
         return True
     return parameter.name in ("classes", "net_name", "preset")
 
 
-def _start_of_file(parameter: click.Parameter, text: str) -> int:
-    """Where the name of a file begins in what a parameter takes: a class's mask stands behind
-    an @."""
+def _file_offset(parameter: click.Parameter, text: str) -> int:
+    """Find where a file's name begins in a value: a class has its mask behind an @."""
     return text.find("@") + 1 or len(text) if parameter.name == "classes" else 0
 
 
 def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[str]) -> list[str]:
-    """What to type after a command to follow a recipe.
+    """Turn a recipe into the words to type behind a command.
 
     Args:
-        recipe: to follow.
-        command: that it names.
-        source: the file that held it: what is not found from here is looked for beside it.
-        without: parameters to leave out.
+        recipe: Recipe to follow.
+        command: Command that the recipe names.
+        source: File that holds the recipe. Files that the recipe names are looked for here, then
+            beside that file.
+        without: Names of parameters to leave out.
 
     Raises:
-        LucidError: the command has no such option, or it cannot be that.
+        LucidError: The command has no such option, or the option cannot have that value.
     """
-    from lucid.errors import nearest
-
-    parameters = {key(parameter): parameter for parameter in command.params}
+    parameters = parameters_by_name(command)
     options: list[str] = []
     arguments: list[str] = []
     for name, value in recipe.options.items():
@@ -160,19 +168,19 @@ def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[s
                     )
                 options += [f"--{name}", *map(str, each)]
         elif isinstance(parameter, click.Argument):
-            arguments += [_found(parameter, str(each), source.parent) for each in values]
+            arguments += [_locate(parameter, str(each), source.parent) for each in values]
         else:
-            found = (_found(parameter, str(each), source.parent) for each in values)
-            options += [f"--{name}={each}" for each in found]
+            located = (_locate(parameter, str(each), source.parent) for each in values)
+            options += [f"--{name}={each}" for each in located]
     return [*options, "--", *arguments]
 
 
-def _found(parameter: click.Parameter, text: str, folder: Path) -> str:
-    """What a parameter takes, with the file in it as it is found from here."""
+def _locate(parameter: click.Parameter, text: str, folder: Path) -> str:
+    """Return a value with the path of its file as seen from here, if the file is in a folder."""
     if _takes_files(parameter):
-        start = _start_of_file(parameter, text)
-        file = Path(text[start:])
-        # Without an ending it is a net, a preset or a layer.
+        offset = _file_offset(parameter, text)
+        file = Path(text[offset:])
+        # A name without a suffix is a net, a preset or a layer.
         if file.suffix and not file.exists() and (folder / file).is_file():
-            return f"{text[:start]}{folder / file}"
+            return f"{text[:offset]}{folder / file}"
     return text

@@ -1,14 +1,17 @@
+"""``lucid redo``: make a picture or film again from the recipe that it carries."""
+
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 
 import click
 
-from lucid.cli.options import FILE
-from lucid.cli.run import CHANGES, FOLLOWED, changed, command_of, follow
+from lucid.cli.click_types import FILE
+from lucid.cli.run import FOLLOWED, PASS_ON, changed_parameters, follow, recipe_command
 
 
-@click.command(context_settings=CHANGES)
+@click.command(context_settings=PASS_ON)
 @click.argument("file", type=FILE)
 @click.argument("changes", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
@@ -20,8 +23,8 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     lucid redo goldfish_0000.png --size 1024x1024 --seed 7 -o large.png
     lucid redo dream.gif other.jpg
 
-    On the same device with the same versions it gives the same bytes; what is not as it was,
-    it says. FILE itself stays: without -o the new one has a number of its own.
+    The same device and versions give the same bytes; lucid prints what differs from then. FILE
+    is kept: without -o the new file gets a number.
     """
     from lucid.imaging import recipes
     from lucid.imaging.files import next_free_path
@@ -29,22 +32,22 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     file = file.resolve().parent if file.name == recipes.FILM_RECIPE else file
     recipe = recipes.read(file)
     if recipe.command in FOLLOWED:
-        command = command_of(context, recipe)
-        typed = changed(command, changes)
-        # What belongs to a file beside it is called after it.
+        command = recipe_command(context, recipe)
+        changed = changed_parameters(command, changes)
+        bases = changed.get("base", ())
+        # Several bases become several pictures, which get numbers of their own.
+        single = isinstance(bases, Sized) and len(bases) < 2
         stem = f"{file.resolve().name.partition('.')[0]}_redo"
         for name, option in (("output", "-o"), ("prefix", "--prefix")):
-            known = any(each.name == name for each in command.params)
-            # Several bases become several pictures, and get numbers themselves.
-            if known and name not in typed and len(typed.get("base", ())) < 2:
-                ending = "" if name == "prefix" else _ending(file, recipe.command)
-                target = next_free_path(stem, file.parent, ending)
+            if single and name not in changed and name in {each.name for each in command.params}:
+                suffix = "" if name == "prefix" else _suffix(file, recipe.command)
+                target = next_free_path(stem, file.parent, suffix)
                 changes = (option, str(target), *changes)
     follow(context, recipe, file, changes)
 
 
-def _ending(file: Path, command: str) -> str:
-    """What the name of a file's like ends in; nothing for a folder of frames."""
+def _suffix(file: Path, command: str) -> str:
+    """Return the suffix of a new file like this one; empty for a folder of frames."""
     from lucid.imaging.video import WRITABLE_SUFFIXES
 
     if file.suffix in (".json", ".toml"):

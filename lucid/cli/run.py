@@ -1,21 +1,27 @@
+"""``lucid run``: follow a recipe; and how ``lucid redo`` does the same."""
+
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from lucid.cli.options import CHANGED, FILE
+from lucid.cli.click_types import FILE
+from lucid.cli.options import CHANGED
 from lucid.errors import LucidError
 
 if TYPE_CHECKING:
     from lucid.imaging.recipes import Recipe
 
-CHANGES = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-"""What stands behind the file is the other command's to understand."""
+PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+"""Settings of a command whose words behind the file belong to another command."""
+
+FOLLOWED = ("draw", "film", "layers", "nightmare")
+"""Commands that make pictures."""
 
 
-@click.command(context_settings=CHANGES)
+@click.command(context_settings=PASS_ON)
 @click.argument("file", metavar="RECIPE", type=FILE)
 @click.argument("changes", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
@@ -28,8 +34,8 @@ def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     size = "512x384"
     seed = 3
 
-    Its words are a command's, draw, film, nightmare or layers, and that command's options by
-    their long names, without dashes. What stands behind the file changes it:
+    The command is draw, film, nightmare or layers; every other line is one of its options by its
+    long name, without dashes. Options behind the file replace those in it:
 
     \b
     lucid run recipe.toml -o picture.png --seed 7
@@ -39,63 +45,71 @@ def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     follow(context, recipes.read(file), file, changes)
 
 
-FOLLOWED = ("draw", "film", "layers", "nightmare")
-"""Commands that make pictures."""
-
-
 def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[str, ...]) -> None:
     """Run the command that a recipe names, with changes.
 
     Args:
-        context: of the command at work.
-        recipe: to follow.
-        source: the file that held it.
-        changes: options and arguments that take the place of the recipe's.
+        context: Context of the running command.
+        recipe: Recipe to follow.
+        source: File that holds the recipe.
+        changes: Words that replace options and arguments of the recipe.
 
     Raises:
-        LucidError: there is no such command or option.
+        LucidError: There is no such command or option.
     """
     from lucid.cli.recipe_args import EXCLUDED, to_argv
 
     if recipe.command not in FOLLOWED:
         raise LucidError(f"{source}: command {recipe.command!r} is not {', '.join(FOLLOWED)}")
-    command = command_of(context, recipe)
-    typed = set(changed(command, changes))
-    without = set(typed)
+    command = recipe_command(context, recipe)
+    changed = set(changed_parameters(command, changes))
+    without = set(changed)
     if source.suffix != ".toml":
-        # A picture may come from anybody: it says what it is, and no more.
+        # A picture may come from a stranger: it must not say where to write, nor run code.
         without |= EXCLUDED
-        if "warps" in recipe.options and "own_warps" not in typed:
+        if "warps" in recipe.options and "own_warps" not in changed:
             raise LucidError(
                 f"{source}: was made with Python code in {recipe.options['warps']}: if you trust "
                 "it, say --warps and its name"
             )
-    said = to_argv(recipe, command, source, without)
-    context.meta[CHANGED] = typed
+    words = to_argv(recipe, command, source, without)
+    context.meta[CHANGED] = changed
     # The recipe's own arguments stand behind a double dash, and so at the end.
     with command.make_context(
-        recipe.command, [*changes, *said], parent=context.parent, obj=recipe
+        recipe.command, [*changes, *words], parent=context.parent, obj=recipe
     ) as inner:
         command.invoke(inner)
 
 
-def command_of(context: click.Context, recipe: Recipe) -> click.Command:
-    """The command that a recipe names."""
+def recipe_command(context: click.Context, recipe: Recipe) -> click.Command:
+    """Find the command that a recipe names.
+
+    Args:
+        context: Context of the running command.
+        recipe: Recipe whose command is one of ``FOLLOWED``.
+    """
     group = context.find_root().command
     assert isinstance(group, click.Group)
     return group.commands[recipe.command]
 
 
-def changed(command: click.Command, changes: tuple[str, ...]) -> dict[str, Any]:
-    """The parameters that changes speak of, as they are typed.
+def changed_parameters(command: click.Command, changes: tuple[str, ...]) -> dict[str, object]:
+    """Read which parameters of a command are to be changed.
+
+    Args:
+        command: Command that the changes are for.
+        changes: Options and arguments as they were typed.
+
+    Returns:
+        What was typed for each parameter, by its name.
 
     Raises:
-        click.UsageError: the command has no such option.
+        click.UsageError: The command has no such option.
     """
     with click.Context(command, info_name=command.name) as context:
         typed, _, _ = command.make_parser(context).parse_args(list(changes))
     arguments = {each.name for each in command.params if isinstance(each, click.Argument)}
-    # An argument that is missing stands there too, as something that is no text.
+    # click lists arguments that are missing too, with a value that is no text.
     return {
         name: value
         for name, value in typed.items()

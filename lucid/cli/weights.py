@@ -1,3 +1,5 @@
+"""``lucid weights``: download the weights of a net."""
+
 from __future__ import annotations
 
 import click
@@ -7,11 +9,11 @@ from lucid.cli import completers
 
 @click.command()
 @click.argument("net", shell_complete=completers.nets)
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def weights(net: str, quiet: bool) -> None:
-    """Fetch the published weights of NET into the cache.
+    """Download the published weights of NET into the cache.
 
-    Darknet's for a bundled cfg, torchvision's for a torchvision name.
+    NET is a bundled Darknet cfg or a name of torchvision's.
     """
     from lucid.nets.registry import download
 

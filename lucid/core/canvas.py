@@ -1,4 +1,4 @@
-"""What is climbed: the numbers behind a picture."""
+"""Parameterizations of a picture: the numbers that gradient ascent changes."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from lucid.imaging import Size
 from lucid.imaging.filters import gaussian_blur, luma
 from lucid.imaging.padding import crop
 
-# How the colours of ImageNet's photographs vary together: the square root of
-# their covariance, scaled so that its longest column is 1. The figures are
-# those of tensorflow/lucid (Olah, Mordvintsev, Schubert 2017).
+# How the colours of ImageNet's photographs vary together: the square root of their covariance,
+# scaled so that its longest column is 1. The figures are those of tensorflow/lucid (Olah,
+# Mordvintsev and Schubert, 2017).
 _COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 COLOUR_CORRELATION = _COLOURS / _COLOURS.norm(dim=0).max()
 
-# The strength of a photograph's waves, of logits in decorrelated colours: a number for
-# each colour times the wave length in pixels to a power. Fitted to 3200 photographs
-# of Tiny ImageNet (the residual is a fifth).
-PHOTOGRAPHS = torch.tensor([0.257, 0.170, 0.230])
-PHOTOGRAPHS_DECAY = 1.1
+PHOTOGRAPH_AMPLITUDES = torch.tensor([0.257, 0.170, 0.230])
+"""Amplitude of a photograph's Fourier coefficients, of logits in decorrelated colours: this
+number for each colour, times the wavelength in pixels to the power below. Fitted to 3200
+photographs of Tiny ImageNet (the residual is a fifth)."""
 
-NEARLY = 0.02
-"""Black and white of a given picture are taken as this far from 0 and 1: a
-sigmoid never gets there, and what is near its ends hardly moves."""
+PHOTOGRAPH_DECAY_POWER = 1.1
+
+EPS = 0.02
+"""Black and white of a given picture are taken as this far from 0 and 1: a sigmoid never gets
+there, and what is near its ends hardly moves."""
 
 
 class Canvas(ABC):
-    """A picture as numbers that can be climbed.
+    """A picture as numbers that can be optimized.
 
     Attributes:
         parameter: the numbers, a leaf tensor.
@@ -43,19 +44,19 @@ class Canvas(ABC):
 
     @abstractmethod
     def image(self) -> Tensor:
-        """The picture, (3, height, width), RGB, 0..1, differentiable in ``parameter``."""
+        """Make the picture, (3, height, width), RGB, 0..1, differentiable in ``parameter``."""
 
     @abstractmethod
     def blur(self, sigma: float) -> None:
-        """Soften what is painted with a Gaussian.
+        """Blur what is painted with a Gaussian.
 
         Args:
-            sigma: its deviation in pixels, above 0.
+            sigma: its standard deviation in pixels, above 0.
         """
 
 
 class PixelCanvas(Canvas):
-    """The pixels themselves. Whoever moves them keeps them within 0..1."""
+    """The pixels themselves. The optimizer keeps them within 0..1."""
 
     def __init__(self, image: Tensor) -> None:
         """Start from an image, (3, height, width), 0..1."""
@@ -65,147 +66,201 @@ class PixelCanvas(Canvas):
     def noise(
         cls, size: Size, *, background: float, generator: Generator, device: torch.device
     ) -> PixelCanvas:
-        """``grey_noise`` of a size, drawn on the generator's own device."""
+        """Start from ``grey_noise`` of (height, width), drawn on the generator's own device."""
         return cls(grey_noise(torch.empty(3, *size), background, generator).to(device))
 
     def image(self) -> Tensor:
+        """The pixels."""
         return self.parameter
 
     def blur(self, sigma: float) -> None:
+        """Blur the pixels."""
         with torch.no_grad():
             self.parameter.copy_(gaussian_blur(self.parameter, sigma))
 
 
-class FourierCanvas(Canvas):
-    """The picture's Fourier coefficients, in decorrelated colours.
+class SpectralCanvas(Canvas):
+    """The base of canvases that hold a picture's two-dimensional Fourier transform, as logits in
+    decorrelated colours.
 
-    A step of equal length for each coefficient, scaled by a power of its wave
-    length, changes a picture the way photographs differ: broad shapes by much,
-    fine noise by little (Olah, Mordvintsev and Schubert, "Feature
-    Visualization", 2017).
+    Waves that leave a picture at one edge come in at the opposite one. A margin that is never
+    shown lets opposite edges differ.
 
-    Waves that leave a picture at one edge come in at the other. A margin that is never
-    shown lets its edges differ.
+    Attributes:
+        size: height and width of the picture.
+        padded_size: height and width with the margin.
+        margin: on every side, in pixels, at the least.
     """
 
-    def __init__(self, spectrum: Tensor, size: Size, decay: float, margin: int = 0) -> None:
-        """Take real and imaginary parts, (3, height, width // 2 + 1, 2), as they are.
+    def __init__(self, parameter: Tensor, size: Size, margin: int) -> None:
+        """Take a parameter, for a picture of (height, width) with a margin."""
+        self.size, self.margin, self.padded_size = size, margin, padded_size(size, margin)
+        self.colours = COLOUR_CORRELATION.to(parameter.device)
+        self.parameter = parameter.requires_grad_()
+
+    def _frequencies(self) -> Tensor:
+        """The frequency of every coefficient of an rfft2, in cycles per pixel."""
+        height, width = self.padded_size
+        device = self.parameter.device
+        vertical = torch.fft.fftfreq(height, device=device)[:, None]
+        return torch.hypot(vertical, torch.fft.rfftfreq(width, device=device))
+
+    def _wavelengths(self) -> Tensor:
+        """The wavelength of every coefficient, in pixels; none is longer than the picture."""
+        return 1 / self._frequencies().clamp(min=1 / max(self.padded_size))
+
+    def _to_rgb(self, spectrum: Tensor) -> Tensor:
+        """The picture, without the margin, of a complex spectrum."""
+        logits = CropMargin.apply(
+            torch.fft.irfft2(spectrum, s=self.padded_size), self.size, self.margin
+        )
+        return torch.sigmoid((self.colours @ logits.flatten(1)).view_as(logits))
+
+
+class FourierCanvas(SpectralCanvas):
+    """The picture's Fourier coefficients, each scaled by a power of its wavelength.
+
+    A step of equal length for each coefficient then changes a picture the way photographs
+    differ: broad shapes by much, fine noise by little (Olah, Mordvintsev and Schubert, "Feature
+    Visualization", 2017).
+    """
+
+    def __init__(self, spectrum: Tensor, size: Size, decay_power: float, margin: int = 0) -> None:
+        """Take coefficients as they are.
 
         Args:
-            spectrum: the coefficients, before they are scaled.
+            spectrum: real and imaginary parts before scaling, (3, height, width // 2 + 1, 2),
+                where height and width include the margin.
             size: height and width of the picture.
-            decay: amplitudes fall with frequency to this power; photographs
-                lie near 1, more makes broader shapes and stronger colours.
+            decay_power: amplitudes fall with frequency to this power; photographs lie near 1,
+                more makes broader shapes and stronger colours.
             margin: on every side, in pixels, at the least.
         """
-        self.size, self.whole, self.margin = size, with_margin(size, margin), margin
-        self.scale = _wave_lengths(self.whole, spectrum.device) ** decay * (
-            math.sqrt(math.prod(self.whole)) / 4
+        super().__init__(spectrum, size, margin)
+        self.scale = self._wavelengths() ** decay_power * (
+            math.sqrt(math.prod(self.padded_size)) / 4
         )
-        self.colours = COLOUR_CORRELATION.to(spectrum.device)
-        self.parameter = spectrum.requires_grad_()
 
     @classmethod
     def noise(
         cls,
         size: Size,
         *,
-        decay: float,
+        decay_power: float,
         margin: int = 0,
         generator: Generator,
         device: torch.device,
     ) -> FourierCanvas:
-        """A grey field of a size with a little noise, drawn on the generator's own device."""
-        height, width = with_margin(size, margin)
+        """Start from a grey field with a little noise, drawn on the generator's own device."""
+        height, width = padded_size(size, margin)
         spectrum = 0.01 * torch.randn(3, height, width // 2 + 1, 2, generator=generator)
-        return cls(spectrum.to(device), size, decay, margin)
+        return cls(spectrum.to(device), size, decay_power, margin)
 
     @classmethod
-    def of(cls, image: Tensor, *, decay: float, margin: int = 0) -> FourierCanvas:
-        """The canvas that shows an image, (3, height, width), 0..1."""
-        spectrum = torch.view_as_real(torch.fft.rfft2(mirrored(_plain(image), margin)))
-        canvas = cls(spectrum, (image.shape[1], image.shape[2]), decay, margin)
+    def from_image(cls, image: Tensor, *, decay_power: float, margin: int = 0) -> FourierCanvas:
+        """Start from an image, (3, height, width), 0..1."""
+        logits = reflect_margin(_decorrelated_logits(image), margin)
+        spectrum = torch.view_as_real(torch.fft.rfft2(logits))
+        canvas = cls(spectrum, (image.shape[1], image.shape[2]), decay_power, margin)
         with torch.no_grad():
             canvas.parameter /= canvas.scale[..., None]
         return canvas
 
     def image(self) -> Tensor:
-        spectrum = torch.view_as_complex(self.parameter) * self.scale
-        return _develop(spectrum, self.colours, self.whole, self.size, self.margin)
+        """The inverse transform of the scaled coefficients."""
+        return self._to_rgb(torch.view_as_complex(self.parameter) * self.scale)
 
     def blur(self, sigma: float) -> None:
-        frequency = _frequencies(self.whole, self.parameter.device)
+        """Damp high frequencies."""
         with torch.no_grad():
-            self.parameter *= torch.exp(-2 * (math.pi * sigma * frequency) ** 2)[..., None]
+            damping = torch.exp(-2 * (math.pi * sigma * self._frequencies()) ** 2)
+            self.parameter *= damping[..., None]
 
 
-class PhaseCanvas(Canvas):
-    """The phases of the picture's waves alone; their strengths are those of photographs.
+class PhaseCanvas(SpectralCanvas):
+    """The phases of the picture's Fourier coefficients; their amplitudes are those of photographs.
 
-    So no wave can grow loud, and what is painted keeps the contrast and grain of a
-    photograph (MACO: Fel et al., "Unlocking Feature Visualization for Deeper Networks with
-    MAgnitude Constrained Optimization", 2023).
+    So no wave can grow loud, and what is painted keeps the contrast and grain of a photograph
+    (MACO: Fel et al., "Unlocking Feature Visualization for Deeper Networks with MAgnitude
+    Constrained Optimization", 2023).
     """
 
     def __init__(self, phases: Tensor, size: Size, margin: int = 0) -> None:
-        """Take phases, (3, height, width // 2 + 1), in radians; the rest is as in
-        ``FourierCanvas``."""
-        self.size, self.whole, self.margin = size, with_margin(size, margin), margin
-        lengths = _wave_lengths(self.whole, phases.device)
-        strengths = PHOTOGRAPHS.to(phases)[:, None, None]
-        self.magnitude = strengths * lengths**PHOTOGRAPHS_DECAY * math.sqrt(math.prod(self.whole))
+        """Take phases as they are.
+
+        Args:
+            phases: (3, height, width // 2 + 1), in radians, where height and width include the
+                margin.
+            size: height and width of the picture.
+            margin: on every side, in pixels, at the least.
+        """
+        super().__init__(phases, size, margin)
+        amplitudes = PHOTOGRAPH_AMPLITUDES.to(phases)[:, None, None]
+        self.magnitude = (
+            amplitudes
+            * self._wavelengths() ** PHOTOGRAPH_DECAY_POWER
+            * math.sqrt(math.prod(self.padded_size))
+        )
         self.magnitude[:, 0, 0] = 0  # mid grey on the whole
-        self.colours = COLOUR_CORRELATION.to(phases.device)
-        self.parameter = phases.requires_grad_()
 
     @classmethod
     def noise(
         cls, size: Size, *, margin: int = 0, generator: Generator, device: torch.device
     ) -> PhaseCanvas:
-        """Phases at random: a cloud with the colours of photographs."""
-        height, width = with_margin(size, margin)
+        """Start from random phases: a cloud with the colours of photographs."""
+        height, width = padded_size(size, margin)
         phases = 2 * math.pi * torch.rand(3, height, width // 2 + 1, generator=generator)
         return cls(phases.to(device), size, margin)
 
     @classmethod
-    def of(cls, image: Tensor, *, margin: int = 0) -> PhaseCanvas:
-        """The phases of an image, (3, height, width), 0..1: its shapes, not its contrast."""
-        phases = torch.fft.rfft2(mirrored(_plain(image), margin)).angle()
+    def from_image(cls, image: Tensor, *, margin: int = 0) -> PhaseCanvas:
+        """Start from the phases of an image, (3, height, width), 0..1: its shapes, but not its
+        contrast."""
+        phases = torch.fft.rfft2(reflect_margin(_decorrelated_logits(image), margin)).angle()
         return cls(phases, (image.shape[1], image.shape[2]), margin)
 
     def image(self) -> Tensor:
-        spectrum = torch.polar(self.magnitude, self.parameter)
-        return _develop(spectrum, self.colours, self.whole, self.size, self.margin)
+        """The inverse transform of the phases with a photograph's amplitudes."""
+        return self._to_rgb(torch.polar(self.magnitude, self.parameter))
 
     def blur(self, sigma: float) -> None:
+        """Refuse: amplitudes are fixed.
+
+        Raises:
+            UsageError: always.
+        """
         raise UsageError("phases cannot be blurred: use the canvas fourier or pixels")
 
 
 class LayeredCanvas(Canvas):
-    """A canvas that shows through a mask, over a picture that stays."""
+    """A canvas that is shown through a mask, over a picture that does not change."""
 
-    def __init__(self, canvas: Canvas, below: Tensor, mask: Tensor) -> None:
-        """
+    def __init__(self, canvas: Canvas, background: Tensor, mask: Tensor) -> None:
+        """Put a canvas over a picture.
+
         Args:
             canvas: what is painted.
-            below: (3, height, width), 0..1.
-            mask: (height, width): 1 where the canvas shows, 0 where ``below`` does.
+            background: (3, height, width), 0..1.
+            mask: (height, width): 1 where the canvas is shown, 0 where the background is.
         """
-        self.canvas, self.below, self.mask = canvas, below, mask
+        self.canvas, self.background, self.mask = canvas, background, mask
         self.parameter = canvas.parameter
 
     def image(self) -> Tensor:
-        return self.below + self.mask * (self.canvas.image() - self.below)
+        """The canvas and the background, mixed by the mask."""
+        return self.background + self.mask * (self.canvas.image() - self.background)
 
     def blur(self, sigma: float) -> None:
+        """Blur the canvas, not the background."""
         self.canvas.blur(sigma)
 
 
 class TintedCanvas(Canvas):
-    """A canvas of which only the brightness shows, in the colours of a picture."""
+    """A canvas whose brightness is shown in the colours of a given picture."""
 
     def __init__(self, canvas: Canvas, colours: Tensor) -> None:
-        """
+        """Take the colours of a picture.
+
         Args:
             canvas: what is painted.
             colours: (3, height, width), 0..1, the picture that lends them.
@@ -214,73 +269,62 @@ class TintedCanvas(Canvas):
         self.parameter = canvas.parameter
 
     def image(self) -> Tensor:
+        """The picture that lends its colours, as bright as the canvas."""
         change = luma(self.canvas.image()) - luma(self.colours)
         return (self.colours + change).clamp(0, 1)
 
     def blur(self, sigma: float) -> None:
+        """Blur the canvas."""
         self.canvas.blur(sigma)
 
 
 def grey_noise(image: Tensor, background: float, generator: Generator) -> Tensor:
-    """Fill an image with a grey, 0..1, that has a deviation of 8 of 255, as deepdraw starts."""
+    """Fill an image in place with a grey of 0..1 plus noise whose standard deviation is 8/255,
+    as deepdraw starts."""
     return image.normal_(background, 8 / 255, generator=generator).clamp_(0, 1)
 
 
-def _plain(image: Tensor) -> Tensor:
+def logit(image: Tensor) -> Tensor:
+    """The inverse of the sigmoid, of an image whose ends are kept ``EPS`` from 0 and 1."""
+    return torch.logit(image.clamp(EPS, 1 - EPS))
+
+
+def _decorrelated_logits(image: Tensor) -> Tensor:
     """An image's logits, in decorrelated colours."""
     inverse = torch.linalg.inv(COLOUR_CORRELATION).to(image)
     return torch.einsum("dc,chw->dhw", inverse, logit(image))
 
 
-def _develop(spectrum: Tensor, colours: Tensor, whole: Size, size: Size, margin: int) -> Tensor:
-    """The image, without the margin, of a spectrum in colours that ``colours`` correlates."""
-    plain = CropMargin.apply(torch.fft.irfft2(spectrum, s=whole), size, margin)
-    return torch.sigmoid((colours @ plain.flatten(1)).view_as(plain))
-
-
 class CropMargin(torch.autograd.Function):
-    """Cuts a margin off. What would change the picture changes the margin as its mirror:
-    were it left alone, waves that reach into it would hold the picture's edges back."""
+    """Cuts a margin off. In the backward pass, the margin gets the reflection of the picture's
+    gradient: without one, waves that reach into the margin would hold the edges back."""
 
     @staticmethod
-    def forward(context: Any, whole: Tensor, size: Size, margin: int) -> Tensor:
+    def forward(context: Any, padded: Tensor, size: Size, margin: int) -> Tensor:
+        """Cut the margin off a (channels, height, width) image."""
         context.margin = margin
-        return whole[:, margin : margin + size[0], margin : margin + size[1]]
+        return padded[:, margin : margin + size[0], margin : margin + size[1]]
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return mirrored(gradient, context.margin), None, None
+    def backward(context: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        """Reflect the gradient into the margin."""
+        return reflect_margin(grad, context.margin), None, None
 
 
-def with_margin(size: Size, margin: int) -> Size:
-    """A size with a margin on every side, and a little more behind it where that makes the
-    lengths quick to transform: products of small factors."""
+def padded_size(size: Size, margin: int) -> Size:
+    """A size with a margin on every side, and a few pixels more on the far sides where that
+    makes the lengths quick to transform: products of small factors."""
     if not margin:
         return size
-    height, width = (next_fast_len(length + 2 * margin, real=True) for length in size)
-    return height, width
+    return (
+        next_fast_len(size[0] + 2 * margin, real=True),
+        next_fast_len(size[1] + 2 * margin, real=True),
+    )
 
 
-def mirrored(image: Tensor, margin: int) -> Tensor:
-    """A (channels, height, width) image with its mirror image around it: see ``with_margin``."""
+def reflect_margin(image: Tensor, margin: int) -> Tensor:
+    """A (channels, height, width) image at its ``padded_size``, with its reflection around it."""
     if not margin:
         return image
-    height, width = with_margin((image.shape[1], image.shape[2]), margin)
+    height, width = padded_size((image.shape[1], image.shape[2]), margin)
     return crop(image, range(-margin, height - margin), range(-margin, width - margin))
-
-
-def logit(image: Tensor) -> Tensor:
-    """The inverse of the sigmoid, of an image whose ends are kept off 0 and 1."""
-    return torch.logit(image.clamp(NEARLY, 1 - NEARLY))
-
-
-def _frequencies(size: Size, device: torch.device) -> Tensor:
-    """Of every coefficient of an rfft2, in waves a pixel."""
-    height, width = size
-    down = torch.fft.fftfreq(height, device=device)[:, None]
-    return torch.hypot(down, torch.fft.rfftfreq(width, device=device))
-
-
-def _wave_lengths(size: Size, device: torch.device) -> Tensor:
-    """Of every coefficient of an rfft2, in pixels, none longer than the picture."""
-    return 1 / _frequencies(size, device).clamp(min=1 / max(size))

@@ -1,8 +1,8 @@
-"""Asking a GPU once for what it then does again and again.
+"""CUDA graph capture and replay of a net's forward and backward pass.
 
-To a GPU, one pass through a net is hundreds of small kernels, and where images are few the
-CPU asks for them more slowly than they run. Recorded as a CUDA graph they are asked for all
-at once (``torch.cuda.make_graphed_callables``).
+A pass through a net is hundreds of small GPU kernels, and where images are few the CPU launches
+them more slowly than they run. Captured as a CUDA graph (``torch.cuda.make_graphed_callables``)
+they are launched at once.
 """
 
 from __future__ import annotations
@@ -17,59 +17,61 @@ from torch import Tensor
 
 log = logging.getLogger("lucid")
 
-Answer = Callable[[Tensor], dict[str, Tensor]]
+Forward = Callable[[Tensor], dict[str, Tensor]]
+"""From images to activations by layer name."""
 
-FIRST = 3
-"""Times that a shape is seen before its pass is recorded, which takes as long as several."""
+WARMUP = 3
+"""How often a shape is computed before its pass is captured, which takes as long as several."""
 
-MOST = 4
-"""Recordings that are made; each holds memory of its own."""
+MAX_GRAPHS = 4
+"""How many graphs are captured at most; each holds memory of its own."""
 
 
 class GraphedForward:
-    """What a net answers to images, recorded for the first few shapes that come again.
+    """A net's forward pass, captured for the first few shapes that come again.
 
-    An answer and its gradient lie where the last ones of that shape lay: use them up
-    before the next.
+    Activations and their gradient are written to where the last ones of that shape were: use
+    them before the next call.
     """
 
     def __init__(
         self,
-        look: Callable[[Tensor, frozenset[str]], dict[str, Tensor]],
-        record: Callable[[Answer, tuple[Tensor]], Answer],
+        forward: Callable[[Tensor, frozenset[str]], dict[str, Tensor]],
+        capture: Callable[[Forward, tuple[Tensor]], Forward],
     ) -> None:
-        """
+        """Wrap a forward pass.
+
         Args:
-            look: asks the net what its layers put out.
-            record: as ``torch.cuda.make_graphed_callables``.
+            forward: computes the activations of layers.
+            capture: works as ``torch.cuda.make_graphed_callables`` does.
         """
-        self._look, self._record = look, record
-        self._times: Counter[tuple[torch.Size, frozenset[str]]] = Counter()
-        self._recorded: dict[tuple[torch.Size, frozenset[str]], Answer] = {}
-        self._room = MOST
+        self._forward, self._capture = forward, capture
+        self._calls: Counter[tuple[torch.Size, frozenset[str]]] = Counter()
+        self._graphs: dict[tuple[torch.Size, frozenset[str]], Forward] = {}
+        self._room = MAX_GRAPHS
 
     def __call__(self, images: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
-        """What the layers put out; images without gradients are never recorded."""
+        """Compute the activations of layers; images without gradients are never captured."""
         if not images.requires_grad:
-            return self._look(images, layers)
+            return self._forward(images, layers)
         key = images.shape, layers
-        self._times[key] += 1
-        if key not in self._recorded and self._room and self._times[key] > FIRST:
-            self._keep(key, images)
-        if key in self._recorded:
-            return self._recorded[key](images)
-        return self._look(images, layers)
+        self._calls[key] += 1
+        if key not in self._graphs and self._room and self._calls[key] > WARMUP:
+            self._add_graph(key, images)
+        if key in self._graphs:
+            return self._graphs[key](images)
+        return self._forward(images, layers)
 
-    def _keep(self, key: tuple[torch.Size, frozenset[str]], images: Tensor) -> None:
+    def _add_graph(self, key: tuple[torch.Size, frozenset[str]], images: Tensor) -> None:
         sample = images.detach().clone().requires_grad_()
         try:
-            answer = self._record(lambda shown: self._look(shown, key[1]), (sample,))
-        except Exception as error:  # whatever a net says to being watched
-            log.warning("this net's passes cannot be recorded: going on without (%s)", error)
-            # Should memory have been short, there is more without them.
-            self._recorded.clear()
+            graph = self._capture(lambda shown: self._forward(shown, key[1]), (sample,))
+        except Exception as error:  # a net may refuse capture in any way
+            log.warning("this net's passes cannot be captured: going on without (%s)", error)
+            # If memory was short, dropping the graphs frees some.
+            self._graphs.clear()
             self._room = 0
             gc.collect()
             return
-        self._recorded[key] = answer
+        self._graphs[key] = graph
         self._room -= 1

@@ -1,12 +1,13 @@
-"""What there is to compute with: devices, precisions, memory."""
+"""Devices, precisions and memory: where and how a net runs."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import math
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -14,57 +15,100 @@ from torch import Tensor
 from lucid.errors import LucidError, UsageError, is_out_of_memory
 
 
-def find_devices(names: str) -> list[torch.device]:
-    """The devices that names with commas between stand for.
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how a net runs.
 
-    ``cpu,cpu`` is two workers on one processor.
+    Attributes:
+        device: ``auto`` (CUDA, else MPS, else the CPU), ``cpu``, ``cuda``, ``cuda:N`` or
+            ``mps``; or several with commas between, which share the images of each batch
+            (``cpu,cpu`` is two workers on one processor).
+        precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``: bf16 where the device multiplies it
+            in hardware, else fp32.
+        batch: the most images that a device gets at once, each view of an image counted; None
+            for as many as pay and fit. The same batch size gives the same bytes.
+        deterministic: whether to use only operations that give the same bytes each time, from
+            then on in the whole process. A CPU's always do.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    batch: int | None = None
+    deterministic: bool = False
+
+
+class RuntimeOptions(TypedDict, total=False):
+    """The fields of ``Runtime`` as keywords of their own, as version 0.1 took them."""
+
+    device: str
+    precision: str
+    batch: int | None
+    deterministic: bool
+
+
+def resolve_runtime(runtime: Runtime | None, options: RuntimeOptions) -> Runtime:
+    """Take a runtime, or make one of version 0.1's keywords.
 
     Raises:
-        UsageError: see ``find_device``.
+        UsageError: a value makes no sense.
+        TypeError: both are given, or a keyword is unknown.
     """
-    return [find_device(name.strip()) for name in names.split(",")]
+    if runtime is None:
+        return Runtime(**options)
+    if options:
+        raise TypeError(f"give {', '.join(options)} inside runtime=Runtime(...)")
+    return runtime
 
 
-def find_device(name: str) -> torch.device:
-    """The device that a name stands for; ``auto`` is CUDA, else MPS, else the CPU.
+def find_devices(names: str) -> list[torch.device]:
+    """Turn the names of devices, with commas between, into devices.
 
     Raises:
         UsageError: there is no such device here.
     """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"device {name!r} is not auto, cpu, cuda, cuda:N or mps") from None
-    count = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-    }.get(device.type)
-    if count is None or (device.index or 0) >= count:
-        raise UsageError(f"there is no device {name} here: try --device auto or --device cpu")
-    return device
+    devices = []
+    for name in names.split(","):
+        if name.strip() == "auto":
+            has_mps = torch.backends.mps.is_available()
+            best = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+            devices.append(torch.device(best))
+            continue
+        try:
+            device = torch.device(name.strip())
+        except RuntimeError:
+            raise UsageError(
+                f"device {name.strip()!r} is not auto, cpu, cuda, cuda:N or mps"
+            ) from None
+        count = {
+            "cpu": 1,
+            "cuda": torch.cuda.device_count(),
+            "mps": int(torch.backends.mps.is_available()),
+        }.get(device.type)
+        if count is None or (device.index or 0) >= count:
+            raise UsageError(
+                f"there is no device {name.strip()} here: try --device auto or --device cpu"
+            )
+        devices.append(device)
+    return devices
 
 
 def device_name(device: torch.device) -> str:
-    """A device by its own name: a GPU's model, else the kind."""
+    """The name of a device: a GPU's model, else its type."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+"""Number formats by their short names."""
 
 
 def find_precision(name: str, device: torch.device) -> torch.dtype:
-    """The number format that a name stands for on a device.
+    """Turn the short name of a number format, or ``auto``, into a dtype for a device.
 
     Raises:
         UsageError: there is no such precision, or not on this device.
     """
     if name == "auto":
-        return torch.bfloat16 if _multiplies_bf16(device) else torch.float32
+        return torch.bfloat16 if multiplies_bf16(device) else torch.float32
     if name not in PRECISIONS:
         raise UsageError(f"precision {name!r} is not auto, {', '.join(PRECISIONS)}")
     if name == "fp16" and device.type == "cpu":
@@ -73,39 +117,29 @@ def find_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def precision_name(dtype: torch.dtype) -> str:
+    """The short name of a number format."""
     return next(name for name, known in PRECISIONS.items() if known == dtype)
 
 
-def _multiplies_bf16(device: torch.device) -> bool:
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bf16 in hardware."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    # torch has no public word for what makes bf16 pay off on a CPU.
-    units = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return device.type == "cpu" and any(getattr(torch.cpu, unit, lambda: False)() for unit in units)
+    return device.type == "cpu" and any(cpu_bf16_units().values())
 
 
-def tune_malloc() -> None:
-    """Let malloc keep what is freed, up to 2 GiB, for the next step of a climb.
-
-    Every step needs the same large blocks as the one before. glibc gives them back to the
-    system in between, which hands them out again page by page, filled with zeros: a fifth
-    of a step on the CPU. Where a user has set malloc's own variables, or there is no
-    glibc, nothing is done.
-    """
-    if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
-        return
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # not glibc
-        return
-    # As malloc.h has them: M_MMAP_MAX, M_TRIM_THRESHOLD.
-    mallopt(-4, 0)
-    mallopt(-1, 2**31 - 1)
+def cpu_bf16_units() -> dict[str, bool]:
+    """Which units of this processor multiply bf16: AMX and AVX512-bf16."""
+    if hasattr(torch.cpu, "get_capabilities"):  # newer than the oldest torch supported
+        found = torch.cpu.get_capabilities()
+        return {"AMX": bool(found.get("amx_bf16")), "AVX512-bf16": bool(found.get("avx512_bf16"))}
+    units = {"AMX": "_is_amx_tile_supported", "AVX512-bf16": "_is_avx512_bf16_supported"}
+    return {unit: bool(getattr(torch.cpu, name, bool)()) for unit, name in units.items()}
 
 
 @contextlib.contextmanager
 def reraise_oom(device: torch.device) -> Iterator[None]:
-    """Say it in one line if there is not."""
+    """Turn torch's error for too little memory into a ``LucidError`` of one line."""
     try:
         yield
     except RuntimeError as error:
@@ -117,37 +151,37 @@ def reraise_oom(device: torch.device) -> Iterator[None]:
 
 
 def saved_activation_bytes(run: Callable[[], object]) -> int:
-    """How much memory a computation keeps for the way back."""
+    """Measure how many bytes a computation saves for its backward pass."""
     sizes: dict[int, int] = {}
 
-    def note(tensor: Tensor) -> Tensor:
+    def record(tensor: Tensor) -> Tensor:
         sizes[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
         return tensor
 
-    hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
+    hooks = torch.autograd.graph.saved_tensors_hooks(record, lambda tensor: tensor)
     with torch.enable_grad(), hooks:
-        kept = run()  # held, or its memory would be given out twice
-    del kept
+        result = run()  # held, or its memory would be given out twice
+    del result
     return sum(sizes.values())
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on a device; to a GPU, without waiting until it is there."""
+    """Copy a tensor to a device, to a GPU without waiting until it is there."""
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
 def free_memory(device: torch.device) -> float:
-    """Of a GPU, what nobody has; of the CPU, all, so that what depends on it does not
-    change from one run to the next."""
+    """Bytes that are free on a GPU; on the CPU all of its memory, so that what depends on it
+    does not change from one run to the next."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return total_memory(device)
 
 
 def total_memory(device: torch.device) -> float:
-    """A device's memory in bytes; infinite where it cannot be asked."""
+    """A device's memory in bytes; infinite where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     try:

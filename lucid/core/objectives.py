@@ -1,12 +1,16 @@
-"""What to climb: a number for each image, made of what a net sees in it."""
+"""What to maximise: numbers computed from a net's activations.
+
+A new objective is a class with ``layers`` and ``forward``, or any function of activations.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,13 +18,43 @@ from torch import Tensor
 from lucid.nets.net import LOGITS
 
 
+class Activations(dict[str, Tensor]):
+    """Layer outputs by layer name, (n_views * n, ...) each.
+
+    Attributes:
+        n_views: how many augmented views of each of the n images there are: the first view of
+            all images comes first, then the second of all, and so on.
+    """
+
+    n_views = 1
+
+
 class Objective(ABC):
-    """A number for each image of a batch; the ascent makes it grow."""
+    """A function of activations that gradient ascent increases.
+
+    Objectives add up: ``lucid.Channel("8", 5) - 0.5 * lucid.LayerL2("4")``.
+    """
 
     @property
     @abstractmethod
     def layers(self) -> frozenset[str]:
-        """The layers of the net it reads; ``LOGITS`` is the class scores."""
+        """Names of the layers that ``forward`` reads; ``LOGITS`` is the class scores."""
+
+    @abstractmethod
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """Compute the value to increase.
+
+        Args:
+            activations: the outputs of ``layers``, (n, ...) each.
+
+        Returns:
+            One number per image, (n,), or one for all. Ascent increases their sum.
+        """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "measure" in vars(cls):  # the name of `forward` in version 0.1
+            cls.forward = vars(cls)["measure"]  # type: ignore[method-assign]
 
     def __add__(self, other: Objective) -> Objective:
         return Sum(((1, self), (1, other)))
@@ -36,55 +70,57 @@ class Objective(ABC):
     def __neg__(self) -> Objective:
         return self * -1
 
-    def over(self, glances: int) -> Objective:
-        """The objective for a batch that holds every image several times, each time seen
-        otherwise: all images at the first glance, then all at the second, and so on."""
-        return self
-
-    def settled(self, parts: Iterable[Mapping[str, Tensor]]) -> Objective:
-        """The objective for a picture that is measured part by part.
-
-        Args:
-            parts: what is seen in each, (1, …) of each of ``layers``, without overlap.
-        """
-        return self
-
-    @abstractmethod
-    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        """The numbers, (n,), from the activations of ``layers``, (n, …) each.
-
-        One for each image, be it seen at one glance or, after ``over``, at several.
-        """
-
 
 @dataclass(frozen=True)
 class Sum(Objective):
-    """What ``+``, ``-`` and ``*`` make of objectives.
+    """A weighted sum of objectives, as ``+``, ``-`` and ``*`` make it.
 
     Attributes:
-        parts: objectives, each with how much it counts.
+        parts: pairs of a weight and an objective.
     """
 
     parts: tuple[tuple[float, Objective], ...]
 
     @property
     def layers(self) -> frozenset[str]:
+        """The layers of all parts."""
         return frozenset().union(*(part.layers for _, part in self.parts))
 
-    def over(self, glances: int) -> Sum:
-        return Sum(tuple((factor, part.over(glances)) for factor, part in self.parts))
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """Add the parts up over all images, (): parts may see different numbers of views."""
+        parts = [weight * part.forward(activations).sum() for weight, part in self.parts]
+        return torch.stack(parts).sum()
 
-    def settled(self, parts: Iterable[Mapping[str, Tensor]]) -> Sum:
-        kept = list(parts)
-        return Sum(tuple((factor, part.settled(kept)) for factor, part in self.parts))
 
-    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        return torch.stack([factor * part.measure(seen) for factor, part in self.parts]).sum(0)
+@dataclass(frozen=True)
+class CallableObjective(Objective):
+    """Any function of activations as an objective.
+
+    Attributes:
+        function: takes a mapping from layer names to activations, (n, ...) each; returns a
+            number, or one per image, (n,).
+        names: the layer names that the function uses, each with the name that the net gives
+            the layer.
+    """
+
+    function: Callable[[Mapping[str, Tensor]], Tensor]
+    names: tuple[tuple[str, str], ...]
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The layers that the function reads."""
+        return frozenset(layer for _, layer in self.names)
+
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """Call the function with the names that it uses."""
+        named = Activations({name: activations[layer] for name, layer in self.names})
+        named.n_views = getattr(activations, "n_views", 1)
+        return self.function(named)
 
 
 @dataclass(frozen=True)
 class LayerObjective(Objective):
-    """What reads one layer.
+    """The base of objectives that read one layer.
 
     Attributes:
         layer: its name.
@@ -94,109 +130,113 @@ class LayerObjective(Objective):
 
     @property
     def layers(self) -> frozenset[str]:
+        """The one layer."""
         return frozenset([self.layer])
 
 
 @dataclass(frozen=True)
 class LayerL2(LayerObjective):
-    """More of all that a layer sees: half the sum of the squares of its features.
+    """Half the squared L2 norm of a layer's activations, whose gradient is the activations.
 
-    Google's deepdream (Mordvintsev, Olah and Tyka, "Inceptionism", 2015), whose
-    gradient at the layer is the layer itself.
+    The objective of Google's DeepDream (Mordvintsev, Olah and Tyka, "Inceptionism", 2015).
     """
 
-    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        return seen[self.layer].flatten(1).square().sum(1) / 2
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """Half the sum of squares, (n,)."""
+        return activations[self.layer].flatten(1).square().sum(1) / 2
 
 
 @dataclass(frozen=True)
 class Channel(LayerObjective):
-    """One feature of a layer: everywhere, or one neuron of it (Olah, Mordvintsev and
-    Schubert, "Feature Visualization", 2017).
+    """One channel of a layer: its mean, or one neuron (Olah, Mordvintsev and Schubert,
+    "Feature Visualization", 2017).
 
     Attributes:
-        channel: the feature's number, from 0.
-        neuron: (x, y), as shares of the view's width and height, of the one place
-            that counts; None for the mean of all.
+        channel: number of the channel, from 0.
+        neuron: (x, y) position of one neuron, as fractions of the view's width and height;
+            None for the mean over all positions.
     """
 
     channel: int
     neuron: tuple[float, float] | None = None
 
-    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        feature = seen[self.layer][:, self.channel]
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """The channel's mean or the neuron's activation, (n,)."""
+        feature = activations[self.layer][:, self.channel]
         if feature.ndim == 1:
             return feature
         if self.neuron is None:
             return feature.flatten(1).mean(1)
         height, width = feature.shape[1:]
-        column, row = (
-            min(int(share * length), length - 1)
-            for share, length in zip(self.neuron, (width, height), strict=True)
-        )
-        return feature[:, row, column]
+        x, y = self.neuron
+        return feature[:, min(int(y * height), height - 1), min(int(x * width), width - 1)]
 
 
 @dataclass(frozen=True)
 class Guide(LayerObjective):
-    """What resembles another picture: each place of the layer grows towards the feature
-    of the guide's that it is most like already, by their dot product.
+    """Similarity to another picture: each position of a layer moves towards the guide's
+    feature vector with which its dot product is largest.
 
-    The guided dreams of Google's deepdream notebook (2015).
+    The guided dreams of Google's DeepDream notebook (2015).
 
     Attributes:
-        features: what it saw in the guide, (channels, places).
+        features: the layer's activations for the guide, (channels, positions).
     """
 
     features: Tensor
 
-    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        places = seen[self.layer].flatten(2)
-        likeness = torch.einsum("ncp,cg->npg", places, self.features)
-        return likeness.amax(2).sum(1)
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """The sum of the largest dot products, (n,)."""
+        similarity = torch.einsum("ncp,cg->npg", activations[self.layer].flatten(2), self.features)
+        return similarity.amax(2).sum(1)
 
 
 @dataclass(frozen=True)
 class Enhance(LayerObjective):
-    """More of what a layer sees already: Darknet's nightmare.
+    """Strengthen the strongest features of a layer: Darknet's nightmare.
 
-    Half the sum of the squares of the features above
-    ``mean + threshold * deviation`` of their layer, so that each of them is
-    its own gradient and all others have none (``calculate_loss`` in Darknet's
+    Half the sum of squares of the features above ``mean + threshold * std`` of the layer: each
+    of them is its own gradient, and all others have none (``calculate_loss`` in Darknet's
     nightmare.c).
 
     Attributes:
-        threshold: in deviations above the mean.
-        bound: that threshold as a number, where it is known already.
+        threshold: in standard deviations above the mean.
+        bound: the threshold as a number, where statistics of the layer are known already.
     """
 
     threshold: float = 1.0
     bound: float | None = None
 
-    def settled(self, parts: Iterable[Mapping[str, Tensor]]) -> Enhance:
-        count, total, squares = 0, 0.0, 0.0
-        for seen in parts:
-            deviation, mean = (
-                float(value) for value in torch.std_mean(seen[self.layer], correction=0)
-            )
-            part = seen[self.layer].numel()
-            count += part
-            total += part * mean
-            squares += part * (deviation**2 + mean**2)
-        mean = total / count
-        deviation = math.sqrt(max(0.0, squares / count - mean**2))
-        return replace(self, bound=mean + self.threshold * deviation)
+    def with_global_stats(self, parts: Iterable[Mapping[str, Tensor]]) -> Enhance:
+        """Fix the threshold for a picture that is seen in parts.
 
-    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        features = seen[self.layer]
+        Args:
+            parts: the activations of each part, (1, ...), without overlap.
+        """
+        count, total, squares = 0, 0.0, 0.0
+        for activations in parts:
+            std, mean = (
+                float(value) for value in torch.std_mean(activations[self.layer], correction=0)
+            )
+            size = activations[self.layer].numel()
+            count += size
+            total += size * mean
+            squares += size * (std**2 + mean**2)
+        mean = total / count
+        std = math.sqrt(max(0.0, squares / count - mean**2))
+        return replace(self, bound=mean + self.threshold * std)
+
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """Half the sum of squares above the threshold, (n,)."""
+        features = activations[self.layer]
         axes = tuple(range(1, features.ndim))
         bound: Tensor | float
         if self.bound is None:
-            still = features.detach()
-            mean = still.mean(axes, keepdim=True)
-            # torch.std_mean, in its one careful pass, took a fortieth of a nightmare's step.
-            deviation = (still - mean).square().mean(axes, keepdim=True).sqrt()
-            bound = mean + self.threshold * deviation
+            constant = features.detach()
+            mean = constant.mean(axes, keepdim=True)
+            # torch.std_mean is more careful, and took a fortieth of a nightmare's step.
+            std = (constant - mean).square().mean(axes, keepdim=True).sqrt()
+            bound = mean + self.threshold * std
         else:
             bound = self.bound
         return (features * (features > bound)).square().sum(axes) / 2
@@ -204,91 +244,88 @@ class Enhance(LayerObjective):
 
 @dataclass(frozen=True)
 class FeatureInversion(LayerObjective):
-    """What a layer saw in another picture: Darknet's ``-reconstruct``.
-
-    Minus half the squared distance to its features (Mahendran and Vedaldi,
-    "Understanding Deep Image Representations by Inverting Them", 2014).
+    """Minus half the squared distance to another picture's activations: Darknet's
+    ``-reconstruct`` (Mahendran and Vedaldi, "Understanding Deep Image Representations by
+    Inverting Them", 2014).
 
     Attributes:
-        features: what it saw, (channels, height, width).
+        features: the layer's activations for that picture, (channels, height, width).
     """
 
     features: Tensor
 
-    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        return -(seen[self.layer] - self.features).square().flatten(1).sum(1) / 2
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """Minus half the squared distance, (n,)."""
+        return -(activations[self.layer] - self.features).square().flatten(1).sum(1) / 2
 
 
-FAIRNESS = 6.0
-"""How strongly the classes of a mix are kept at the shares asked for. Found by trial on six
-pairs: at 1 the stronger still wins."""
+SHARE_PENALTY = 6.0
+"""Default weight of the penalty that keeps the classes of a mix at their shares. Found by trial
+on six pairs: at 1 the stronger class still wins."""
 
 
 @dataclass(frozen=True)
 class ClassLogits(Objective):
-    """One class, or a mix of several: the weighted sum of their scores.
+    """One class or a mix: the weighted sum of logits and of log-probabilities.
 
-    To it is added ``balance`` times the weighted sum of their log-probabilities,
-    whose gradient fades for a class that has become likely and stays for one that
-    has not, and which turns a picture away from the classes that it is not.
+    The gradient of a log-probability fades for a class that has become likely, and turns the
+    picture away from all other classes.
 
-    A mix is kept fair: from it is subtracted ``fairness`` times half the squares of how
-    far the log-probabilities of its classes lie from the shares that their weights ask
-    for. What the net makes of one glance is not what it makes of the picture, which may
-    be a lion from afar and a sports car from nearby: so the probabilities of a mix are those
-    in the mean of all glances.
+    A mix has a penalty besides: half the squares of how far the log-probabilities of its
+    classes lie from the shares that their weights ask for. With several views of an image, the
+    probabilities of a mix are those in the mean of all views: what is a lion from afar and a
+    sports car from nearby is both.
 
     Attributes:
-        weights: a weight for each class number, or for a group's numbers, of which any
-            will do; a negative one shrinks its class.
-        balance: how much the log-probabilities count.
-        fairness: how strongly the shares are kept.
-        glances: how often a batch holds each image: see ``over``.
+        weights: a weight for each class number, or for a tuple of numbers (a group, of which
+            any class will do); a negative weight shrinks its class.
+        log_prob_weight: factor of the log-probabilities.
+        share_penalty: factor of the penalty, for mixes.
     """
 
     weights: Mapping[int | tuple[int, ...], float]
-    balance: float = 0
-    fairness: float = 0
-    glances: int = 1
+    log_prob_weight: float = 0
+    share_penalty: float = 0
+    layers = frozenset([LOGITS])
 
-    @property
-    def layers(self) -> frozenset[str]:
-        return frozenset([LOGITS])
-
-    def over(self, glances: int) -> ClassLogits:
-        return replace(self, glances=glances)
-
-    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        scores = seen[LOGITS]
-        # A group is as likely as all its classes together.
-        columns = [
-            scores[:, key]
-            if isinstance(key, int)
-            else scores.index_select(1, _indices(key, scores.device)).logsumexp(1)
-            for key in self.weights
-        ]
-        wanted = torch.stack(columns, 1)
-        logs = wanted - scores.logsumexp(1, keepdim=True)
-        glances = (self.glances, -1, wanted.shape[1])
-        wanted = wanted.view(glances).mean(0)
-        logs = logs.view(glances).logsumexp(0) - math.log(self.glances)
-        # Numbers go with the commands to a GPU; a tensor of them would be waited for.
-        weights = self.weights.values()
-        mixed = (wanted + self.balance * logs).unbind(1)
-        total = torch.stack([part * weight for part, weight in zip(mixed, weights, strict=True)])
-        total = total.sum(0)
-        wished = {at: weight for at, weight in enumerate(weights) if weight > 0}
-        if self.fairness and len(wished) > 1:
-            whole = sum(wished.values())
-            gap = torch.stack(
-                [logs[:, at] - math.log(weight / whole) for at, weight in wished.items()], 1
-            )
-            unfairness = (gap - gap.mean(1, keepdim=True)).square().sum(1) / 2
-            total = total - self.fairness * unfairness
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """The value for each image, (n,), over all of its views."""
+        logits = activations[LOGITS]
+        columns = []
+        for key in self.weights:
+            if isinstance(key, int):
+                columns.append(logits[:, key])
+            else:  # the probability of a group is the sum of its classes' probabilities
+                columns.append(logits.index_select(1, _indices(key, logits.device)).logsumexp(1))
+        chosen = torch.stack(columns, 1)
+        log_probs = chosen - logits.logsumexp(1, keepdim=True)
+        n_views = getattr(activations, "n_views", 1)
+        by_view = (n_views, -1, chosen.shape[1])
+        log_probs = log_probs.view(by_view).logsumexp(0) - math.log(n_views)
+        mixed = chosen.view(by_view).mean(0) + self.log_prob_weight * log_probs
+        # Weights are plain numbers, which travel with the commands to a GPU: a tensor of them
+        # would have to be waited for.
+        terms, positive = [], {}
+        for column, weight in enumerate(self.weights.values()):
+            terms.append(mixed[:, column] * weight)
+            if weight > 0:
+                positive[column] = weight
+        total = torch.stack(terms).sum(0)
+        if self.share_penalty and len(positive) > 1:
+            total = total - self.share_penalty * _share_penalty(log_probs, positive)
         return total
+
+
+def _share_penalty(log_probs: Tensor, weights: Mapping[int, float]) -> Tensor:
+    """Half the squared distance of log-probabilities, (n, columns), from their shares, (n,)."""
+    whole = sum(weights.values())
+    gap = torch.stack(
+        [log_probs[:, column] - math.log(weight / whole) for column, weight in weights.items()], 1
+    )
+    return (gap - gap.mean(1, keepdim=True)).square().sum(1) / 2
 
 
 @functools.lru_cache(64)
 def _indices(numbers: tuple[int, ...], device: torch.device) -> Tensor:
-    """Sent once: a list of numbers would be sent, and waited for, at every step."""
+    """Send class numbers to a device once: sending them at every step would be waited for."""
     return torch.tensor(numbers, device=device)

@@ -1,9 +1,9 @@
-"""Showing a net a large picture in parts, so that all parts together are the whole.
+"""Receptive fields of layers, and large pictures cut into windows whose gradients add up exactly.
 
-Tiles are pictures of their own, blended; windows are one picture, cut to fit
-into memory. Each window answers for the features above its core, and sees as
-far past the core as those features do. So the windows' gradients add up to the
-gradient of the whole picture, to rounding.
+A tile is a picture of its own, and tiles are blended. A window is a part of one picture that does
+not fit into memory: its objective counts the features above the window's core only, and the core
+has a margin as wide as those features see. So the windows' gradients add up to the gradient of
+the whole picture, to rounding.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
 
 LATTICE = 64
-"""Pixels. Windows begin at multiples of it, so that every layer of a net, whose strides
-divide it, lies over a window as it lies over the picture."""
+"""Pixels. Windows begin at multiples of this, so that every layer of a net, whose strides divide
+it, has its features at the same places in a window as in the picture."""
 
-PROBES = (256, 512, 1024, 2048)
-"""Pictures to try, in pixels a side, until one is larger than a feature sees."""
+PROBE_SIDES = (256, 512, 1024, 2048)
+"""Pictures to try, in pixels a side, until one is larger than the receptive field."""
 
-COSTS = (256, 384)
-"""Pictures to measure memory on, in pixels a side; what is no larger always fits."""
+MEMORY_SIDES = (256, 384)
+"""Pictures to measure memory with, in pixels a side; smaller pictures always fit."""
 
-SPARE = 2.0
-"""How much memory a step takes, as a multiple of what it keeps for the way back."""
+SAFETY_FACTOR = 2.0
+"""Memory that a step takes, as a multiple of what it saves for the backward pass."""
 
-See = Callable[[Tensor, str], Tensor]
-"""What a net's layer puts out, (n, …), for (n, 3, height, width) pictures."""
+LayerOutput = Callable[[Tensor, str], Tensor]
+"""Computes what a layer puts out, (n, ...), for (n, 3, height, width) pictures."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ReceptiveField:
 
     Attributes:
         stride: pixels from one feature to the next.
-        margin: how many pixels past a piece of the picture the features above it see.
+        margin: how many pixels past a part of the picture the features above it see.
     """
 
     stride: int
@@ -54,10 +54,10 @@ class Span:
     """A window along one axis, in pixels.
 
     Attributes:
-        start: the first that it shows.
-        stop: the one behind the last.
-        core: those that it answers for.
-        last: whether it is the last window, which answers for all that is left.
+        start: the first pixel shown.
+        stop: one past the last pixel shown.
+        core: the pixels whose features the window counts.
+        last: whether the window is the last one, which counts all features that are left.
     """
 
     start: int
@@ -66,31 +66,35 @@ class Span:
     last: bool
 
     def features(self, stride: int) -> slice:
-        """The core's, among those that the net sees in the window."""
+        """The core's features, among those that the net computes for the window."""
         first = (self.core.start - self.start) // stride
         return slice(first, None if self.last else first + len(self.core) // stride)
 
 
 @dataclass(frozen=True)
 class Window:
-    """A span of rows and a span of columns."""
+    """A span of rows and a span of columns.
 
-    down: Span
-    across: Span
+    Attributes:
+        rows: the window along the vertical axis.
+        columns: the window along the horizontal axis.
+    """
+
+    rows: Span
+    columns: Span
 
     def pixels(self, pictures: Tensor) -> Tensor:
-        """What it shows of (n, channels, height, width) pictures, as a view."""
-        return pictures[
-            :, :, self.down.start : self.down.stop, self.across.start : self.across.stop
-        ]
+        """The window of (n, channels, height, width) pictures, as a view."""
+        rows, columns = self.rows, self.columns
+        return pictures[:, :, rows.start : rows.stop, columns.start : columns.stop]
 
     def core(self, features: Tensor, stride: int) -> Tensor:
-        """Of the (n, channels, …, …) features seen in it, those it answers for."""
-        return features[:, :, self.down.features(stride), self.across.features(stride)]
+        """The core's features, of (n, channels, rows, columns) computed for the window."""
+        return features[:, :, self.rows.features(stride), self.columns.features(stride)]
 
 
 def spans(length: int, core: int, margin: int) -> list[Span]:
-    """Cut ``length`` pixels into cores, each shown with a margin where there is one."""
+    """Cut ``length`` pixels into cores, each with a margin where there are pixels for one."""
     return [
         Span(
             max(0, start - margin),
@@ -107,53 +111,53 @@ class Windows:
     """How to cut pictures for a layer.
 
     Attributes:
-        reach: of the layer.
-        core: the side of what each window answers for, in pixels.
+        receptive_field: the layer's.
+        core: the side of each window's core, in pixels.
     """
 
-    reach: ReceptiveField
+    receptive_field: ReceptiveField
     core: int
 
     def cut(self, size: Size) -> Iterator[Window]:
         """The windows of a picture of (height, width) pixels, row by row."""
-        down, across = (spans(length, self.core, self.reach.margin) for length in size)
-        return (Window(row, column) for row in down for column in across)
+        rows, columns = (spans(side, self.core, self.receptive_field.margin) for side in size)
+        return (Window(row, column) for row in rows for column in columns)
 
 
 @dataclass
 class WindowPlanner:
-    """Which pictures must be cut, and how; what is found out about a layer is kept.
+    """Decides which pictures must be cut, and how; keeps what it measures of each layer.
 
     Attributes:
-        see: asks the net, at the precision that the ascent runs at.
-        device: where it runs.
-        tile_size: the largest side that it may be shown, in pixels; None for what
-            fits into half of the device's memory.
+        layer_output: runs the net, at the precision that the ascent runs at.
+        device: where the net runs.
+        tile_size: the largest side that the net may be shown, in pixels; None for what fits
+            into half of the device's memory.
     """
 
-    see: See
+    layer_output: LayerOutput
     device: torch.device
     tile_size: int | None = None
-    _reaches: dict[str, ReceptiveField] = field(default_factory=dict, init=False)
-    _costs: dict[str, float] = field(default_factory=dict, init=False)
+    _fields: dict[str, ReceptiveField] = field(default_factory=dict, init=False)
+    _bytes: dict[str, float] = field(default_factory=dict, init=False)
 
     def windows(self, layer: str, size: Size) -> Windows | None:
-        """How to cut a picture of (height, width) for a layer; None if it may stay whole.
+        """Decide how to cut a picture of (height, width) for a layer; None if it stays whole.
 
         Raises:
-            UsageError: the tile size is smaller than what the layer sees.
+            UsageError: the tile size is smaller than the layer's receptive field.
             LucidError: the picture is too large, and the layer cannot be cut.
         """
         side = self._largest_side(layer, size)
         if max(size) <= side:
             return None
-        if layer not in self._reaches:
-            self._reaches[layer] = find_reach(self.see, layer, self.device)
-        reach = self._reaches[layer]
-        core = int(side - 2 * reach.margin) // LATTICE * LATTICE
+        if layer not in self._fields:
+            self._fields[layer] = find_receptive_field(self.layer_output, layer, self.device)
+        receptive_field = self._fields[layer]
+        core = int(side - 2 * receptive_field.margin) // LATTICE * LATTICE
         if core > 0:
-            return Windows(reach, core)
-        least = LATTICE + 2 * reach.margin
+            return Windows(receptive_field, core)
+        least = LATTICE + 2 * receptive_field.margin
         if self.tile_size is None:
             raise LucidError(
                 f"layer {layer} needs to see {least} pixels a side at once, and {self.device} has "
@@ -164,62 +168,65 @@ class WindowPlanner:
     def _largest_side(self, layer: str, size: Size) -> float:
         if self.tile_size is not None:
             return self.tile_size
-        if math.prod(size) <= COSTS[-1] ** 2:
+        if math.prod(size) <= MEMORY_SIDES[-1] ** 2:
             return math.inf
-        if layer not in self._costs:
+        if layer not in self._bytes:
             try:
-                self._costs[layer] = _bytes_per_pixel(self.see, layer, self.device)
+                self._bytes[layer] = _bytes_per_pixel(self.layer_output, layer, self.device)
             except LucidError:
-                # It sees one size only. If that is not the picture's, the step will say so.
-                self._costs[layer] = 0
+                # The net takes one size only. If that is not the picture's, the step says so.
+                self._bytes[layer] = 0
         room = total_memory(self.device) / 2
-        needed = SPARE * self._costs[layer]
+        needed = SAFETY_FACTOR * self._bytes[layer]
         if needed * math.prod(size) <= room:
             return math.inf
         return math.sqrt(room / needed)
 
 
-def find_reach(see: See, layer: str, device: torch.device) -> ReceptiveField:
-    """Where a layer's features lie, found by what becomes of a patch that is no number.
+def find_receptive_field(
+    layer_output: LayerOutput, layer: str, device: torch.device
+) -> ReceptiveField:
+    """Measure a layer's stride and receptive field by propagating a NaN patch.
 
-    Whatever a NaN can reach becomes NaN: the features that see the patch are
-    just those. (cuDNN's kernels, some of which mix neighbours for speed, are
-    switched off.)
+    Every feature that sees a NaN becomes NaN, and no other does. (cuDNN's kernels, some of which
+    mix neighbours for speed, are switched off.)
 
     Args:
-        see: asks the net.
+        layer_output: runs the net.
         layer: the layer's name.
         device: where the net runs.
 
     Raises:
-        LucidError: every feature sees the whole picture, or they do not lie in step.
+        LucidError: every feature sees the whole picture, or features are not evenly spaced.
     """
 
-    def lost(side: int, start: int) -> Tensor:
+    def nan_features(side: int, start: int) -> Tensor:
         """Which features, (rows, columns), see the patch that starts there."""
         picture = torch.full((1, 3, side, side), 0.5, device=device)
         patch = slice(start, start + LATTICE)
         picture[:, :, patch, patch] = math.nan
-        features = see(picture, layer)
+        features = layer_output(picture, layer)
         if features.ndim != 4:
             raise _cannot_be_cut(layer)
         return features[0].isnan().any(0)
 
     with torch.no_grad(), torch.backends.cudnn.flags(enabled=False):
-        for side in PROBES:
+        for side in PROBE_SIDES:
             middle = side // 2
-            seen, below = lost(side, middle - LATTICE), lost(side, middle)
-            if not seen.any() or seen[0].any() or below[-1].any():
+            first, second = nan_features(side, middle - LATTICE), nan_features(side, middle)
+            if not first.any() or first[0].any() or second[-1].any():
                 continue
-            more = lost(side + LATTICE, middle).shape[1] - seen.shape[1]
+            more = nan_features(side + LATTICE, middle).shape[1] - first.shape[1]
             stride = LATTICE // more if more else 0
-            if stride * more != LATTICE or not torch.equal(seen.roll((more, more), (0, 1)), below):
+            if stride * more != LATTICE or not torch.equal(
+                first.roll((more, more), (0, 1)), second
+            ):
                 break
-            places = seen.nonzero() * stride
-            ahead = middle - LATTICE - int(places.min())
-            behind = int(places.max()) - middle
+            positions = first.nonzero() * stride
+            before = middle - LATTICE - int(positions.min())
+            after = int(positions.max()) - middle
             # A stride may step over the pixels at the patch's edge.
-            margin = max(ahead, behind) + 2 * stride
+            margin = max(before, after) + 2 * stride
             return ReceptiveField(stride, math.ceil(margin / LATTICE) * LATTICE)
     raise _cannot_be_cut(layer)
 
@@ -231,12 +238,11 @@ def _cannot_be_cut(layer: str) -> LucidError:
     )
 
 
-def _bytes_per_pixel(see: See, layer: str, device: torch.device) -> float:
-    """What is kept for the way back, measured as the difference that size makes."""
-
-    def kept(side: int) -> int:
+def _bytes_per_pixel(layer_output: LayerOutput, layer: str, device: torch.device) -> float:
+    """Bytes saved for the backward pass, as the difference that a picture's size makes."""
+    saved = []
+    for side in MEMORY_SIDES:
         picture = torch.full((1, 3, side, side), 0.5, device=device, requires_grad=True)
-        return saved_activation_bytes(lambda: see(picture, layer))
-
-    small, large = COSTS
-    return max(1.0, (kept(large) - kept(small)) / (large**2 - small**2))
+        saved.append(saved_activation_bytes(lambda shown=picture: layer_output(shown, layer)))  # type: ignore[misc]
+    small, large = MEMORY_SIDES
+    return max(1.0, (saved[1] - saved[0]) / (large**2 - small**2))

@@ -9,9 +9,11 @@ from dataclasses import replace
 from PIL import Image
 from torch import Tensor
 
+from lucid.core.device import Runtime
 from lucid.core.objectives import LayerL2
-from lucid.drawing.config import ON_A_BASE, read_preset
+from lucid.drawing.config import ON_A_BASE
 from lucid.drawing.loop import draw
+from lucid.drawing.preset_files import read_preset
 from lucid.errors import LucidError
 from lucid.imaging import Size
 from lucid.imaging.contact_sheet import contact_sheet
@@ -24,45 +26,39 @@ def layer_sheet(
     *,
     size: Size = (128, 128),
     most: int = 64,
-    device: str = "auto",
-    precision: str = "auto",
+    runtime: Runtime | None = None,
     watch: Callable[[str], None] | None = None,
 ) -> Image.Image:
-    """What each layer of a net makes of a picture: Google's deepdream, small and short.
+    """What each layer of a net makes of a picture: Google's DeepDream, small and short.
 
     Args:
         net: any net that takes pictures of any size.
-        picture: to dream on.
+        picture: the picture to paint on, a Pillow image or (3, height, width), RGB, 0..1.
         size: (height, width) of each dream, in pixels.
-        most: how many layers at most; of more, evenly chosen ones.
-        device: see ``Ascent``.
-        precision: see ``Ascent``.
+        most: the largest number of layers; of more, evenly spaced ones are chosen.
+        runtime: where and how to run the net.
         watch: called with each layer's name before its turn.
 
+    Returns:
+        A contact sheet with the layers' names.
+
     Raises:
-        LucidError: no layer can be looked at so.
+        LucidError: no layer sees a picture of that size.
     """
-    # Layers that see the picture as a whole have no dream of their own.
+    # Layers whose features see the whole picture have no dream of their own.
     spatial = [name for name, _, shape in net.describe() if len(shape) == 3 and shape[-1] > 1]
     chosen = spatial[:: max(1, math.ceil(len(spatial) / most))]
-    manner = replace(read_preset("deepdream", ON_A_BASE), octaves=2, rate=4 / 255)
+    config = replace(read_preset("deepdream", ON_A_BASE), octaves=2, lr=4 / 255)
     dreams, labels = [], []
     for name in chosen:
         if watch:
             watch(name)
         try:
-            dream = draw(
-                net,
-                LayerL2(name),
-                picture,
-                size=size,
-                manner=manner,
-                device=device,
-                precision=precision,
+            dreams.append(
+                draw(net, LayerL2(name), picture, size=size, config=config, runtime=runtime)
             )
-        except LucidError:  # the picture is too small to reach it
+        except LucidError:  # the picture is too small to reach this layer
             continue
-        dreams.append(dream)
         labels.append(name)
     if not dreams:
         raise LucidError(f"{net.name} has no layer that sees a picture of {size[1]}x{size[0]}")

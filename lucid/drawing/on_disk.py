@@ -1,9 +1,8 @@
-"""Drawing pictures that are larger than memory.
+"""Paint pictures that are larger than memory, as pixels in a file.
 
-The canvas is pixels in a file, seen as a tensor (``torch.from_file``): the system keeps in
-memory what there is room for. Tiles stream through the net, what they want is added up in a
-second file, and the canvas moves block by block. So a picture may be as large as the disk, and
-a run that was killed goes on from its last whole pass.
+Tiles stream through the net; their gradients are summed in a second file, and the canvas moves
+block by block. So a picture may be as large as the disk, and a run that was killed goes on from
+its last whole pass.
 """
 
 from __future__ import annotations
@@ -13,103 +12,100 @@ import itertools
 import json
 import logging
 import math
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Generator, Tensor
 
 from lucid.core.canvas import grey_noise
-from lucid.core.device import to_device
-from lucid.core.objectives import Objective
+from lucid.core.device import Runtime, to_device
 from lucid.core.optimizers import DeepDreamStep
 from lucid.drawing.config import default_config, on_canvas
-from lucid.drawing.loop import PassSettings, Plan, Target, prepare
+from lucid.drawing.disk_tensors import TensorFolder, bands, block, blocks_along, widen
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.plan import PassSettings, Plan, complete_options, prepare
+from lucid.drawing.targets import Targets
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
 from lucid.imaging.files import atomic_write, check_writable
 from lucid.imaging.io import write_png_rows
 from lucid.nets.net import Net
-from lucid.tiling import octaves
-from lucid.tiling.regions import FullImage
+from lucid.tiling.octaves import add_detail, detail
 from lucid.tiling.tiles import Batch, Pass, TileView
 
 log = logging.getLogger("lucid")
 
 CHUNK = 64
-"""Tiles that are cut at once: a multiple of every batch that lucid chooses."""
-
-BLOCK = 256
-"""Rows and columns that are moved at once."""
-
-BAND = 2**22
-"""Pixels that are resized or written at once."""
+"""Tiles that are cut at once: a multiple of every batch size that lucid chooses."""
 
 BYTES_PER_PIXEL = 4 * (3 + 3 + 3 + 3 + 1)
-"""Of disk: the canvas before and after a pass, what tiles want and what becomes of that, and
-their weights."""
+"""Bytes of disk: the canvas before and after a pass, the tiles' gradients, the update made of
+them, and the blending weights."""
 
 STATE = "state.json"
-FILES = ("canvas_*", "gradient", "way", "weights", "wide", "change", "larger", f".{STATE}.*")
+FILES = ("canvas_*", "gradient", "update", "weights", "wide", "change", "larger", f".{STATE}.*")
 
 
 def draw_on_disk(
     net: Net,
-    wanted: Sequence[str] | Mapping[str, float] | Objective | Sequence[Target],
+    targets: Targets,
     path: Path,
     base: Image.Image | Tensor | None = None,
     *,
     resume: bool = False,
-    note: Callable[[Plan], str] | None = None,
+    metadata: Callable[[Plan], str] | None = None,
     watch: Callable[[int, int], None] | None = None,
-    **settings: Any,
+    **options: Unpack[DrawOptions],
 ) -> None:
-    """Paint what a net knows, on pixels in a file, and write it as PNG.
+    """Paint what ``draw`` paints on the canvas ``pixels``, in files, and write it as PNG.
 
-    What ``draw`` paints on pixels, in any tiles, octaves and manner but one with masks,
-    places, blur or jitter. Beside the picture a folder named after it with ``.part`` holds
-    ``BYTES_PER_PIXEL``, until the picture is whole.
+    Beside the picture a folder named after it with ``.part`` holds ``BYTES_PER_PIXEL`` bytes per
+    pixel until the picture is whole.
 
     Args:
-        net: see ``draw``.
-        wanted: see ``draw``.
+        net: the net that paints.
+        targets: what to paint, as for ``draw``; without regions.
         path: where to write; it ends in ``.png``.
-        base: see ``draw``. At its own size it must fit into memory.
-        resume: whether to go on where a run with the same arguments was killed; it
-            then ends at the same picture.
-        note: makes a text of the plan, once it is done, to keep in the file.
-        watch: called with the pixels climbed through, and their total.
-        settings: those of ``draw``. The manner is that of ``pixels``, if none is given.
+        base: the picture to paint on; at its own size it must fit into memory.
+        resume: whether to go on where a run with the same arguments was killed. The picture is
+            the same as without the interruption.
+        metadata: makes a text of the plan, once it is painted, to keep in the file.
+        watch: called with the pixels passed over so far, and their total.
+        options: see ``DrawOptions``; without mask, keep_colors, blur, jitter, and the orders
+            none and fixed. The default config is that of the canvas ``pixels``.
 
     Raises:
-        UsageError: a setting makes no sense here; there is nothing to resume, or there
-            is and ``resume`` is not given.
-        LucidError: what is to be resumed was begun otherwise; the disk is full.
+        UsageError: an option makes no sense here; there is nothing to resume, or there is and
+            ``resume`` is not given.
+        LucidError: what is to be resumed was begun with other settings; the disk is full.
     """
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: what is painted on disk is written as .png")
     folder = _folder(path)
-    before = _read_state(folder, settings.get("seed")) if resume else None
+    before = _read_state(folder, options.get("seed")) if resume else None
+    settings = complete_options(options)
+    if not settings["config"]:
+        settings["config"] = on_canvas(default_config(net, on_base=base is not None), "pixels")
     if before:
-        settings |= {"seed": before.seed, "batch": before.batch}
-    style = default_config(net, on_a_base=base is not None)
-    settings["manner"] = settings.get("manner") or on_canvas(style, "pixels")
-    plan = prepare(net, wanted, base, **settings)
+        runtime = settings["runtime"] or Runtime()
+        settings["runtime"] = replace(runtime, batch=before.batch)
+        settings["seed"] = before.seed
+    plan = prepare(net, targets, base, **settings)
     _check(plan)
     check_writable(path, plan.size)
-    work = DiskDrawing(plan, folder, before, watch or (lambda done, total: None))
+    drawing = DiskDrawing(plan, folder, before, watch or (lambda done, total: None))
     try:
-        work.begin()
-        canvas = work.paint()
-        bands = (canvas[:, rows] for rows in _bands(plan.size))
-        write_png_rows(bands, plan.size, path, note(plan) if note else "")
-        work.end()
+        drawing.begin()
+        canvas = drawing.paint()
+        rows = (canvas[:, band] for band in bands(plan.size))
+        write_png_rows(rows, plan.size, path, metadata(plan) if metadata else "")
+        drawing.end()
     except OSError as error:
         raise LucidError(
             f"{folder}: {error.strerror or error}; --resume goes on from the last whole pass"
@@ -120,25 +116,25 @@ def seed_to_resume(path: Path, seed: int | None = None) -> int:
     """The seed of the drawing at ``path`` that was cut short.
 
     Raises:
-        UsageError: none was, or it has another than the one given.
+        UsageError: there is no such drawing, or its seed is not the one given.
     """
     return _read_state(_folder(path), seed).seed
 
 
 @dataclass(frozen=True)
 class _State:
-    """Where a run stands after a whole pass: what a killed one needs to go on.
+    """Where a run stands after a whole pass, for a killed run to go on from.
 
     Attributes:
-        recipe: a hash of all that the picture depends on but the seed.
-        seed: of all that is drawn at random.
-        octave: the number of the one at work.
-        passes: done there.
-        batch: how many images the net is shown at once.
-        generator: its state, as hexadecimal digits.
+        fingerprint: the plan's.
+        seed: the plan's.
+        octave: number of the octave being painted.
+        passes: done in that octave.
+        batch: the most images that the net was shown at once.
+        generator: the state of the random numbers, as hex digits.
     """
 
-    recipe: str
+    fingerprint: str
     seed: int
     octave: int
     passes: int
@@ -147,142 +143,145 @@ class _State:
 
     @property
     def canvas(self) -> str:
-        """The name of the file that holds it."""
+        """The name of the file that holds the canvas."""
         return f"canvas_{self.octave}_{self.passes}"
 
 
 class DiskDrawing:
-    """A drawing under way, and its folder."""
+    """A drawing under way, and its folder.
+
+    Attributes:
+        plan: what is painted.
+        files: the folder.
+        state: after the last whole pass; None before the first.
+        done: pixels passed over.
+    """
 
     def __init__(
         self,
         plan: Plan,
         folder: Path,
-        before: _State | None,
+        state: _State | None,
         watch: Callable[[int, int], None],
     ) -> None:
-        """Of a plan, in a folder, after what a killed run had done before."""
-        self.plan, self.folder, self.state, self.watch = plan, folder, before, watch
-        self.recipe = plan.recipe()
+        """Take a plan, a folder, what a killed run had done before, and who is to be told."""
+        self.plan, self.files, self.state, self.watch = plan, TensorFolder(folder), state, watch
+        self.fingerprint = plan.fingerprint()
+        self.generator = Generator().manual_seed(plan.seed)
         self.done = 0
 
     def begin(self) -> None:
-        """Make the folder ready, or the generator what it was."""
+        """Make the folder ready, and set the generator to where a killed run left it.
+
+        Raises:
+            UsageError: the folder holds another drawing.
+            LucidError: there is not enough room on the disk.
+        """
+        folder = self.files.folder
         if self.state is None:
-            if (self.folder / STATE).exists():
+            if (folder / STATE).exists():
                 raise UsageError(
-                    f"{self.folder} holds a drawing that was cut short: --resume goes on with "
-                    "it; remove it to begin anew"
+                    f"{folder} holds a drawing that was cut short: --resume goes on with it; "
+                    "remove it to begin anew"
                 )
-            _check_disk(self.folder.parent, self.plan.size)
-            self.folder.mkdir(exist_ok=True)
-            self._drop(*FILES)
-            log.warning(
-                "painting pixels in files in %s; if cut short, --resume goes on", self.folder
-            )
+            _check_disk(folder.parent, self.plan.size)
+            folder.mkdir(exist_ok=True)
+            self.files.delete(*FILES)
+            log.warning("painting pixels in files in %s; if cut short, --resume goes on", folder)
             return
-        if self.state.recipe != self.recipe:
-            raise UsageError(
-                f"{self.folder} was begun with other settings: give the same, or remove it"
-            )
-        self._drop(*FILES, but=self.state.canvas)
+        if self.state.fingerprint != self.fingerprint:
+            raise UsageError(f"{folder} was begun with other settings: give the same, or remove it")
+        self.files.delete(*FILES, keep=self.state.canvas)
         digits = bytearray.fromhex(self.state.generator)
-        self.plan.generator.set_state(torch.frombuffer(digits, dtype=torch.uint8))
+        self.generator.set_state(torch.frombuffer(digits, dtype=torch.uint8))
 
     def end(self) -> None:
-        """Remove what is not needed any more."""
-        self._drop(*FILES, STATE)
-        self.folder.rmdir()
+        """Remove the folder."""
+        self.files.delete(*FILES, STATE)
+        self.files.folder.rmdir()
 
     def paint(self) -> Tensor:
-        """All octaves, or what is left of them; the canvas, (3, height, width)."""
-        plan, before = self.plan, self.state
-        dream: Tensor | None = None
-        for index, (octave, stage) in enumerate(plan.stages):
+        """Paint all octaves, or what is left of them.
+
+        Returns:
+            The canvas, (3, height, width), 0..1, in a file.
+        """
+        before = self.state
+        canvas: Tensor | None = None
+        for index, (size, octave) in enumerate(self.plan.octaves):
             first = 0
             if before and index < before.octave:
-                self.done += stage.iterations * math.prod(octave)
+                self.done += octave.iterations * math.prod(size)
                 continue
             if before and index == before.octave:
-                first, dream = before.passes, self._map(before.canvas, 3, *octave)
-                self.done += first * math.prod(octave)
+                first, canvas = before.passes, self.files.tensor(before.canvas, 3, *size)
+                self.done += first * math.prod(size)
             else:
-                dream = self._start(index, octave, dream)
-                self._keep(index, 0)
-            gradient = self._map("gradient", 3, *octave)
-            for number in range(first, stage.iterations):
-                now = plan.turn(octave, stage, number, self.done)
-                name = f"canvas_{index}_{number}"
+                canvas = self._start(index, size, canvas)
+                self._save_state(index, 0)
+            gradient = self.files.tensor("gradient", 3, *size)
+            for number in range(first, octave.iterations):
+                settings = self.plan.pass_settings(size, octave, number, self.done, self.generator)
                 # A pass that is cut short leaves the canvas before it as it was.
-                shutil.copyfile(self.folder / name, self.folder / f"canvas_{index}_{number + 1}")
-                dream = self._map(f"canvas_{index}_{number + 1}", 3, *octave)
-                self._climb(dream, gradient, now)
-                self._keep(index, number + 1)
-            self._drop("gradient", "way")
-        assert dream is not None
-        return dream
-
-    def _start(self, index: int, octave: Size, dream: Tensor | None) -> Tensor:
-        """What an octave begins with: see ``octaves.start``."""
-        plan, base, between = self.plan, self.plan.base, self.plan.style.carry
-        canvas = self._map(f"canvas_{index}_0", 3, *octave)
-        if base is None and dream is None:
-            return grey_noise(canvas, plan.style.background, plan.generator)
-        if base is None:
-            assert dream is not None
-            return self._resize(dream, canvas).clamp_(0, 1)
-        self._resize(base, canvas).clamp_(0, 1)
-        if dream is None:
-            return canvas
-        size = (dream.shape[1], dream.shape[2])
-        change = self._resize(base, self._map("change", *dream.shape))
-        for rows in _bands(size):
-            change[:, rows] = octaves.detail(dream[:, rows], change[:, rows], between)
-        larger = self._resize(change, self._map("larger", 3, *octave))
-        for rows in _bands(octave):
-            canvas[:, rows] = octaves.with_detail(canvas[:, rows], larger[:, rows], between)
-        self._drop("change", "larger")
+                name, after = f"canvas_{index}_{number}", f"canvas_{index}_{number + 1}"
+                shutil.copyfile(self.files.folder / name, self.files.folder / after)
+                canvas = self.files.tensor(after, 3, *size)
+                self._pass(canvas, gradient, settings)
+                self._save_state(index, number + 1)
+            self.files.delete("gradient", "update")
+        assert canvas is not None
         return canvas
 
-    def _resize(self, image: Tensor, to: Tensor) -> Tensor:
-        """Fill ``to`` with an image at its size: first each row's length, then each column's."""
-        height, width = to.shape[1:]
-        wide = self._map("wide", 3, image.shape[1], width)
-        for rows in _bands((image.shape[1], max(width, image.shape[2]))):
-            part = image[:, rows]
-            wide[:, rows] = octaves.resize(part, (part.shape[1], width), wrap=self.plan.wrap)
-        for columns in _bands((width, max(height, image.shape[1]))):
-            part = wide[:, :, columns]
-            to[:, :, columns] = octaves.resize(part, (height, part.shape[2]), wrap=self.plan.wrap)
-        self._drop("wide")
-        return to
+    def _start(self, index: int, size: Size, painted: Tensor | None) -> Tensor:
+        """What an octave starts with, as ``tiling.octaves.start_image`` has it."""
+        plan, base, space = self.plan, self.plan.base, self.plan.config.detail_space
+        canvas = self.files.tensor(f"canvas_{index}_0", 3, *size)
+        if base is None and painted is None:
+            return grey_noise(canvas, plan.config.background, self.generator)
+        if base is None:
+            assert painted is not None
+            return self.files.resize(painted, canvas, wrap=plan.wrap).clamp_(0, 1)
+        self.files.resize(base, canvas, wrap=plan.wrap).clamp_(0, 1)
+        if painted is None:
+            return canvas
+        change = self.files.tensor("change", *painted.shape)
+        self.files.resize(base, change, wrap=plan.wrap)
+        for rows in bands((painted.shape[1], painted.shape[2])):
+            change[:, rows] = detail(painted[:, rows], change[:, rows], space)
+        larger = self.files.tensor("larger", 3, *size)
+        self.files.resize(change, larger, wrap=plan.wrap)
+        for rows in bands(size):
+            canvas[:, rows] = add_detail(canvas[:, rows], larger[:, rows], space)
+        self.files.delete("change", "larger")
+        return canvas
 
-    def _climb(self, canvas: Tensor, gradient: Tensor, now: PassSettings) -> None:
-        """One pass: see ``draw``."""
+    def _pass(self, canvas: Tensor, gradient: Tensor, settings: PassSettings) -> None:
+        """Move the canvas by one pass."""
         plan, size = self.plan, (canvas.shape[1], canvas.shape[2])
-        rule = DeepDreamStep(now.rate, plan.style.lift)
-        sweeps = [now.tiling.cut(size, plan.generator) for _ in plan.wishes]
-        tiles = sum(len(batch) for sweep in sweeps for batch in sweep.batches)
+        optimizer = DeepDreamStep(settings.lr, plan.config.blur_sigmas)
+        tile_passes = [settings.tiling.cut(size, self.generator) for _ in plan.targets]
+        count = sum(len(batch) for tile_pass in tile_passes for batch in tile_pass.batches)
         start, shown = self.done, 0
-        for wish, sweep in zip(plan.wishes, sweeps, strict=True):
-            weights = self._map("weights", 1, *size)
-            window = sweep.window(weights)
-            for tile in itertools.chain(*sweep.batches):
-                sweep.add(weights, tile, window[None])
-            for batch in sweep.batches:
+        for target, tile_pass in zip(plan.targets, tile_passes, strict=True):
+            weights = self.files.tensor("weights", 1, *size)
+            window = tile_pass.window(weights)
+            for tile in itertools.chain(*tile_pass.batches):
+                tile_pass.add(weights, tile, window[None])
+            for batch in tile_pass.batches:
                 for first in range(0, len(batch), CHUNK):
                     chunk = batch[first : first + CHUNK]
-                    cuts = [TileView(sweep, [tile]).gather(canvas) for tile in chunk]
-                    step = now.step(TileView(sweep, chunk), wish.objective)
-                    push = plan.ascent.push(
-                        to_device(torch.cat(cuts), plan.ascent.device), step
-                    ).cpu()
-                    for tile, value in zip(chunk, push * window, strict=True):
-                        sweep.add(gradient, tile, value)
+                    cuts = [TileView(tile_pass, [tile]).gather(canvas) for tile in chunk]
+                    tiles = to_device(torch.cat(cuts), plan.ascent.device)
+                    step = settings.step(TileView(tile_pass, chunk), target.objective)
+                    grads = plan.ascent.input_grad(tiles, step).cpu()
+                    for tile, value in zip(chunk, grads * window, strict=True):
+                        tile_pass.add(gradient, tile, value)
                     shown += len(chunk)
-                    self.watch(start + math.prod(size) * shown // tiles, plan.total)
-                self._move(canvas, gradient, weights, _blocks(sweep, batch, rule.reach), rule)
-            self._drop("weights")
+                    self.watch(start + math.prod(size) * shown // count, plan.total)
+                self._move(
+                    canvas, gradient, weights, _blocks(tile_pass, batch, optimizer), optimizer
+                )
+            self.files.delete("weights")
         self.done = start + math.prod(size)
 
     def _move(
@@ -291,93 +290,54 @@ class DiskDrawing:
         gradient: Tensor,
         weights: Tensor,
         blocks: list[tuple[slice, slice]],
-        rule: DeepDreamStep,
+        optimizer: DeepDreamStep,
     ) -> None:
-        """Move blocks of the canvas as tiles want it, and forget what they want."""
-        size = (canvas.shape[1], canvas.shape[2])
-        way = self._map("way", *canvas.shape)
+        """Move blocks of the canvas along the gradient, and set the gradient to zero there."""
+        height, width = canvas.shape[1:]
+        update = self.files.tensor("update", *canvas.shape)
 
-        def lift(block: tuple[slice, slice]) -> tuple[float, int]:
-            rows, columns = block
-            down, inner_rows = _around(rows, rule.reach, size[0])
-            across, inner_columns = _around(columns, rule.reach, size[1])
-            slope = gradient[:, down, across] / weights[:, down, across]
-            way[:, rows, columns] = rule.lifted(slope)[:, inner_rows, inner_columns]
-            moved = slope[:, inner_rows, inner_columns].count_nonzero()
+        def blur(rows_and_columns: tuple[slice, slice]) -> tuple[float, int]:
+            rows, columns = rows_and_columns
+            wide_rows, inner_rows = widen(rows, optimizer.radius, height)
+            wide_columns, inner_columns = widen(columns, optimizer.radius, width)
+            grad = gradient[:, wide_rows, wide_columns] / weights[:, wide_rows, wide_columns]
+            blurred = optimizer.with_blurred_copies(grad)
+            update[:, rows, columns] = blurred[:, inner_rows, inner_columns]
+            moved = grad[:, inner_rows, inner_columns].count_nonzero()
             # Plain numbers: a tensor that is kept holds a heap open that would shrink.
-            return float(way[:, rows, columns].abs().sum()), int(moved)
+            return float(update[:, rows, columns].abs().sum()), int(moved)
 
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            totals, counts = zip(*threads.map(lift, blocks), strict=True)
-        length = rule.rate / rule.mean(torch.tensor(sum(totals)), torch.tensor(sum(counts)))
+            totals, counts = zip(*threads.map(blur, blocks), strict=True)
+        mean = optimizer.safe_mean(torch.tensor(sum(totals)), torch.tensor(sum(counts)))
+        length = optimizer.lr / mean
         for rows, columns in blocks:
-            canvas[:, rows, columns].add_(length * way[:, rows, columns]).clamp_(0, 1)
+            canvas[:, rows, columns].add_(length * update[:, rows, columns]).clamp_(0, 1)
             gradient[:, rows, columns] = 0
 
-    def _keep(self, octave: int, passes: int) -> None:
-        """Note that a pass is whole; what came before it is not needed any more."""
+    def _save_state(self, octave: int, passes: int) -> None:
+        """Record that a pass is whole, and delete the canvas before it."""
         before, plan = self.state, self.plan
-        digits = plan.generator.get_state().numpy().tobytes().hex()
-        seed = plan.generator.initial_seed()
-        self.state = _State(self.recipe, seed, octave, passes, plan.ascent.batch, digits)
-        with atomic_write(self.folder / STATE) as part:
+        digits = self.generator.get_state().numpy().tobytes().hex()
+        self.state = _State(self.fingerprint, plan.seed, octave, passes, plan.ascent.batch, digits)
+        with atomic_write(self.files.folder / STATE) as part:
             part.write_text(json.dumps(dataclasses.asdict(self.state)), encoding="utf-8")
         if before and before.canvas != self.state.canvas:
-            self._drop(before.canvas)
-
-    def _map(self, name: str, *shape: int) -> Tensor:
-        """A file of the folder as a tensor in fp32; one that is not there yet is all zeros."""
-        path, count = self.folder / name, math.prod(shape)
-        if not path.exists() and hasattr(os, "posix_fallocate"):
-            # Were the disk found full later, at a write to memory, the system would kill us.
-            with path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, 4 * count)
-        mapped = torch.from_file(str(path), shared=True, size=count, dtype=torch.float32)
-        return mapped.view(shape)
-
-    def _drop(self, *names: str, but: str = "") -> None:
-        for path in itertools.chain(*(self.folder.glob(name) for name in names)):
-            if path.name != but:
-                path.unlink()
+            self.files.delete(before.canvas)
 
 
-def _blocks(sweep: Pass, batch: Batch, reach: int) -> list[tuple[slice, slice]]:
-    """The blocks of the picture, as rows and columns, that a batch of tiles moves, if what
-    moves spreads by ``reach``."""
+def _blocks(tile_pass: Pass, batch: Batch, optimizer: DeepDreamStep) -> list[tuple[slice, slice]]:
+    """The blocks of the picture, as rows and columns, that a batch of tiles moves."""
+    height, width = tile_pass.size
     touched = {
         (row, column)
         for tile in batch
-        for _, rows in sweep.inside(tile.top, 0)
-        for _, columns in sweep.inside(tile.left, 1)
-        for row in _numbers(rows, reach, sweep.size[0])
-        for column in _numbers(columns, reach, sweep.size[1])
+        for _, rows in tile_pass.overlaps(tile.top, 0)
+        for _, columns in tile_pass.overlaps(tile.left, 1)
+        for row in blocks_along(rows, optimizer.radius, height)
+        for column in blocks_along(columns, optimizer.radius, width)
     }
-    return [(_block(row, sweep.size[0]), _block(column, sweep.size[1])) for row, column in touched]
-
-
-def _numbers(places: slice, reach: int, length: int) -> range:
-    """The blocks along an axis that places touch, if they spread."""
-    first, last = max(0, places.start - reach), min(length, places.stop + reach)
-    return range(first // BLOCK, (last - 1) // BLOCK + 1)
-
-
-def _block(number: int, length: int) -> slice:
-    return slice(number * BLOCK, min(length, (number + 1) * BLOCK))
-
-
-def _around(places: slice, reach: int, length: int) -> tuple[slice, slice]:
-    """Places with what lies around them, and where they lie in that."""
-    first = max(0, places.start - reach)
-    inner = slice(places.start - first, places.stop - first)
-    return slice(first, min(length, places.stop + reach)), inner
-
-
-def _bands(size: Size) -> Iterator[slice]:
-    """Bands of about equally many rows, each of ``BAND`` pixels at most, if not of one row."""
-    height, width = size
-    count = min(math.ceil(height * width / BAND), height)
-    bounds = [height * number // count for number in range(count + 1)]
-    return (slice(first, last) for first, last in itertools.pairwise(bounds))
+    return [(block(row, height), block(column, width)) for row, column in touched]
 
 
 def _folder(path: Path) -> Path:
@@ -385,7 +345,7 @@ def _folder(path: Path) -> Path:
 
 
 def _read_state(folder: Path, seed: int | None) -> _State:
-    """What a killed run noted last; ``seed`` is what is asked for, if any is."""
+    """What a killed run recorded last; ``seed`` is the one asked for, if any is."""
     try:
         state = _State(**json.loads((folder / STATE).read_text(encoding="utf-8")))
         (folder / state.canvas).stat()
@@ -397,7 +357,7 @@ def _read_state(folder: Path, seed: int | None) -> _State:
 
 
 def _check_disk(folder: Path, size: Size) -> None:
-    """Refuse what does not fit."""
+    """Refuse a picture for which there is not enough room."""
     needed = BYTES_PER_PIXEL * math.prod(size)
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -409,12 +369,14 @@ def _check_disk(folder: Path, size: Size) -> None:
 
 def _check(plan: Plan) -> None:
     """Refuse what needs the whole picture at once."""
-    style = plan.style
-    if style.canvas != "pixels" or style.rule != "mean":
+    config = plan.config
+    if config.canvas != "pixels" or config.optimizer != "deepdream":
         raise UsageError("on disk only pixels can be painted: use --canvas pixels")
-    if any(type(wish.place) is not FullImage for wish in plan.wishes):
-        raise UsageError("on disk there are no places: the whole picture is painted")
-    if style.jitter or any(any(stage.blur) for _, stage in plan.stages):
+    if any(target.region for target in plan.targets) or plan.mask is not None:
+        raise UsageError("on disk there are no regions: the whole picture is painted")
+    if plan.keep_colors:
+        raise UsageError("on disk a base cannot keep its colours: leave keep_colors out")
+    if config.jitter or any(any(octave.blur) for _, octave in plan.octaves):
         raise UsageError("on disk there is neither blur nor jitter: use another preset")
     if plan.tiling.order in ("none", "fixed") or plan.tiling.padding == "mean":
         raise UsageError("on disk tiles are spiral, grid or random, and padding reflects or wraps")

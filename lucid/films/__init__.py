@@ -1,1 +1,3 @@
-"""Feedback loops: dream, warp, dream again; and dreams on videos."""
+"""Films: draw a little, warp the picture, draw again; or draw on every frame of a video."""
+
+from lucid.films import warps as warps  # importing the built-in warps registers them

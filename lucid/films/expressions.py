@@ -1,4 +1,4 @@
-"""Arithmetic that a user types, worked out without running any code of theirs."""
+"""Arithmetic that a user types, evaluated from its syntax tree: no code of a user's ever runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": np.minimum,
     "max": np.maximum,
 }
-_TWO_OPERANDS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+_OPERATORS: dict[type[ast.operator | ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -29,8 +29,6 @@ _TWO_OPERANDS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
-}
-_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
@@ -38,18 +36,19 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-LONGEST = 500
+MAX_LENGTH = 500
+"""Characters of an expression."""
 
 
 @dataclass(frozen=True)
 class Expression:
     """Arithmetic in some variables, such as ``15 * sin(n / 20)``.
 
-    Python's own operators and comparisons, ``a if b else c``, ``CONSTANTS`` and
-    ``FUNCTIONS``; nothing else.
+    Python's arithmetic operators and comparisons, ``a if b else c``, ``CONSTANTS`` and
+    ``FUNCTIONS`` are allowed; nothing else is.
 
     Attributes:
-        text: as it was typed.
+        text: the expression as it was typed.
         variables: the names that may stand in it.
     """
 
@@ -57,56 +56,62 @@ class Expression:
     variables: frozenset[str]
 
     def __post_init__(self) -> None:
-        self()  # what is wrong is said now
+        self()  # refuse bad syntax before any frame is drawn
 
     def __call__(self, **values: Values | float) -> Values:
-        """Its value, of the shape that the variables' values have together.
+        """Evaluate the expression.
+
+        Args:
+            values: of the variables, numbers or arrays that broadcast together. Without any,
+                only the syntax is checked.
+
+        Returns:
+            The value, float64, of the shape that the variables broadcast to.
 
         Raises:
-            UsageError: it is no arithmetic, or its value is not finite.
+            UsageError: the text is not arithmetic, or its value is not finite.
         """
-        known = {name: np.asarray(1.0) for name in self.variables} | values
-        if len(self.text) > LONGEST:
-            raise self._wrong(f"is longer than {LONGEST} characters")
+        variables = {name: np.asarray(values.get(name, 1.0), np.float64) for name in self.variables}
+        if len(self.text) > MAX_LENGTH:
+            raise self._error(f"is longer than {MAX_LENGTH} characters")
         try:
             tree = ast.parse(self.text.strip(), mode="eval").body
             with np.errstate(all="ignore"):
-                value = np.asarray(self._value(tree, known), np.float64)
+                value = np.asarray(self._evaluate(tree, variables), np.float64)
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-            raise self._wrong("is not arithmetic") from error
+            raise self._error("is not arithmetic") from error
         if values and not np.isfinite(value).all():
-            raise self._wrong("is not a finite number everywhere")
+            raise self._error("is not a finite number everywhere")
         return value
 
-    def _value(self, node: ast.expr, known: dict[str, Any]) -> Any:  # noqa: PLR0911
+    def _evaluate(self, node: ast.expr, variables: dict[str, Values]) -> Any:  # noqa: PLR0911
         match node:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
                 return np.float64(number)
-            case ast.Name(id=name) if name in known or name in CONSTANTS:
-                return known[name] if name in known else CONSTANTS[name]
+            case ast.Name(id=name) if name in variables or name in CONSTANTS:
+                return variables[name] if name in variables else CONSTANTS[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self._value(operand, known)
+                return -self._evaluate(operand, variables)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self._value(operand, known)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _TWO_OPERANDS:
-                return _TWO_OPERANDS[type(op)](self._value(left, known), self._value(right, known))
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
-                holds = _COMPARISONS[type(op)]
-                return 1.0 * holds(self._value(left, known), self._value(right, known))
+                return self._evaluate(operand, variables)
+            case (
+                ast.BinOp(left=left, op=op, right=right)
+                | ast.Compare(left=left, ops=[op], comparators=[right])
+            ) if type(op) in _OPERATORS:
+                operands = (self._evaluate(each, variables) for each in (left, right))
+                return 1.0 * _OPERATORS[type(op)](*operands)
             case ast.IfExp(test=test, body=body, orelse=other):
-                parts = (self._value(part, known) for part in (test, body, other))
-                return np.where(*parts)
+                return np.where(*(self._evaluate(part, variables) for part in (test, body, other)))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
-                # NumPy would write into a number too many.
+                # A NumPy function would write its result into one argument too many.
                 if len(args) != (2 if name in ("min", "max") else 1):
-                    raise self._wrong(f"gives {name} too many or too few numbers")
-                return FUNCTIONS[name](*(self._value(each, known) for each in args))
-        part = ast.unparse(node)
-        raise self._wrong(
-            f"holds {part!r}, and may hold only arithmetic in "
+                    raise self._error(f"gives {name} too many or too few numbers")
+                return FUNCTIONS[name](*(self._evaluate(each, variables) for each in args))
+        raise self._error(
+            f"holds {ast.unparse(node)!r}, and may hold only arithmetic in "
             f"{', '.join(sorted(self.variables))}, {', '.join([*CONSTANTS, *FUNCTIONS])}"
         )
 
-    def _wrong(self, why: str) -> UsageError:
+    def _error(self, reason: str) -> UsageError:
         shown = self.text if len(self.text) <= 60 else self.text[:57] + "…"
-        return UsageError(f"{shown!r} {why}")
+        return UsageError(f"{shown!r} {reason}")

@@ -1,4 +1,4 @@
-"""Where things go from one frame of a video to the next."""
+"""Optical flow: how far each pixel moves from one frame of a video to the next."""
 
 from __future__ import annotations
 
@@ -15,60 +15,87 @@ from torch import Tensor
 from lucid.errors import UsageError
 from lucid.imaging.filters import luma
 
-SLACK = 1.0
-"""Pixels by which the ways there and back may miss each other."""
+MAX_MISMATCH = 1.0
+"""Pixels. Where the flows back and forth miss each other by more, something was occluded."""
 
 
 @dataclass(frozen=True)
 class Flow:
-    """How a picture moved.
+    """The motion between two frames.
 
     Attributes:
-        back: (2, height, width): for each pixel of the later frame how far right and how
-            far below it was in the earlier one, in pixels.
-        seen: (height, width): 1 where it was in view, 0 where it came into view.
+        backward: (2, height, width), in pixels: how far to the right and how far down each pixel
+            of the later frame was in the earlier one.
+        valid: (height, width): 1 where a pixel was visible in the earlier frame, else 0.
     """
 
-    back: Tensor
-    seen: Tensor
+    backward: Tensor
+    valid: Tensor
 
-    def carry(self, image: Tensor) -> Tensor:
-        """A (3, height, width) picture of the earlier frame, moved to the later."""
-        return _moved(image, self.back)
+    def warp(self, image: Tensor) -> Tensor:
+        """Move a picture of the earlier frame, (3, height, width), to the later one."""
+        return _warp(image, self.backward)
 
-    def blend(self, image: Tensor, later: Tensor, share: float) -> Tensor:
-        """The later frame with a share of a picture of the earlier one, moved along."""
-        return later + share * self.seen * (self.carry(image) - later)
+    def blend(self, image: Tensor, later: Tensor, weight: float) -> Tensor:
+        """Blend the later frame with a warped picture of the earlier one, where that is valid.
+
+        Args:
+            image: (3, height, width), a picture of the earlier frame.
+            later: (3, height, width), the later frame.
+            weight: of the warped picture, 0..1.
+
+        Returns:
+            (3, height, width).
+        """
+        return later + weight * self.valid * (self.warp(image) - later)
 
 
 def estimate_flow(before: Tensor, after: Tensor) -> Flow:
-    """How one frame, (3, height, width), 0..1, became another.
+    """Estimate the motion between two frames.
 
-    By torchvision's RAFT (Teed and Deng, 2020), where its weights are in torch's cache,
-    else by OpenCV's dense inverse search (Kroeger and others, 2016).
+    By torchvision's RAFT (Teed and Deng, 2020) where its weights are in torch's cache, else by
+    OpenCV's dense inverse search (Kroeger and others, 2016). A forward-backward check finds what
+    was occluded.
+
+    Args:
+        before: the earlier frame, (3, height, width), RGB, 0..1.
+        after: the later frame, of the same size.
+
+    Returns:
+        The flow from the earlier frame to the later one.
 
     Raises:
-        UsageError: neither is at hand, or the frames are too small.
+        UsageError: neither method is installed, or the frames are too small.
     """
-    motion = _raft if _raft_weights() else _inverse_search
-    back, forth = motion(after, before), motion(before, after)
-    # Where going back and forth does not lead home, something covered the place.
-    miss = torch.linalg.vector_norm(back + _moved(forth, back), dim=0)
+    estimate = _raft_flow if _raft_weights() else _inverse_search_flow
+    backward, forward = estimate(after, before), estimate(before, after)
+    # Forward-backward check: a large error means occlusion.
+    error = torch.linalg.vector_norm(backward + _warp(forward, backward), dim=0)
     height, width = before.shape[1:]
-    across, down = torch.arange(width) + back[0], torch.arange(height)[:, None] + back[1]
-    inside = (across >= 0) & (across < width) & (down >= 0) & (down < height)
-    return Flow(back, (inside & (miss < SLACK)).float())
+    x, y = torch.arange(width) + backward[0], torch.arange(height)[:, None] + backward[1]
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return Flow(backward, (inside & (error < MAX_MISMATCH)).float())
 
 
-def _moved(values: Tensor, back: Tensor) -> Tensor:
+def check_installed() -> None:
+    """Check, before any work, that motion can be estimated.
+
+    Raises:
+        UsageError: neither RAFT's weights nor OpenCV are installed.
+    """
+    if not _raft_weights():
+        _import_cv2()
+
+
+def _warp(values: Tensor, backward: Tensor) -> Tensor:
     height, width = values.shape[1:]
-    across = (torch.arange(width) + back[0] + 0.5) * (2 / width) - 1
-    down = (torch.arange(height)[:, None] + back[1] + 0.5) * (2 / height) - 1
-    grid = torch.stack([across, down], -1)[None]
+    x = (torch.arange(width) + backward[0] + 0.5) * (2 / width) - 1
+    y = (torch.arange(height)[:, None] + backward[1] + 0.5) * (2 / height) - 1
+    grid = torch.stack([x, y], -1)[None]
     return F.grid_sample(values[None], grid, padding_mode="border", align_corners=False)[0]
 
 
-def _cv2() -> Any:
+def _import_cv2() -> Any:
     try:
         import cv2
     except ImportError:
@@ -79,18 +106,8 @@ def _cv2() -> Any:
     return cv2
 
 
-def check() -> None:
-    """Find out before the work that motion cannot be followed.
-
-    Raises:
-        UsageError: see ``estimate_flow``.
-    """
-    if not _raft_weights():
-        _cv2()
-
-
-def _inverse_search(first: Tensor, second: Tensor) -> Tensor:
-    cv2 = _cv2()
+def _inverse_search_flow(first: Tensor, second: Tensor) -> Tensor:
+    cv2 = _import_cv2()
     one, two = (
         (luma(frame)[0].clamp(0, 1) * 255).byte().cpu().numpy() for frame in (first, second)
     )
@@ -119,13 +136,13 @@ def _raft_net() -> torch.nn.Module:
     return raft_small(weights=Raft_Small_Weights.DEFAULT).eval()
 
 
-def _raft(first: Tensor, second: Tensor) -> Tensor:
+def _raft_flow(first: Tensor, second: Tensor) -> Tensor:
     height, width = first.shape[1:]
-    # RAFT sees multiples of eight, no fewer than 128.
+    # RAFT takes multiples of 8, and no fewer than 128 pixels a side.
     size = [max(128, -(-side // 8) * 8) for side in (height, width)]
-    shown = [F.interpolate(frame[None], size, mode="bilinear") for frame in (first, second)]
+    resized = [F.interpolate(frame[None], size, mode="bilinear") for frame in (first, second)]
     with torch.inference_mode():
-        # It was trained on -1..1.
-        flow = _raft_net()(*(2 * frame - 1 for frame in shown))[-1]
+        # RAFT was trained on -1..1.
+        flow = _raft_net()(*(2 * frame - 1 for frame in resized))[-1]
     scale = flow.new_tensor([width / size[1], height / size[0]])[:, None, None]
     return (F.interpolate(flow, (height, width), mode="bilinear")[0] * scale).clone()

@@ -1,1 +1,1 @@
-"""Darknet's layer enhancement and its reconstruction of a picture from features."""
+"""What ``darknet nightmare`` does (Joseph Redmon's nightmare.c), on any net."""

@@ -1,4 +1,4 @@
-"""Darknet's ways to shift, resize, rotate and zoom a picture, in its own arithmetic."""
+"""Shift, crop, resize, rotate and zoom a picture with Darknet's own arithmetic."""
 
 from __future__ import annotations
 
@@ -10,40 +10,71 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def shift(image: Tensor, down: int, across: int) -> Tensor:
-    """What lies (down, across) pixels further on moves here; edges are repeated.
+def shift(image: Tensor, dy: int, dx: int) -> Tensor:
+    """Move a picture up and to the left, as Darknet's ``crop_image`` at the picture's size.
 
-    Darknet's ``crop_image`` at the image's own size.
+    Args:
+        image: (channels, height, width).
+        dy: pixels upwards; below 0 downwards.
+        dx: pixels to the left; below 0 to the right.
+
+    Returns:
+        A picture of the same size; the border pixels are repeated.
     """
-    return crop(image, down, across, image.shape[1], image.shape[2])
+    return crop(image, dy, dx, image.shape[1], image.shape[2])
 
 
 def crop(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
-    """A window of a (channels, height, width) image; past its edges they are repeated."""
+    """Cut a window out of a picture.
+
+    Args:
+        image: (channels, image height, image width).
+        top: first row of the window, in pixels; the window may lie outside the picture.
+        left: first column.
+        height: of the window, 1 or more.
+        width: of the window, 1 or more.
+
+    Returns:
+        (channels, height, width); beyond the picture its border pixels are repeated.
+    """
     (above, rows, below), (before, columns, behind) = (
-        _inside(start, count, length)
+        _split_range(start, count, length)
         for start, count, length in zip((top, left), (height, width), image.shape[1:], strict=True)
     )
     return F.pad(image[:, rows, columns], (before, behind, above, below), "replicate")
 
 
-def _inside(start: int, count: int, length: int) -> tuple[int, slice, int]:
-    """Of a window of ``count`` places: how many to repeat before, which there are of
-    ``length``, at the least one, and how many to repeat behind."""
+def _split_range(start: int, count: int, length: int) -> tuple[int, slice, int]:
+    """Positions to repeat before an axis of a length, those on it, and those to repeat behind."""
+    # At least one position lies on the axis, to be repeated.
     first, last = max(0, min(start, length - 1)), min(length, max(start + count, 1))
     before = min(max(0, -start), count - 1)
     return before, slice(first, last), count - before - (last - first)
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear, with the corner pixels kept at the corners: Darknet's ``resize_image``."""
+    """Resize a picture bilinearly with its corner pixels at the corners (``resize_image``).
+
+    Args:
+        image: (channels, image height, image width).
+        height: of the result, in pixels.
+        width: of the result, in pixels.
+
+    Returns:
+        (channels, height, width).
+    """
     return F.interpolate(image[None], (height, width), mode="bilinear", align_corners=True)[0]
 
 
 def rotate(image: Tensor, angle: float) -> Tensor:
-    """Turn about (width / 2, height / 2) by radians; corners turn black.
+    """Rotate a picture about (width / 2, height / 2), as Darknet's ``rotate_image``.
 
-    Darknet's ``rotate_image``.
+    Args:
+        image: (channels, height, width).
+        angle: in radians, counterclockwise.
+
+    Returns:
+        A picture of the same size, black where nothing was.
     """
     _, height, width = image.shape
     rows = torch.arange(height, device=image.device)[:, None] - height / 2
@@ -56,13 +87,18 @@ def rotate(image: Tensor, angle: float) -> Tensor:
     return F.grid_sample(image[None], grid[None].to(image), align_corners=True)[0]
 
 
-def zoom(image: Tensor, share: float) -> Tensor:
-    """The middle ``share`` of the picture, over all of it; above 1 it shrinks.
+def zoom(image: Tensor, fraction: float) -> Tensor:
+    """Enlarge the middle of a picture, cut in Darknet's single precision and whole pixels.
 
-    Cut as Darknet's nightmare does, in single precision and whole pixels.
+    Args:
+        image: (channels, height, width).
+        fraction: of the height and width that fills the result; above 1 the picture shrinks.
+
+    Returns:
+        A picture of the same size.
     """
     _, height, width = image.shape
-    exact = np.float32(share)
+    exact = np.float32(fraction)
     top, left = (int(length * (1.0 - float(exact)) / 2) for length in (height, width))
-    tall, wide = (max(1, int(np.float32(length) * exact)) for length in (height, width))
-    return resize(crop(image, top, left, tall, wide), height, width)
+    rows, columns = (max(1, int(np.float32(length) * exact)) for length in (height, width))
+    return resize(crop(image, top, left, rows, columns), height, width)

@@ -1,4 +1,4 @@
-"""Darknet's nightmare: a picture overgrown by what a layer sees in it."""
+"""Darknet's nightmare: enhance in a picture what the layers of a net respond to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import torch
 from PIL import Image
@@ -13,56 +14,82 @@ from torch import Tensor
 
 from lucid.core.ascent import Ascent, Step
 from lucid.core.canvas import Canvas, PixelCanvas
-from lucid.core.device import reraise_oom
-from lucid.core.objectives import Enhance, FeatureInversion
-from lucid.core.optimizers import DarknetStep, MomentumSGD
+from lucid.core.device import Runtime, RuntimeOptions, reraise_oom, resolve_runtime
+from lucid.core.objectives import Enhance
+from lucid.core.optimizers import DarknetStep
 from lucid.core.receptive_field import WindowPlanner
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
 from lucid.imaging.io import from_pil, to_pil
 from lucid.nets.net import Net
 from lucid.nightmares import darknet_ops
-from lucid.nightmares.steps import OCTAVE, NightmareStep, layers_around, schedule
+from lucid.nightmares.steps import OCTAVE_SCALE, NightmareStep, draw_steps, layers_around
 
 
 @dataclass(frozen=True)
 class ShiftedView:
-    """The view of one step: the whole picture, shifted, resized, mirrored.
+    """The view of a nightmare's step: the whole picture, shifted, resized and mirrored.
 
-    The way back resizes the gradient as if it were a picture, as Darknet does;
-    it is not the derivative of the way there.
+    As in Darknet, ``scatter`` resizes the gradient like a picture; it is not the derivative of
+    ``gather``.
+
+    Attributes:
+        step: how the picture is shifted, resized and mirrored.
+        size: height and width of the picture, in pixels.
     """
 
-    draw: NightmareStep
+    step: NightmareStep
     size: Size
 
     @property
-    def shown(self) -> Size:
+    def scaled_size(self) -> Size:
         """Height and width of what the net is shown."""
-        height, width = (max(1, int(length * self.draw.scale)) for length in self.size)
+        height, width = (max(1, int(length * self.step.scale)) for length in self.size)
         return height, width
 
     def gather(self, image: Tensor) -> Tensor:
-        seen = darknet_ops.resize(darknet_ops.shift(image, self.draw.dy, self.draw.dx), *self.shown)
-        return (seen.flip(2) if self.draw.flip else seen)[None]
+        """Return what the net is shown.
+
+        Args:
+            image: the picture, (3, height, width).
+
+        Returns:
+            (1, 3, scaled height, scaled width).
+        """
+        shifted = darknet_ops.shift(image, self.step.dy, self.step.dx)
+        resized = darknet_ops.resize(shifted, *self.scaled_size)
+        return (resized.flip(2) if self.step.flip else resized)[None]
 
     def scatter(self, values: Tensor) -> Tensor:
-        (value,) = values.flip(3) if self.draw.flip else values
-        return darknet_ops.shift(
-            darknet_ops.resize(value, *self.size), -self.draw.dy, -self.draw.dx
-        )
+        """Return values at the picture's pixels.
+
+        Args:
+            values: at the pixels of what ``gather`` returns.
+
+        Returns:
+            (3, height, width).
+        """
+        (value,) = values.flip(3) if self.step.flip else values
+        resized = darknet_ops.resize(value, *self.size)
+        return darknet_ops.shift(resized, -self.step.dy, -self.step.dx)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a nightmare has come: steps done, of how many in all its rounds."""
+    """The progress of a nightmare.
+
+    Attributes:
+        done: number of steps taken.
+        total: number of steps of all rounds.
+        canvas: the picture at work.
+    """
 
     done: int
     total: int
     canvas: Canvas
 
     def picture(self) -> Image.Image:
-        """The picture after that step."""
+        """Return the picture after the last step."""
         return to_pil(self.canvas.image())
 
 
@@ -84,50 +111,49 @@ def nightmare(
     steps: Sequence[NightmareStep] | None = None,
     tile_size: int | None = None,
     seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    deterministic: bool = False,
+    runtime: Runtime | None = None,
     watch: Callable[[Progress], None] | None = None,
+    **legacy: Unpack[RuntimeOptions],
 ) -> Iterator[Image.Image]:
-    """Let a layer, and those around it, have its way with a picture.
+    """Enhance in a picture what a layer, or the layers around it, respond to.
 
-    What ``darknet nightmare`` does (Joseph Redmon's nightmare.c): each step
-    shows the net the whole picture at a random shift, octave and mirroring, and
-    enhances the features that a layer sees most strongly.
+    The algorithm of ``darknet nightmare`` (Joseph Redmon's nightmare.c): each step shows the
+    net the whole picture at a random shift, octave and mirroring, and enhances the features
+    to which a layer responds most strongly.
 
     Args:
         net: any net.
         image: a Pillow image, or (3, height, width), RGB, 0..1.
-        layer: the name of a layer (a Darknet layer's is its number).
-        rounds: how many pictures to make, each from the one before.
-        iterations: steps in a round.
-        layer_range: how many layers around ``layer`` to draw from.
-        octaves: how many scales to draw from, each 3/4 of the one before.
-        rate: the step's size, in units of the picture's 0..1.
-        threshold: how many standard deviations above the mean a feature must
-            lie to be enhanced.
-        zoom: after each round, how much of the picture's middle fills the next.
-        rotate: after each round, a turn, in radians.
-        normalize: whether steps are normalised.
-        grey: ``auto``, ``darknet`` or a number; see ``DarknetStep``.
-        steps: to take instead of drawing some; they take the place of
-            ``iterations``, ``layer_range``, ``octaves`` and ``seed``, and are
-            shared out evenly among the rounds.
-        tile_size: the largest side, in pixels, that the net is shown at once. A
-            larger picture is cut into windows, which give the same result to rounding.
-            Without it, what fits into half of the memory.
-        seed: of all that is drawn; Darknet's own is always 0.
-        device: see ``Ascent``.
-        precision: see ``Ascent``.
-        deterministic: see ``Ascent``.
+        layer: name of a layer; a Darknet layer's is its number.
+        rounds: number of pictures to make, each from the one before.
+        iterations: steps of a round.
+        layer_range: number of layers around ``layer`` to draw from.
+        octaves: number of scales to draw from, each 3/4 of the one before.
+        rate: step size (Darknet's ``-rate``), in units of the picture's 0..1.
+        threshold: standard deviations above the mean from which on a feature is enhanced.
+        zoom: after each round, the fraction of the picture's middle that fills the next one, above
+            0 and at most 4.
+        rotate: after each round, the angle by which the picture is rotated, in radians.
+        normalize: whether each step is normalized to mean 0 and standard deviation 1.
+        grey: the pull towards mid grey. ``darknet``: 0.1 x (0.5 - image), beside the raw gradient;
+            a number X: X x (0.5 - image), beside the gradient divided by its standard deviation;
+            ``auto``: Darknet's, unless it outweighs the gradient, then 0.1.
+        steps: steps to replay, shared out evenly among the rounds, in place of ``iterations``,
+            ``layer_range``, ``octaves`` and ``seed``.
+        tile_size: largest side, in pixels, that the net is shown at once; a larger picture is
+            cut into windows, with the same result but for rounding. Without it, as much as fits
+            into half of the memory.
+        seed: of the random steps; Darknet's is always 0.
+        runtime: where and how to run the net: device and precision.
         watch: called after each step.
+        legacy: version 0.1's ``device``, ``precision`` and ``deterministic``.
 
     Yields:
-        The picture after each round, before it is turned and zoomed.
+        The picture after each round, before it is rotated and zoomed.
 
     Raises:
         UsageError: a setting makes no sense; raised before the first step.
-        LucidError: the net cannot see the picture so, or not in this memory.
+        LucidError: the picture is too small for a layer, or too large for the memory.
 
     >>> import lucid
     >>> net = lucid.load("lucid64")
@@ -136,41 +162,36 @@ def nightmare(
     >>> [dream.size for dream in rounds]
     [(64, 64), (64, 64)]
     """
-    _check(rounds=rounds, iterations=iterations, range=layer_range, octaves=octaves)
-    _check_finite(rate=rate, thresh=threshold, rotate=rotate)
+    check_counts(rounds=rounds, iterations=iterations, range=layer_range, octaves=octaves)
+    check_finite(rate=rate, thresh=threshold, rotate=rotate)
     if not 0 < zoom <= 4:
         raise UsageError(f"zoom {zoom} must be above 0 and at most 4: 0.9 goes in, 1.1 goes out")
-    ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
-    picture = image if isinstance(image, Tensor) else from_pil(image)
-    picture = picture.to(ascent.device)
+    ascent = Ascent(net, resolve_runtime(runtime, legacy))
+    picture = (image if isinstance(image, Tensor) else from_pil(image)).to(ascent.device)
     size = (picture.shape[1], picture.shape[2])
-    draws: Iterator[NightmareStep]
     if steps is None:
         layers = layers_around(net, layer, layer_range)
-        scales = [OCTAVE**octave for octave in range(octaves)]
-        looks = [NightmareStep(name, 0, 0, False, scale) for name in layers for scale in scales]
-        total, draws = rounds * iterations, schedule(layers, octaves, seed)
+        scales = [OCTAVE_SCALE**octave for octave in range(octaves)]
+        kinds = [NightmareStep(name, 0, 0, False, scale) for name in layers for scale in scales]
+        total, upcoming = rounds * iterations, draw_steps(layers, octaves, seed)
     else:
         if not steps or len(steps) % rounds:
             raise UsageError(f"{len(steps)} steps cannot be shared out among {rounds} rounds")
-        looks = [replace(step, layer=net.resolve_layer(step.layer)) for step in steps]
-        total, draws = len(steps), iter(looks)
-    fitting = WindowPlanner(
-        lambda pictures, name: ascent.see(pictures, [name])[name], ascent.device, tile_size
+        kinds = [replace(step, layer=net.resolve_layer(step.layer)) for step in steps]
+        total, upcoming = len(steps), iter(kinds)
+    planner = WindowPlanner(
+        lambda pictures, name: ascent.forward(pictures, [name])[name], ascent.device, tile_size
     )
-    _try(ascent, fitting, picture, looks)
-    rule = DarknetStep(rate, normalize=normalize, grey=grey)
+    _check_views_fit(ascent, planner, picture, kinds)
+    optimizer = DarknetStep(rate, normalize=normalize, grey=grey)
 
-    def paint(picture: Tensor) -> Iterator[Image.Image]:
+    def pictures(picture: Tensor) -> Iterator[Image.Image]:
         canvas = PixelCanvas(picture)
-        for done, draw in enumerate(itertools.islice(draws, total), start=1):
-            glimpse = ShiftedView(draw, size)
-            step = Step(
-                glimpse,
-                Enhance(draw.layer, threshold),
-                windows=fitting.windows(draw.layer, glimpse.shown),
-            )
-            ascent.step(canvas, step, rule)
+        for done, step in enumerate(itertools.islice(upcoming, total), start=1):
+            view = ShiftedView(step, size)
+            windows = planner.windows(step.layer, view.scaled_size)
+            objective = Enhance(step.layer, threshold)
+            ascent.step(canvas, Step(view, objective, windows=windows), optimizer)
             if watch:
                 watch(Progress(done, total, canvas))
             if done % (total // rounds) == 0:
@@ -180,127 +201,54 @@ def nightmare(
                     picture = darknet_ops.rotate(picture, rotate)
                 canvas = PixelCanvas(darknet_ops.zoom(picture, zoom))
 
-    return paint(picture)
+    return pictures(picture)
 
 
-@dataclass(frozen=True)
-class IdentityView:
-    """The view of a reconstruction: the picture, as it is."""
-
-    def gather(self, image: Tensor) -> Tensor:
-        return image[None]
-
-    def scatter(self, values: Tensor) -> Tensor:
-        return values[0]
-
-
-def reconstruct(
-    net: Net,
-    image: Image.Image | Tensor,
-    layer: str,
-    *,
-    rounds: int = 1,
-    iterations: int = 10,
-    rate: float = 0.05,
-    momentum: float = 0.9,
-    pull: float = 0.01,
-    reach: int = 1,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    deterministic: bool = False,
-    watch: Callable[[Progress], None] | None = None,
-) -> Iterator[Image.Image]:
-    """Rebuild a picture from nothing but what a layer saw in it.
-
-    What ``darknet nightmare -reconstruct`` does, after Mahendran and Vedaldi,
-    "Understanding Deep Image Representations by Inverting Them" (2014).
-
-    Args:
-        net: any net.
-        image: a Pillow image, or (3, height, width), RGB, 0..1.
-        layer: the name of the layer whose features are all that is known.
-        rounds: how many pictures to make, each from the one before.
-        iterations: steps in a round.
-        rate: see ``MomentumSGD``.
-        momentum: see ``MomentumSGD``.
-        pull: see ``MomentumSGD``; Darknet's ``-lambda``.
-        reach: see ``MomentumSGD``; Darknet's ``-smooth``.
-        seed: of the noise that it starts from.
-        device: see ``Ascent``.
-        precision: see ``Ascent``.
-        deterministic: see ``Ascent``.
-        watch: called after each step.
-
-    Yields:
-        The picture after each round.
-
-    Raises:
-        UsageError: a setting makes no sense; raised before the first step.
-        LucidError: the net cannot see the picture, or not in this memory.
-    """
-    _check(rounds=rounds, iterations=iterations)
-    if reach < 0:
-        raise UsageError(f"smooth {reach} must be 0 or more")
-    _check_finite(rate=rate, **{"lambda": pull})
-    if not 0 <= momentum < 1:
-        raise UsageError(f"momentum {momentum} must be from 0 to under 1")
-    layer = net.resolve_layer(layer)
-    ascent = Ascent(net, device=device, precision=precision, deterministic=deterministic)
-    rule = MomentumSGD(rate, momentum, pull, reach)
-    picture = image if isinstance(image, Tensor) else from_pil(image)
-    with reraise_oom(ascent.device), torch.no_grad():
-        features = ascent.see(picture[None].to(ascent.device), [layer])[layer][0]
-    noise = torch.rand(picture.shape, generator=torch.Generator().manual_seed(seed))
-    canvas = PixelCanvas(noise.to(ascent.device))
-    step = Step(IdentityView(), FeatureInversion(layer, features))
-
-    def paint() -> Iterator[Image.Image]:
-        for done in range(1, rounds * iterations + 1):
-            ascent.step(canvas, step, rule)
-            if watch:
-                watch(Progress(done, rounds * iterations, canvas))
-            if done % iterations == 0:
-                yield to_pil(canvas.image())
-
-    return paint()
-
-
-def _try(
-    ascent: Ascent, fitting: WindowPlanner, picture: Tensor, looks: Sequence[NightmareStep]
+def _check_views_fit(
+    ascent: Ascent, planner: WindowPlanner, picture: Tensor, steps: Sequence[NightmareStep]
 ) -> None:
-    """Find out now, not rounds later, what cannot be looked at.
+    """Check, before the first step, that every layer can be shown every scale.
 
     Raises:
-        LucidError: a layer at its smallest scale is shown too little; or a scale is
-            too large for the memory, and its layer cannot be cut.
+        LucidError: a layer's smallest scale is too small for it; or a scale is too large for the
+            memory, and its layer cannot be shown windows.
     """
     size = (picture.shape[1], picture.shape[2])
     smallest: dict[str, NightmareStep] = {}
     with reraise_oom(ascent.device), torch.no_grad():
-        for look in looks:
-            fitting.windows(look.layer, ShiftedView(look, size).shown)
-            if look.layer not in smallest or look.scale < smallest[look.layer].scale:
-                smallest[look.layer] = look
-        for name, look in smallest.items():
-            glimpse = ShiftedView(look, size)
-            if fitting.windows(name, glimpse.shown):
+        for step in steps:
+            planner.windows(step.layer, ShiftedView(step, size).scaled_size)
+            if step.layer not in smallest or step.scale < smallest[step.layer].scale:
+                smallest[step.layer] = step
+        for name, step in smallest.items():
+            view = ShiftedView(step, size)
+            if planner.windows(name, view.scaled_size):
                 continue
             try:
-                ascent.see(glimpse.gather(picture), [name])
+                ascent.forward(view.gather(picture), [name])
             except LucidError as error:
                 raise LucidError(
                     f"{error}. Use fewer octaves or larger scales, or a larger picture"
                 ) from error
 
 
-def _check(**counts: int) -> None:
+def check_counts(**counts: int) -> None:
+    """Refuse counts that are not from 1 to 2**31 - 1.
+
+    Raises:
+        UsageError: names the first of them.
+    """
     for name, count in counts.items():
         if not 1 <= count < 2**31:
             raise UsageError(f"{name} {count} must be 1 or more")
 
 
-def _check_finite(**numbers: float) -> None:
+def check_finite(**numbers: float) -> None:
+    """Refuse numbers that are infinite or not a number.
+
+    Raises:
+        UsageError: names the first of them.
+    """
     for name, number in numbers.items():
         if not math.isfinite(number):
             raise UsageError(f"{name} {number} must be a finite number")

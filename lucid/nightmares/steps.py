@@ -1,4 +1,4 @@
-"""What a nightmare looks at, step by step: drawn from a seed, or read from a file."""
+"""The steps of a nightmare: drawn at random from a seed, or read from a file and replayed."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from lucid.errors import LucidError, UsageError
 from lucid.imaging.files import atomic_write
 from lucid.nets.net import Net
 
-OCTAVE = 0.75
-"""Each of Darknet's octaves is this much of the one before."""
+OCTAVE_SCALE = 0.75
+"""Each of Darknet's octaves is this fraction of the one before."""
 
 JITTER = 8
 """Shifts are drawn from -8 to 7 pixels."""
 
-LARGEST_SHIFT = 1_000_000
-"""Pixels. Beyond it a file's shift is taken for a mistake."""
+MAX_SHIFT = 1_000_000
+"""Pixels. A larger shift in a file is taken for a mistake."""
 
 
 @dataclass(frozen=True)
 class NightmareStep:
-    """What one step looks at, as Darknet draws it.
+    """What one step shows the net, and what it enhances.
 
     Attributes:
-        layer: the name of the layer to enhance.
-        dx: how far the picture is shifted to the left, in pixels.
-        dy: how far it is shifted upwards.
-        flip: whether it is mirrored.
-        scale: the side of what the net sees, as a fraction of the picture's.
+        layer: name of the layer whose features are enhanced.
+        dx: pixels by which the picture is shifted to the left.
+        dy: pixels by which it is shifted upwards.
+        flip: whether it is mirrored left to right.
+        scale: its size, as a fraction of the picture's, above 0 and at most 4.
     """
 
     layer: str
@@ -43,10 +43,18 @@ class NightmareStep:
 
 
 def layers_around(net: Net, layer: str, layer_range: int) -> list[str]:
-    """As many layers as ``layer_range`` says, ``layer`` in their middle.
+    """List the layers around a layer, with it in their middle.
+
+    Args:
+        net: the net.
+        layer: name of the middle layer.
+        layer_range: number of layers, 1 or more.
+
+    Returns:
+        Names of layers.
 
     Raises:
-        UsageError: there is no such layer, or the range reaches past the net's.
+        UsageError: there is no such layer, or not as many layers before or behind it.
     """
     first = net.layers.index(net.resolve_layer(layer)) - layer_range // 2
     last = first + layer_range - 1
@@ -58,13 +66,16 @@ def layers_around(net: Net, layer: str, layer_range: int) -> list[str]:
     return net.layers[first : last + 1]
 
 
-def schedule(layers: Sequence[str], octaves: int, seed: int) -> Iterator[NightmareStep]:
-    """Draw steps without end, each in the order in which Darknet draws.
+def draw_steps(layers: Sequence[str], octaves: int, seed: int) -> Iterator[NightmareStep]:
+    """Draw random steps without end, each value in the order in which Darknet draws it.
 
     Args:
-        layers: to draw from.
-        octaves: how many scales to draw from.
-        seed: of the draws; Darknet's own is always 0.
+        layers: names of the layers to draw from.
+        octaves: number of scales to draw from, each 3/4 of the one before.
+        seed: of the random numbers; Darknet's is always 0.
+
+    Yields:
+        The steps.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -74,7 +85,7 @@ def schedule(layers: Sequence[str], octaves: int, seed: int) -> Iterator[Nightma
     while True:
         yield NightmareStep(
             layer=layers[below(len(layers))],
-            scale=OCTAVE ** below(octaves),
+            scale=OCTAVE_SCALE ** below(octaves),
             dx=below(2 * JITTER) - JITTER,
             dy=below(2 * JITTER) - JITTER,
             flip=bool(below(2)),
@@ -82,12 +93,19 @@ def schedule(layers: Sequence[str], octaves: int, seed: int) -> Iterator[Nightma
 
 
 def read_steps(path: Path, net: Net) -> list[NightmareStep]:
-    """Steps to replay: a JSON list of them, or an object that holds one under ``steps``.
+    """Read the steps of a nightmare.
 
-    A step is ``{"layer": 5, "dx": -2, "dy": 3, "flip": 0, "scale": 0.75}``.
+    Args:
+        path: a JSON file, a list of steps such as
+            ``{"layer": 5, "dx": -2, "dy": 3, "flip": 0, "scale": 0.75}``, or an object with such
+            a list under ``steps``.
+        net: the net whose layers the steps name.
+
+    Returns:
+        The steps.
 
     Raises:
-        LucidError: the file is not of that form; names the step.
+        LucidError: the file cannot be read or is not of that form; names the step.
         UsageError: the net has no such layer.
     """
     try:
@@ -106,10 +124,9 @@ def _read_step(step: object, where: str, net: Net) -> NightmareStep:
     if not isinstance(step, dict) or set(step) != {"layer", "dx", "dy", "flip", "scale"}:
         raise LucidError(f"{where} must have layer, dx, dy, flip and scale, and nothing else")
     for key in ("dx", "dy"):
-        if type(step[key]) is not int or abs(step[key]) > LARGEST_SHIFT:
+        if type(step[key]) is not int or abs(step[key]) > MAX_SHIFT:
             raise LucidError(
-                f"{where}: {key} {step[key]!r} is not a whole number of pixels, up to "
-                f"{LARGEST_SHIFT}"
+                f"{where}: {key} {step[key]!r} is not a whole number of pixels, up to {MAX_SHIFT}"
             )
     if step["flip"] not in (0, 1):
         raise LucidError(f"{where}: flip {step['flip']!r} is not false, true, 0 or 1")
@@ -117,7 +134,7 @@ def _read_step(step: object, where: str, net: Net) -> NightmareStep:
     if type(scale) not in (int, float) or not 0 < scale <= 4:
         raise LucidError(f"{where}: scale {scale!r} is not a number above 0 and at most 4")
     if not str(step["layer"]).isprintable():
-        raise LucidError(f"{where}: layer {step['layer']!r} is no layer's name")
+        raise LucidError(f"{where}: layer {step['layer']!r} is not a layer's name")
     try:
         layer = net.resolve_layer(str(step["layer"]))
     except UsageError as error:
@@ -126,7 +143,11 @@ def _read_step(step: object, where: str, net: Net) -> NightmareStep:
 
 
 def write_steps(steps: Sequence[NightmareStep], path: Path) -> None:
-    """Write steps as ``read_steps`` reads them.
+    """Write steps for ``read_steps``.
+
+    Args:
+        steps: of a nightmare.
+        path: of the JSON file.
 
     Raises:
         LucidError: the file cannot be written.

@@ -1,12 +1,11 @@
-"""Cutting a picture into overlapping tiles, and blending what they give back.
+"""Cut a picture into overlapping tiles, and blend what comes back for them.
 
-Pure geometry, plus ``gather`` and ``scatter``. A tile is a window of fixed size
-that may reach past the picture; a pass is a list of batches of tiles that
-together cover every pixel. The lattice of a pass starts at a random offset, so
+A tile is a rectangle of fixed size that may reach past the picture. A pass is a list of batches
+of tiles that together cover every pixel. The lattice of each pass starts at a random offset, so
 that no seam can build up where tiles meet.
 
-The spiral of overlapping windows follows Audun M. Øygard's deepdraw; the
-blending is new here: a Hann window per tile, divided by the sum of all windows.
+The spiral of overlapping tiles follows Audun M. Øygard's deepdraw (2015). The blending is new:
+each tile has a Hann window, divided by the sum of all windows.
 """
 
 from __future__ import annotations
@@ -25,25 +24,26 @@ from lucid.imaging.padding import crop
 
 
 class Tile(NamedTuple):
-    """Where a tile's top left corner lies; negative outside the picture."""
+    """The position of a tile's top left corner, in pixels; negative outside the picture."""
 
     top: int
     left: int
 
 
 Batch = list[Tile]
+"""Tiles that the net is shown at once."""
 
 
 @dataclass
 class Pass:
-    """One sweep over a picture: every pixel is in at least one tile.
+    """Tiles that cover a picture once: every pixel is in at least one.
 
     Attributes:
         size: the picture's height and width.
         tile: the tiles' height and width.
-        batches: tiles that are climbed together, in order; a later batch sees
-            what the earlier ones changed.
-        padding: how tiles are filled past the picture's edge.
+        batches: tiles that are optimized together, in order; a later batch is shown what the
+            earlier ones changed.
+        padding: how tiles are filled past the picture's border.
     """
 
     size: Size
@@ -54,7 +54,10 @@ class Pass:
 
     def views(self) -> list[TileView]:
         """A view for each batch, in order."""
-        return [TileView(self, batch) for batch in self.batches]
+        views = []
+        for batch in self.batches:
+            views.append(TileView(self, batch))
+        return views
 
     def weights(self, like: Tensor) -> Tensor:
         """The sum of all tiles' windows at every pixel, (1, *size), above zero."""
@@ -67,118 +70,119 @@ class Pass:
         return self._weights
 
     def window(self, like: Tensor) -> Tensor:
-        """How a tile's own weight falls off from its middle, *tile."""
-        down, across = (hann(length, like.device) for length in self.tile)
-        return down[:, None] * across
+        """A tile's own blending weights, (*tile,), which fall off from its middle."""
+        rows, columns = (hann(side, like.device) for side in self.tile)
+        return rows[:, None] * columns
 
     def add(self, picture: Tensor, tile: Tile, values: Tensor) -> None:
         """Add a tile's values, (channels, *tile), to a (channels, *size) picture, in place."""
-        for down, rows in self.inside(tile.top, 0):
-            for across, columns in self.inside(tile.left, 1):
-                picture[:, rows, columns] += values[:, down, across]
+        for tile_rows, rows in self.overlaps(tile.top, 0):
+            for tile_columns, columns in self.overlaps(tile.left, 1):
+                picture[:, rows, columns] += values[:, tile_rows, tile_columns]
 
-    def inside(self, start: int, axis: int) -> Iterator[tuple[slice, slice]]:
-        """Of a tile that starts there, the parts along an axis that have pixels to change, each
-        with where it lies in the picture."""
+    def overlaps(self, start: int, axis: int) -> Iterator[tuple[slice, slice]]:
+        """Find where a tile and the picture overlap along one axis.
+
+        Args:
+            start: the tile's first pixel.
+            axis: 0 for rows, 1 for columns.
+
+        Yields:
+            A part of the tile, and where it lies in the picture; several if the picture wraps.
+        """
         length, stop = self.size[axis], start + self.tile[axis]
-        # What lies past an edge that does not wrap only mirrors or fills.
-        walls = range(start // length, (stop - 1) // length + 1) if self.padding == "wrap" else (0,)
-        for wall in walls:
-            first, last = max(start, wall * length), min(stop, (wall + 1) * length)
+        # What lies past a border that does not wrap is only padding.
+        copies = (
+            range(start // length, (stop - 1) // length + 1) if self.padding == "wrap" else (0,)
+        )
+        for copy in copies:
+            first, last = max(start, copy * length), min(stop, (copy + 1) * length)
             if first < last:
                 yield (
                     slice(first - start, last - start),
-                    slice(first - wall * length, last - wall * length),
+                    slice(first - copy * length, last - copy * length),
                 )
-
-
-class UnblendedPass(Pass):
-    """A pass whose tiles are put back whole, one over the other, as deepdraw does."""
-
-    def window(self, like: Tensor) -> Tensor:
-        return torch.ones(self.tile, device=like.device, dtype=like.dtype)
-
-    def weights(self, like: Tensor) -> Tensor:
-        return torch.ones(1, *self.size, device=like.device, dtype=like.dtype)
-
-
-@dataclass(frozen=True)
-class RolledView:
-    """A view of the picture rolled over its edges, as Google's deepdream looks."""
-
-    view: TileView
-    down: int
-    across: int
-
-    def gather(self, image: Tensor) -> Tensor:
-        return self.view.gather(image.roll((self.down, self.across), (1, 2)))
-
-    def scatter(self, values: Tensor) -> Tensor:
-        return self.view.scatter(values).roll((-self.down, -self.across), (1, 2))
 
 
 @dataclass(frozen=True)
 class TileView:
-    """A batch of tiles of a pass, as the ascent looks at them."""
+    """A batch of tiles of a pass, as the ascent looks at them.
 
-    sweep: Pass
+    Attributes:
+        tile_pass: the pass that the tiles belong to.
+        batch: the tiles.
+    """
+
+    tile_pass: Pass
     batch: Batch
 
     def gather(self, image: Tensor) -> Tensor:
         """Cut the batch's tiles, (n, channels, *tile), from a (channels, *size) image."""
-        rows, columns = self._span()
-        shown = crop(image, rows, columns, wrap=self.sweep.padding == "wrap")
-        tiles = torch.stack(
-            [shown[:, down, across] for down, across in self._slices(rows, columns)]
+        height, width = self.tile_pass.tile
+        tops, lefts = zip(*self.batch, strict=True)
+        rows, columns = (
+            range(min(tops), max(tops) + height),
+            range(min(lefts), max(lefts) + width),
         )
-        return self._fill_with_mean(tiles) if self.sweep.padding == "mean" else tiles
+        if (
+            rows.start >= 0
+            and columns.start >= 0
+            and rows.stop <= image.shape[1]
+            and columns.stop <= image.shape[2]
+        ):
+            shown = image[:, rows.start : rows.stop, columns.start : columns.stop]
+        else:
+            shown = crop(image, rows, columns, wrap=self.tile_pass.padding == "wrap")
+        tiles = []
+        for top, left in self.batch:
+            top, left = top - rows.start, left - columns.start  # noqa: PLW2901
+            tiles.append(shown[:, top : top + height, left : left + width])
+        stacked = torch.stack(tiles)
+        return _fill_with_mean(self, stacked) if self.tile_pass.padding == "mean" else stacked
 
     def scatter(self, values: Tensor) -> Tensor:
         """Blend (n, channels, *tile) values into a (channels, *size) picture.
 
-        The blending weights of all the pass's batches sum to one at every
-        pixel, so their pictures add up to what the tiles hold where they agree.
+        The blending weights of all batches of a pass sum to one at every pixel, so their
+        pictures add up to what the tiles hold where they agree.
         """
-        blended = self.accumulate(values * self.sweep.window(values))
-        return blended / self.sweep.weights(values)
+        blended = self.accumulate(values * self.tile_pass.window(values))
+        return blended / self.tile_pass.weights(values)
 
     def accumulate(self, values: Tensor) -> Tensor:
         """Add (n, channels, *tile) values up where they lie in the picture."""
-        picture = values.new_zeros(values.shape[1], *self.sweep.size)
+        picture = values.new_zeros(values.shape[1], *self.tile_pass.size)
         for tile, value in zip(self.batch, values, strict=True):
-            self.sweep.add(picture, tile, value)
+            self.tile_pass.add(picture, tile, value)
         return picture
 
-    def _span(self) -> tuple[range, range]:
-        """The rows and columns from the first tile's edge to the last's."""
-        tops, lefts = zip(*self.batch, strict=True)
-        height, width = self.sweep.tile
-        return range(min(tops), max(tops) + height), range(min(lefts), max(lefts) + width)
 
-    def _slices(self, rows: range, columns: range) -> Iterator[tuple[slice, slice]]:
-        """Each tile's place in a picture of those rows and columns."""
-        height, width = self.sweep.tile
-        for top, left in self.batch:
-            down, across = top - rows.start, left - columns.start
-            yield slice(down, down + height), slice(across, across + width)
+@dataclass(frozen=True)
+class RolledView:
+    """A view of the picture rolled over its borders: the jitter of Google's DeepDream (2015).
 
-    def _fill_with_mean(self, tiles: Tensor) -> Tensor:
-        height, width = self.sweep.size
-        for tile, (top, left) in zip(tiles, self.batch, strict=True):
-            down = slice(max(-top, 0), height - top)
-            across = slice(max(-left, 0), width - left)
-            inside = tile[:, down, across].clone()
-            tile[:] = inside.mean((1, 2), keepdim=True)
-            tile[:, down, across] = inside
-        return tiles
+    Attributes:
+        view: the view of the rolled picture.
+        dy: how far the picture is rolled down, in pixels.
+        dx: how far the picture is rolled to the right, in pixels.
+    """
+
+    view: TileView
+    dy: int
+    dx: int
+
+    def gather(self, image: Tensor) -> Tensor:
+        """Roll, then gather."""
+        return self.view.gather(image.roll((self.dy, self.dx), (1, 2)))
+
+    def scatter(self, values: Tensor) -> Tensor:
+        """Scatter, then roll back."""
+        return self.view.scatter(values).roll((-self.dy, -self.dx), (1, 2))
 
 
 def hann(length: int, device: torch.device | None = None) -> Tensor:
-    """A Hann window sampled between its zeros: above zero everywhere."""
+    """A Hann window of ``length`` weights, sampled between its zeros: above zero everywhere."""
     return torch.sin((torch.arange(length, device=device) + 0.5) * (math.pi / length)) ** 2
-
-
-PADDINGS = ("reflect", "wrap", "mean")
 
 
 def tile_offsets(length: int, tile: int, stride: int, offset: int, wrap: bool = False) -> list[int]:
@@ -187,75 +191,72 @@ def tile_offsets(length: int, tile: int, stride: int, offset: int, wrap: bool = 
     A tile that is no shorter than the picture is centred on it, alone.
     """
     if wrap:
-        return [k * stride - offset for k in range(math.ceil(length / stride))]
+        return list(range(-offset, math.ceil(length / stride) * stride - offset, stride))
     if tile >= length:
         return [-((tile - length) // 2)]
     count = math.ceil((length - tile + offset) / stride) + 1
-    return [k * stride - offset for k in range(count)]
+    return list(range(-offset, count * stride - offset, stride))
 
 
 def rings(rows: Sequence[int], columns: Sequence[int]) -> list[Batch]:
-    """A lattice's tiles ring by ring from the middle out, each ring clockwise from its left."""
+    """Order the tiles of a lattice ring by ring from the centre, each ring clockwise from the
+    left.
 
-    def ring(i: int, j: int) -> int:
-        return max(abs(2 * i - len(rows) + 1), abs(2 * j - len(columns) + 1)) // 2
-
-    def angle(i: int, j: int) -> float:
-        return math.atan2(2 * i - len(rows) + 1, 2 * j - len(columns) + 1)
-
-    cells = [(i, j) for i in range(len(rows)) for j in range(len(columns))]
-    cells.sort(key=lambda cell: (ring(*cell), angle(*cell)))
-    batches: list[Batch] = [[] for _ in range(ring(0, 0) + 1)]
-    for i, j in cells:
-        batches[ring(i, j)].append(Tile(rows[i], columns[j]))
-    return batches
-
-
-def _stride(side: int, overlap: float) -> int:
-    return max(1, round(side * (1 - overlap)))
+    Args:
+        rows: the tops of the tiles.
+        columns: the lefts of the tiles.
+    """
+    cells = []
+    for i, top in enumerate(rows):
+        for j, left in enumerate(columns):
+            dy, dx = 2 * i - len(rows) + 1, 2 * j - len(columns) + 1
+            cells.append((max(abs(dy), abs(dx)) // 2, math.atan2(dy, dx), Tile(top, left)))
+    cells.sort()
+    batches: dict[int, Batch] = {}
+    for ring, _, tile in cells:
+        batches.setdefault(ring, []).append(tile)
+    return list(batches.values())
 
 
-def _draw(low: int, high: int, generator: Generator) -> int:
+def _randint(low: int, high: int, generator: Generator) -> int:
     """A whole number from low up to and including high."""
     return int(torch.randint(low, high + 1, (), generator=generator))
 
 
 def _lattice(
-    size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator
-) -> tuple[list[int], list[int]]:
-    """Rows and columns of a lattice that starts at a random offset."""
-    strides = [_stride(side, overlap) for side in tile]
-    rows, columns = (
-        tile_offsets(length, side, stride, _draw(0, stride - 1, generator), wrap)
-        for length, side, stride in zip(size, tile, strides, strict=True)
-    )
-    return rows, columns
+    size: Size, tile: Size, stride: Size, wrap: bool, generator: Generator
+) -> list[list[int]]:
+    """The tops and the lefts of a lattice that starts at a random offset."""
+    axes = []
+    for length, side, step in zip(size, tile, stride, strict=True):
+        axes.append(tile_offsets(length, side, step, _randint(0, step - 1, generator), wrap))
+    return axes
 
 
-def spiral(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
-    """Ring by ring from the centre; each ring sees what the one inside it changed."""
-    return rings(*_lattice(size, tile, overlap, wrap, generator))
+def spiral(size: Size, tile: Size, stride: Size, wrap: bool, generator: Generator) -> list[Batch]:
+    """Ring by ring from the centre; each ring is shown what the ring inside it changed."""
+    return rings(*_lattice(size, tile, stride, wrap, generator))
 
 
-def grid(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
+def grid(size: Size, tile: Size, stride: Size, wrap: bool, generator: Generator) -> list[Batch]:
     """All tiles at once, row by row."""
-    rows, columns = _lattice(size, tile, overlap, wrap, generator)
+    rows, columns = _lattice(size, tile, stride, wrap, generator)
     return [[Tile(top, left) for top in rows for left in columns]]
 
 
-def random(size: Size, tile: Size, overlap: float, wrap: bool, generator: Generator) -> list[Batch]:
+def random(size: Size, tile: Size, stride: Size, wrap: bool, generator: Generator) -> list[Batch]:
     """All tiles at once, in random order, each displaced by as much as leaves no gap.
 
-    Two neighbours can part by twice the room, which is what they overlap by; at
-    the picture's edges the lattice reaches out by the room.
+    Two neighbours can part by twice the room, which is what they overlap by; at the picture's
+    borders the lattice reaches out by the room.
     """
-    down, across = ((side - _stride(side, overlap)) // 2 for side in tile)
-    reach = (size[0] + 2 * down, size[1] + 2 * across)
-    rows, columns = _lattice(reach, tile, overlap, wrap, generator)
+    dy, dx = (tile[0] - stride[0]) // 2, (tile[1] - stride[1]) // 2
+    reached = (size[0] + 2 * dy, size[1] + 2 * dx)
+    rows, columns = _lattice(reached, tile, stride, wrap, generator)
     tiles = [
         Tile(
-            top - down + _draw(-down, down, generator),
-            left - across + _draw(-across, across, generator),
+            top - dy + _randint(-dy, dy, generator),
+            left - dx + _randint(-dx, dx, generator),
         )
         for top in rows
         for left in columns
@@ -263,20 +264,16 @@ def random(size: Size, tile: Size, overlap: float, wrap: bool, generator: Genera
     return [[tiles[k] for k in torch.randperm(len(tiles), generator=generator).tolist()]]
 
 
-def static_grid(size: Size, tile: Size, overlap: float, wrap: bool) -> list[Batch]:
-    """Tile by tile, row by row, the lattice always in the same place."""
-    rows, columns = (
-        tile_offsets(length, side, _stride(side, overlap), 0, wrap)
-        for length, side in zip(size, tile, strict=True)
-    )
-    return [[Tile(top, left)] for top in rows for left in columns]
-
-
-ORDERS: dict[str, Callable[[Size, Size, float, bool, Generator], list[Batch]]] = {
+ORDERS: dict[str, Callable[[Size, Size, Size, bool, Generator], list[Batch]]] = {
     "spiral": spiral,
     "random": random,
     "grid": grid,
 }
+"""Tile orders by name. A new one is a function of (picture size, tile size, stride from tile to
+tile, whether the picture wraps, generator) that returns batches of tiles that cover the picture."""
+
+PADDINGS = ("reflect", "wrap", "mean")
+"""Padding beyond the border: reflect, wrap, or (deepdraw's) the mean colour of the tile."""
 
 
 @dataclass(frozen=True)
@@ -284,15 +281,14 @@ class Tiling:
     """How to cut pictures into tiles.
 
     Attributes:
-        tile: the tiles' height and width.
-        order: ``spiral``, ``grid``, ``random``, ``none`` (the picture is its
-            only tile, whatever its size) or, to compare with, ``static_grid`` (deepdraw's
-            first form: the lattice stays, each tile is pasted back whole).
-        overlap: how much neighbouring tiles share, as a fraction of a tile,
-            from 0 to under 1.
-        padding: what stands past the picture's edge: its reflection
-            (``reflect``), the other side (``wrap``) or, as in deepdraw, the
-            mean colour of the rest of the tile (``mean``).
+        tile: the tiles' height and width, in pixels, 8 or more.
+        order: one of ``ORDERS``; or ``none``, for which the picture is its only tile, whatever
+            its size; or, to compare with, ``fixed`` (deepdraw's first form).
+        overlap: how much neighbouring tiles share, as a fraction of a tile, 0 to under 1.
+        padding: one of ``PADDINGS``.
+
+    Raises:
+        UsageError: an attribute makes no sense.
     """
 
     tile: Size
@@ -313,12 +309,51 @@ class Tiling:
             raise UsageError(f"tiles of {min(self.tile)} pixels show a net nothing: use 8 or more")
 
     def cut(self, size: Size, generator: Generator) -> Pass:
-        """Draw one pass over a picture of (height, width); each starts elsewhere."""
+        """Draw one pass over a picture of (height, width); each pass starts elsewhere."""
         if self.order == "none":
             return Pass(size, size, [[Tile(0, 0)]], self.padding)
-        wrap = self.padding == "wrap"
+        wrap, (height, width) = self.padding == "wrap", self.tile
+        share = 1 - self.overlap
+        stride = max(1, round(height * share)), max(1, round(width * share))
         if self.order == "fixed":
-            batches = static_grid(size, self.tile, self.overlap, wrap)
+            batches = static_grid(size, self.tile, stride, wrap)
             return UnblendedPass(size, self.tile, batches, self.padding)
-        batches = ORDERS[self.order](size, self.tile, self.overlap, wrap, generator)
+        batches = ORDERS[self.order](size, self.tile, stride, wrap, generator)
         return Pass(size, self.tile, batches, self.padding)
+
+
+# The rest is deepdraw's first form (Øygard, 2015), kept to compare with: a lattice that never
+# moves, tiles that are pasted back whole, and padding with their mean colour.
+
+
+class UnblendedPass(Pass):
+    """A pass whose tiles are pasted back whole, one over the other."""
+
+    def window(self, like: Tensor) -> Tensor:
+        """Equal weights, (*tile,)."""
+        return torch.ones(self.tile, device=like.device, dtype=like.dtype)
+
+    def weights(self, like: Tensor) -> Tensor:
+        """Equal weights, (1, *size)."""
+        return torch.ones(1, *self.size, device=like.device, dtype=like.dtype)
+
+
+def static_grid(size: Size, tile: Size, stride: Size, wrap: bool) -> list[Batch]:
+    """Tile by tile, row by row, always in the same places."""
+    rows, columns = (
+        tile_offsets(length, side, step, 0, wrap)
+        for length, side, step in zip(size, tile, stride, strict=True)
+    )
+    return [[Tile(top, left)] for top in rows for left in columns]
+
+
+def _fill_with_mean(view: TileView, tiles: Tensor) -> Tensor:
+    """Fill what lies past the picture's border with the mean colour of the tile's inside."""
+    height, width = view.tile_pass.size
+    for tile, (top, left) in zip(tiles, view.batch, strict=True):
+        rows = slice(max(-top, 0), height - top)
+        columns = slice(max(-left, 0), width - left)
+        inside = tile[:, rows, columns].clone()
+        tile[:] = inside.mean((1, 2), keepdim=True)
+        tile[:, rows, columns] = inside
+    return tiles

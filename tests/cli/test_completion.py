@@ -13,7 +13,7 @@ from conftest import CLASS_NAMES, CLASSIFIER, write_net
 from lucid.cli import main
 from lucid.cli.completion import SHELLS, completion
 from lucid.errors import UsageError
-from lucid.films import warps
+from lucid.films import warp
 from lucid.nets.imagenet import GROUPS, group_members
 from lucid.nets.registry import load_meta
 from lucid.nets.torchvision import categories, model_names
@@ -111,13 +111,13 @@ def test_layers(desk: Path) -> None:
 
 def test_warps(desk: Path) -> None:
     found = offers("film", "--warp", "")
-    assert sorted(name.rstrip(":") for name in found) == sorted(warps.WARPS)
+    assert sorted(name.rstrip(":") for name in found) == sorted(warp.WARPS)
     for name in found:
         if name.endswith(":"):
             with pytest.raises(UsageError):
-                warps.parse(name)
+                warp.parse(name)
         else:
-            warps.parse(name)
+            warp.parse(name)
 
 
 def test_a_users_own_warps_are_read_and_not_run(desk: Path) -> None:

@@ -94,8 +94,8 @@ def test_draw_in_every_manner(desk: Path, run: Run, words: str) -> None:
     [
         ("", "there is nothing to draw: give --class, --mix, --random-classes or --layer"),
         ("--class goldfish:x", "'x' in 'goldfish:x' is not a number"),
-        ("--class goldfish@here", "place 'here' is neither X,Y nor X,Y,DIAMETER nor an image"),
-        ("--class goldfish@2,3", "X and Y are shares of the picture"),
+        ("--class goldfish@here", "region 'here' is neither X,Y nor X,Y,DIAMETER nor an image"),
+        ("--class goldfish@2,3", "X and Y must be from 0 to 1"),
         ("--class goldfish@no.png", "no.png: cannot be read as an image"),
         ("--class goldfish --path 1", "path '1' is not line, circle, sine"),
         ("--class goldfish --brush 20", "--brush means nothing without --path"),

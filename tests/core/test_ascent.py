@@ -8,7 +8,8 @@ from torch import Tensor
 
 from lucid.core.ascent import Ascent, Step
 from lucid.core.canvas import Canvas, FourierCanvas, PhaseCanvas, PixelCanvas
-from lucid.core.objectives import FAIRNESS, ClassLogits, Enhance, Objective
+from lucid.core.device import Runtime
+from lucid.core.objectives import SHARE_PENALTY, Activations, ClassLogits, Enhance, Objective
 from lucid.core.optimizers import Adam, DarknetStep, MomentumSGD
 from lucid.core.transforms import Affine
 from lucid.errors import LucidError, UsageError
@@ -16,30 +17,32 @@ from lucid.nets.net import LOGITS, Net
 from lucid.tiling.tiles import Tiling
 
 
-def fp32(net: Net, **options: object) -> Ascent:
-    return Ascent(net, device="cpu", precision="fp32", **options)
+def fp32(net: Net, batch: int | None = None) -> Ascent:
+    return Ascent(net, Runtime(device="cpu", precision="fp32", batch=batch))
 
 
 @pytest.mark.parametrize(
     "objective",
     [Enhance("2", threshold=-100), ClassLogits({0: 1.0}), ClassLogits({0: 0.5, 3: -0.5})],
 )
-def test_the_gradient_is_the_slope_of_the_objective(classifier: Net, objective: Objective) -> None:
+def test_the_gradient_is_the_derivative_of_the_objective(
+    classifier: Net, objective: Objective
+) -> None:
     images = torch.rand(1, 3, 32, 32)
     gradient = fp32(classifier).gradient(images, objective)
 
-    def measure(x: Tensor) -> float:
-        return objective.measure(classifier.activations(x, objective.layers)).item()
+    def value(x: Tensor) -> float:
+        return objective.forward(classifier.activations(x, objective.layers)).item()
 
     direction = gradient / gradient.norm()
-    slope = (measure(images + 0.01 * direction) - measure(images - 0.01 * direction)) / 0.02
+    slope = (value(images + 0.01 * direction) - value(images - 0.01 * direction)) / 0.02
     assert slope == pytest.approx(gradient.norm().item(), rel=0.05)
 
 
 def test_enhance_is_darknets_loss() -> None:
     features = torch.tensor([[-1.0, 0.0, 1.0, 6.0]]).requires_grad_()
     (gradient,) = torch.autograd.grad(
-        Enhance("x", threshold=1.0).measure({"x": features}).sum(), features
+        Enhance("x", threshold=1.0).forward({"x": features}).sum(), features
     )
     # mean 1.5, population deviation 2.69: only 6 lies above both together
     assert gradient.tolist() == [[0, 0, 0, 6]]
@@ -47,8 +50,8 @@ def test_enhance_is_darknets_loss() -> None:
 
 def test_a_class_that_the_relu_hides_still_has_a_gradient(classifier: Net) -> None:
     images = torch.rand(1, 3, 32, 32)
-    hidden = int(classifier.scores(images).argmin())
-    assert classifier.scores(images)[0, hidden] < 0
+    hidden = int(classifier.logits(images).argmin())
+    assert classifier.logits(images)[0, hidden] < 0
     assert fp32(classifier).gradient(images, ClassLogits({hidden: 1.0})).any()
 
 
@@ -56,8 +59,8 @@ def test_a_mix_helps_the_class_that_lags(classifier: Net) -> None:
     scores = torch.zeros(1, 5)
     scores[0, 0] = 8.0
     scores.requires_grad_()
-    mix = ClassLogits({0: 0.5, 1: 0.5}, 2, FAIRNESS)
-    (pull,) = torch.autograd.grad(mix.measure({LOGITS: scores}).sum(), scores)
+    mix = ClassLogits({0: 0.5, 1: 0.5}, 2, SHARE_PENALTY)
+    (pull,) = torch.autograd.grad(mix.forward({LOGITS: scores}).sum(), scores)
     assert pull[0, 1] > 1
     assert pull[0, 0] < -1
 
@@ -74,7 +77,7 @@ def test_several_devices_share_the_images(classifier: Net) -> None:
     """Two workers of one processor stand for two devices."""
     images = torch.rand(7, 3, 32, 32)
     seen = set()
-    shared = Ascent(classifier, device="cpu,cpu", precision="fp32", batch=2)
+    shared = Ascent(classifier, Runtime(device="cpu,cpu", precision="fp32", batch=2))
     for number, worker in enumerate(shared.workers):
         worker.net.stack[0].register_forward_pre_hook(
             lambda _, inputs, number=number: seen.add((number, len(inputs[0])))
@@ -89,10 +92,10 @@ def test_several_devices_share_the_images(classifier: Net) -> None:
 class Greedy(ClassLogits):
     """Asks for more memory than there is for more than so many images."""
 
-    def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
-        if len(seen[LOGITS]) > 3:
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        if len(activations[LOGITS]) > 3:
             torch.empty(2**55)
-        return super().measure(seen)
+        return super().forward(activations)
 
 
 def test_where_memory_runs_out_half_as_many_go_on(
@@ -111,7 +114,7 @@ def test_where_memory_runs_out_half_as_many_go_on(
 
 def test_one_image_too_large_is_said_in_a_line(classifier: Net) -> None:
     class Greediest(ClassLogits):
-        def measure(self, seen: Mapping[str, Tensor]) -> Tensor:
+        def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
             return torch.empty(2**55)
 
     view = Tiling((32, 32), "none").cut((32, 32), torch.Generator()).views()[0]
@@ -139,29 +142,31 @@ def test_one_image_does_not_settle_for_more(
     assert shown == [1, 1, 16, 4]
 
 
-def test_several_glances_at_an_image_are_one_batch(classifier: Net) -> None:
-    """A mix seen three ways: the gradient of what it is in their mean."""
+def test_several_views_of_an_image_are_one_batch(classifier: Net) -> None:
+    """A mix in three views: the gradient of its probabilities in their mean."""
     images = torch.rand(2, 3, 32, 32)
-    ways = [Affine(0, scale, (0, 0)) for scale in (0.8, 1, 1.2)]
-    mix = ClassLogits({0: 0.5, 1: 0.5}, 2, FAIRNESS)
-    found = fp32(classifier, batch=3).gradient(images, mix, ways)
+    transforms = [[Affine(0, scale, (0, 0))] for scale in (0.8, 1, 1.2)]
+    mix = ClassLogits({0: 0.5, 1: 0.5}, 2, SHARE_PENALTY)
+    found = fp32(classifier, batch=3).gradient(images, mix, transforms)
     assert found.shape == images.shape
     for image, gradient in zip(images, found, strict=True):
         leaf = image[None].clone().requires_grad_()
-        scores = classifier.scores(torch.cat([way(leaf) for way in ways]))
-        (expected,) = torch.autograd.grad(mix.over(3).measure({LOGITS: scores}).sum(), leaf)
+        logits = classifier.logits(torch.cat([affine(leaf) for (affine,) in transforms]))
+        activations = Activations({LOGITS: logits})
+        activations.n_views = 3
+        (expected,) = torch.autograd.grad(mix.forward(activations).sum(), leaf)
         torch.testing.assert_close(gradient, expected[0], rtol=1e-3, atol=1e-5)
 
 
 def test_what_is_shown_keeps_its_precision(classifier: Net) -> None:
-    """A turn's places, as bf16, would be off by a good part of a pixel."""
-    turn = Affine(0.2, 0.9, (0.03, -0.02))
+    """In bf16 the positions of a rotation would be off by a good part of a pixel."""
+    affine = Affine(0.2, 0.9, (0.03, -0.02))
     images = torch.rand(1, 3, 224, 224)
     shown: list[Tensor] = []
     classifier.stack[0].register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
-    ascent = Ascent(classifier, device="cpu", precision="bf16")
-    ascent.gradient(images, ClassLogits({1: 1.0}), [turn])
-    torch.testing.assert_close(shown[-1], turn(images), atol=1e-5, rtol=0)
+    ascent = Ascent(classifier, Runtime(device="cpu", precision="bf16"))
+    ascent.gradient(images, ClassLogits({1: 1.0}), [[affine]])
+    torch.testing.assert_close(shown[-1], affine(images), atol=1e-5, rtol=0)
 
 
 def test_nothing_is_kept_for_the_weights(classifier: Net) -> None:
@@ -172,13 +177,15 @@ def test_nothing_is_kept_for_the_weights(classifier: Net) -> None:
 
 def test_adam_climbs(classifier: Net) -> None:
     generator = torch.Generator().manual_seed(0)
-    canvas = FourierCanvas.noise((40, 40), decay=1, generator=generator, device=torch.device("cpu"))
-    ascent, rule, objective = fp32(classifier), Adam(canvas, 0.05), ClassLogits({2: 1.0})
-    before = classifier.scores(canvas.image()[None])[0, 2].item()
+    canvas = FourierCanvas.noise(
+        (40, 40), decay_power=1, generator=generator, device=torch.device("cpu")
+    )
+    ascent, adam, objective = fp32(classifier), Adam(0.05), ClassLogits({2: 1.0})
+    before = classifier.logits(canvas.image()[None])[0, 2].item()
     for _ in range(20):
         for view in Tiling((32, 32)).cut((40, 40), generator).views():
-            ascent.step(canvas, Step(view, objective, equalize=True), rule)
-    assert classifier.scores(canvas.image()[None])[0, 2].item() > before + 0.3
+            ascent.step(canvas, Step(view, objective, normalize_grad=True), adam)
+    assert classifier.logits(canvas.image()[None])[0, 2].item() > before + 0.3
 
 
 def test_each_ring_of_a_spiral_is_shown_what_the_last_one_changed(classifier: Net) -> None:
@@ -190,7 +197,8 @@ def test_each_ring_of_a_spiral_is_shown_what_the_last_one_changed(classifier: Ne
         canvas, ascent = PixelCanvas(image), fp32(classifier, batch=3)
         views = Tiling((32, 32), order).cut((80, 80), torch.Generator().manual_seed(0)).views()
         for view in views:
-            ascent.step(canvas, Step(view, ClassLogits({1: 1.0}), equalize=True), DarknetStep(0.05))
+            step = Step(view, ClassLogits({1: 1.0}), normalize_grad=True)
+            ascent.step(canvas, step, DarknetStep(0.05))
         at_first = torch.cat([view.gather(image) for view in views])
         moved = (torch.cat(shown) != at_first).flatten(1).any(1)
         inner = len(views[0].batch)
@@ -198,9 +206,9 @@ def test_each_ring_of_a_spiral_is_shown_what_the_last_one_changed(classifier: Ne
         assert moved[inner:].tolist() == [changed] * (len(moved) - inner)
 
 
-def step(rule: DarknetStep, image: Tensor, gradient: Tensor) -> Tensor:
+def moved(optimizer: DarknetStep, image: Tensor, grad: Tensor) -> Tensor:
     canvas = PixelCanvas(image)
-    rule(canvas, gradient)
+    optimizer.step(canvas, grad)
     return canvas.image().detach()
 
 
@@ -210,43 +218,43 @@ def image() -> Tensor:
 
 
 @pytest.fixture
-def slope() -> Tensor:
+def grad() -> Tensor:
     return torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(2))
 
 
-def test_darknets_rule_restated(image: Tensor, slope: Tensor) -> None:
-    total = slope + 0.1 * (0.5 - image)
+def test_darknets_step_restated(image: Tensor, grad: Tensor) -> None:
+    total = grad + 0.1 * (0.5 - image)
     normal = (total - total.mean()) / total.std(correction=0)
     expected = (image + 0.05 * normal).clamp(0, 1)
-    torch.testing.assert_close(step(DarknetStep(0.05, grey="darknet"), image, slope), expected)
-    raw = step(DarknetStep(0.05, normalize=False, grey="darknet"), image, slope)
+    torch.testing.assert_close(moved(DarknetStep(0.05, grey="darknet"), image, grad), expected)
+    raw = moved(DarknetStep(0.05, normalize=False, grey="darknet"), image, grad)
     torch.testing.assert_close(raw, (image + 0.05 * total).clamp(0, 1))
 
 
-def test_auto_is_darknets_rule_where_that_leaves_a_picture(image: Tensor, slope: Tensor) -> None:
+def test_auto_is_darknets_grey_where_that_leaves_a_picture(image: Tensor, grad: Tensor) -> None:
     assert torch.equal(
-        step(DarknetStep(0.05), image, slope), step(DarknetStep(0.05, grey="darknet"), image, slope)
+        moved(DarknetStep(0.05), image, grad), moved(DarknetStep(0.05, grey="darknet"), image, grad)
     )
 
 
-def test_auto_does_not_drown_a_small_gradient(image: Tensor, slope: Tensor) -> None:
-    small = slope * 1e-6
-    found = step(DarknetStep(0.05), image, small)
-    torch.testing.assert_close(found, step(DarknetStep(0.05, grey=0.1), image, slope))
-    drowned = step(DarknetStep(0.05, grey="darknet"), image, small)
+def test_auto_does_not_drown_a_small_gradient(image: Tensor, grad: Tensor) -> None:
+    small = grad * 1e-6
+    found = moved(DarknetStep(0.05), image, small)
+    torch.testing.assert_close(found, moved(DarknetStep(0.05, grey=0.1), image, grad))
+    drowned = moved(DarknetStep(0.05, grey="darknet"), image, small)
     towards_grey = (0.5 - image).flatten()
     assert torch.corrcoef(torch.stack([(drowned - image).flatten(), towards_grey]))[0, 1] > 0.9
     assert torch.corrcoef(torch.stack([(found - image).flatten(), towards_grey]))[0, 1] < 0.5
 
 
 def test_auto_leaves_a_picture_alone_where_nothing_is_seen(image: Tensor) -> None:
-    assert torch.equal(step(DarknetStep(0.05), image, torch.zeros_like(image)), image)
+    assert torch.equal(moved(DarknetStep(0.05), image, torch.zeros_like(image)), image)
 
 
-def test_grey_as_a_number_is_the_pulls_strength(image: Tensor, slope: Tensor) -> None:
-    total = slope / slope.std(correction=0) + 2 * (0.5 - image)
+def test_grey_as_a_number_is_the_pulls_strength(image: Tensor, grad: Tensor) -> None:
+    total = grad / grad.std(correction=0) + 2 * (0.5 - image)
     expected = (image + 0.05 * (total - total.mean()) / total.std(correction=0)).clamp(0, 1)
-    torch.testing.assert_close(step(DarknetStep(0.05, grey=2), image, slope), expected)
+    torch.testing.assert_close(moved(DarknetStep(0.05, grey=2), image, grad), expected)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +271,7 @@ def test_settings_that_make_no_sense(
     classifier: Net, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        Ascent(classifier, **options)
+        Ascent(classifier, Runtime(**options))  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -271,7 +279,7 @@ def test_settings_that_make_no_sense(
 def test_cuda_climbs_the_same_way(classifier: Net, precision: str) -> None:
     images = torch.rand(4, 3, 32, 32)
     on_cpu = fp32(classifier).gradient(images, ClassLogits({1: 1.0}))
-    ascent = Ascent(classifier, device="cuda", precision=precision)
+    ascent = Ascent(classifier, Runtime(device="cuda", precision=precision))
     on_cuda = ascent.gradient(images.cuda(), ClassLogits({1: 1.0})).cpu()
     pair = torch.stack([on_cpu.flatten(), on_cuda.flatten()])
     assert torch.corrcoef(pair)[0, 1] > 0.98
@@ -289,14 +297,14 @@ def test_adam_is_torchs_however_numbers_lie_in_memory(kind: str) -> None:
         }[kind]()
 
     ours, theirs = canvas(), canvas()
-    rule = Adam(ours, 0.05)
-    plain = torch.optim.Adam([theirs.parameter], lr=0.05, maximize=True, foreach=False)
+    adam = Adam(0.05)
+    reference = torch.optim.Adam([theirs.parameter], lr=0.05, maximize=True, foreach=False)
     for number in range(3):
-        wish = torch.randn(3, 24, 32, generator=torch.Generator().manual_seed(number))
-        rule(ours, torch.autograd.grad(ours.image(), ours.parameter, wish)[0])
-        (slope,) = torch.autograd.grad(theirs.image(), theirs.parameter, wish)
-        theirs.parameter.grad = slope
-        plain.step()
+        direction = torch.randn(3, 24, 32, generator=torch.Generator().manual_seed(number))
+        adam.step(ours, torch.autograd.grad(ours.image(), ours.parameter, direction)[0])
+        (grad,) = torch.autograd.grad(theirs.image(), theirs.parameter, direction)
+        theirs.parameter.grad = grad
+        reference.step()
     torch.testing.assert_close(ours.image(), theirs.image(), rtol=1e-4, atol=1e-4)
 
 
@@ -305,16 +313,16 @@ def test_momentum_carries_on_and_neighbours_pull() -> None:
     picture = torch.full((3, 2, 3), 0.25)
     picture[:, 0, 0] = 0.75
     canvas = PixelCanvas(picture)
-    rule = MomentumSGD(rate=0.1, momentum=0.5, pull=0.2, reach=1)
+    optimizer = MomentumSGD(lr=0.1, momentum=0.5, smoothing=0.2, radius=1)
     none = torch.zeros_like(picture)
-    rule(canvas, none)
+    optimizer.step(canvas, none)
     # The corner has three neighbours, each 0.5 darker; they have one bright neighbour each.
     velocity = torch.zeros(2, 3)
     velocity[0, 0] = 0.2 * 3 * -0.5
     velocity[0, 1] = velocity[1, 0] = velocity[1, 1] = 0.2 * 0.5
     first = picture[0] + 0.1 * velocity
     torch.testing.assert_close(canvas.image()[0], first)
-    rule(canvas, none)
+    optimizer.step(canvas, none)
     pull = -3 * first[0, 0] + first[0, 1] + first[1, 0] + first[1, 1]
     corner = first[0, 0] + 0.1 * (0.5 * velocity[0, 0] + 0.2 * pull)
     torch.testing.assert_close(canvas.image()[0, 0, 0], corner)
@@ -323,7 +331,7 @@ def test_momentum_carries_on_and_neighbours_pull() -> None:
 def test_momentum_normalises_the_gradient() -> None:
     canvas = PixelCanvas(torch.full((3, 4, 4), 0.5))
     gradient = torch.randn(3, 4, 4) * 1000 + 50
-    MomentumSGD(rate=0.01, momentum=0, pull=0, reach=1)(canvas, gradient)
+    MomentumSGD(lr=0.01, momentum=0, smoothing=0, radius=1).step(canvas, gradient)
     moved = (canvas.image().detach() - 0.5) / 0.01
     assert abs(float(moved.mean())) < 1e-4
     assert float(moved.std(correction=0)) == pytest.approx(1, rel=1e-3)

@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lucid.core.canvas import CropMargin, FourierCanvas, PixelCanvas, with_margin
+from lucid.core.canvas import (
+    Canvas,
+    CropMargin,
+    FourierCanvas,
+    LayeredCanvas,
+    PhaseCanvas,
+    PixelCanvas,
+    TintedCanvas,
+    padded_size,
+)
+from lucid.errors import UsageError
 
 CPU = torch.device("cpu")
 
@@ -16,14 +29,16 @@ def test_a_fourier_canvas_shows_the_image_it_is_made_of(
     height: int, width: int, decay: float, margin: int
 ) -> None:
     image = torch.rand(3, height, width) * 0.9 + 0.05
-    shown = FourierCanvas.of(image, decay=decay, margin=margin).image()
+    shown = FourierCanvas.from_image(image, decay_power=decay, margin=margin).image()
     torch.testing.assert_close(shown, image, atol=1e-3, rtol=1e-3)
 
 
 def test_noise_is_grey_and_its_seeds_own() -> None:
     def noise(seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        return FourierCanvas.noise((32, 48), decay=1.2, generator=generator, device=CPU).image()
+        return FourierCanvas.noise(
+            (32, 48), decay_power=1.2, generator=generator, device=CPU
+        ).image()
 
     assert noise(0).shape == (3, 32, 48)
     assert torch.equal(noise(0), noise(0))
@@ -34,7 +49,7 @@ def test_noise_is_grey_and_its_seeds_own() -> None:
 def test_a_step_on_the_coefficients_changes_broad_shapes_most() -> None:
     """The same step for every coefficient moves low frequencies further."""
     generator = torch.Generator().manual_seed(0)
-    canvas = FourierCanvas.noise((64, 64), decay=1.0, generator=generator, device=CPU)
+    canvas = FourierCanvas.noise((64, 64), decay_power=1.0, generator=generator, device=CPU)
     before = canvas.image().detach()
     with torch.no_grad():
         canvas.parameter += 0.05 * torch.randn(canvas.parameter.shape, generator=generator).sign()
@@ -48,7 +63,7 @@ def test_a_margin_keeps_opposite_edges_apart() -> None:
     def moved(margin: int) -> Tensor:
         generator = torch.Generator().manual_seed(0)
         canvas = FourierCanvas.noise(
-            (64, 64), decay=1.2, margin=margin, generator=generator, device=CPU
+            (64, 64), decay_power=1.2, margin=margin, generator=generator, device=CPU
         )
         before = canvas.image()
         pull = torch.zeros_like(before)
@@ -72,13 +87,41 @@ def test_a_margin_changes_as_the_mirror_of_the_picture() -> None:
     torch.testing.assert_close(whole.grad, expected)
 
 
-def test_every_canvas_is_differentiable_in_its_parameter() -> None:
-    image = torch.rand(3, 8, 10)
-    for canvas in (PixelCanvas(image), FourierCanvas.of(image, decay=1)):
-        shown = canvas.image()
-        (gradient,) = torch.autograd.grad(shown, canvas.parameter, torch.ones_like(shown))
-        assert gradient.shape == canvas.parameter.shape
-        assert gradient.any()
+IMAGE = torch.rand(3, 8, 10, generator=torch.Generator().manual_seed(1)) * 0.8 + 0.1
+EVERY_CANVAS: dict[str, Callable[[], Canvas]] = {
+    "pixels": lambda: PixelCanvas(IMAGE),
+    "fourier": lambda: FourierCanvas.from_image(IMAGE, decay_power=1, margin=3),
+    "phase": lambda: PhaseCanvas.from_image(IMAGE, margin=3),
+    "layered": lambda: LayeredCanvas(PixelCanvas(IMAGE), 1 - IMAGE, torch.ones(8, 10) / 2),
+    "tinted": lambda: TintedCanvas(FourierCanvas.from_image(IMAGE, decay_power=1), IMAGE),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_CANVAS)
+def test_every_canvas_shows_a_picture_that_its_parameter_moves(kind: str) -> None:
+    canvas = EVERY_CANVAS[kind]()
+    image = canvas.image()
+    assert image.shape == IMAGE.shape
+    assert 0 <= image.min() <= image.max() <= 1
+    (grad,) = torch.autograd.grad(image, canvas.parameter, torch.randn_like(image))
+    assert grad.shape == canvas.parameter.shape
+    assert grad.any()
+    before = image.detach().clone()
+    with torch.no_grad():
+        canvas.parameter += 0.01 * grad / grad.abs().max()
+    assert not torch.equal(canvas.image(), before)
+
+
+@pytest.mark.parametrize("kind", EVERY_CANVAS)
+def test_every_canvas_but_phases_can_be_blurred(kind: str) -> None:
+    canvas = EVERY_CANVAS[kind]()
+    if kind == "phase":
+        with pytest.raises(UsageError, match="phases cannot be blurred"):
+            canvas.blur(1)
+        return
+    before = canvas.image().detach().clone()
+    canvas.blur(1)
+    assert canvas.image().diff(dim=2).abs().sum() < before.diff(dim=2).abs().sum()
 
 
 def test_a_pixel_canvas_leaves_its_image_alone() -> None:
@@ -93,10 +136,10 @@ def test_a_pixel_canvas_leaves_its_image_alone() -> None:
 def test_a_picture_with_its_margin_is_quick_to_transform(
     height: int, width: int, margin: int
 ) -> None:
-    for long, length in zip(with_margin((height, width), margin), (height, width), strict=True):
+    for long, length in zip(padded_size((height, width), margin), (height, width), strict=True):
         assert long >= length + 2 * margin
         for factor in (2, 3, 5):
             while long % factor == 0:
                 long //= factor  # noqa: PLW2901
         assert long == 1
-    assert with_margin((height, width), 0) == (height, width)
+    assert padded_size((height, width), 0) == (height, width)

@@ -15,10 +15,11 @@ from torch.utils._pytree import tree_leaves
 
 from lucid.core.ascent import GRAPHS, Ascent, Step, Worker
 from lucid.core.canvas import Canvas, FourierCanvas, PhaseCanvas, PixelCanvas
-from lucid.core.cuda_graphs import FIRST, MOST, Answer, GraphedForward
-from lucid.core.objectives import FAIRNESS, ClassLogits, Enhance
+from lucid.core.cuda_graphs import MAX_GRAPHS, WARMUP, Forward, GraphedForward
+from lucid.core.device import Runtime
+from lucid.core.objectives import SHARE_PENALTY, ClassLogits, Enhance
 from lucid.core.optimizers import Adam, DarknetStep, DeepDreamStep, Optimizer
-from lucid.core.transforms import draw_glances
+from lucid.core.transforms import draw_affines
 from lucid.errors import LucidError
 from lucid.nets.net import Net
 from lucid.nightmares.nightmare import ShiftedView
@@ -26,7 +27,7 @@ from lucid.nightmares.steps import NightmareStep
 from lucid.tiling.tiles import Tiling
 
 META = torch.device("meta")
-MIX = ClassLogits({0: 0.5, (1, 2): 0.3, 4: -0.2}, 2, FAIRNESS)
+MIX = ClassLogits({0: 0.5, (1, 2): 0.3, 4: -0.2}, 2, SHARE_PENALTY)
 
 
 class Crossings(TorchDispatchMode):
@@ -48,7 +49,7 @@ class Crossings(TorchDispatchMode):
 
 def without_values(net: Net) -> Ascent:
     """An ascent on torch's device without values: whoever asks for one gets an error."""
-    ascent = Ascent(net, device="cpu", precision="fp32", batch=8)
+    ascent = Ascent(net, Runtime(device="cpu", precision="fp32", batch=8))
     ascent.device = META
     ascent.workers = [Worker(copy.deepcopy(net).to(META), META, torch.float32)]
     return ascent
@@ -58,17 +59,19 @@ def without_values(net: Net) -> Ascent:
 @pytest.mark.parametrize("padding", ["reflect", "wrap", "mean"])
 def test_a_drawings_step_waits_for_no_device(classifier: Net, kind: str, padding: str) -> None:
     generator, ascent = Generator(), without_values(classifier)
-    sweep = Tiling((32, 32), "spiral", padding=padding).cut((70, 90), generator)
-    glances = draw_glances(generator, 2, turn=0.3, scale=(0.7, 1.2), shift=0.1)
+    tile_pass = Tiling((32, 32), "spiral", padding=padding).cut((70, 90), generator)
+    affines = draw_affines(generator, 2, max_angle=0.3, scale=(0.7, 1.2), shift=0.1)
     canvas: Canvas = {
         "fourier": lambda: FourierCanvas(torch.empty(3, 70, 46, 2, device=META), (70, 90), 1.0),
         "phase": lambda: PhaseCanvas(torch.empty(3, 70, 46, device=META), (70, 90)),
         "pixels": lambda: PixelCanvas(torch.empty(3, 70, 90, device=META)),
     }[kind]()
-    rule: Optimizer = DeepDreamStep(0.01) if kind == "pixels" else Adam(canvas, 0.01)
+    optimizer: Optimizer = DeepDreamStep(0.01) if kind == "pixels" else Adam(0.01)
+    transforms = [[affine] for affine in affines]
     with Crossings() as crossings:
-        for view in sweep.views():
-            ascent.step(canvas, Step(view, MIX, glances, equalize=True, variation=0.05), rule)
+        for view in tile_pass.views():
+            step = Step(view, MIX, transforms, normalize_grad=True, tv_weight=0.05)
+            ascent.step(canvas, step, optimizer)
     assert canvas.parameter.device == META
     assert not crossings.noted
 
@@ -115,7 +118,7 @@ class Recording:
 
     made = 0
 
-    def __init__(self, answer: Answer, sample: tuple[Tensor]) -> None:
+    def __init__(self, answer: Forward, sample: tuple[Tensor]) -> None:
         Recording.made += 1
         self.answer, self.image = answer, sample[0].detach().clone()
         answers = answer(sample[0])
@@ -140,36 +143,35 @@ class Recording:
 
 def test_replayed_steps_climb_as_asked_ones_do(classifier: Net) -> None:
     """Each pass shows the net its tiles in several batches of one shape."""
-    plain = Ascent(classifier, device="cpu", precision="fp32", batch=4)
-    replayed = Ascent(classifier, device="cpu", precision="fp32", batch=4)
+    plain = Ascent(classifier, Runtime(device="cpu", precision="fp32", batch=4))
+    replayed = Ascent(classifier, Runtime(device="cpu", precision="fp32", batch=4))
     (worker,) = replayed.workers
-    replayed.workers = [replace(worker, replay=GraphedForward(worker.look, Recording))]
+    replayed.workers = [replace(worker, graphed=GraphedForward(worker.activations, Recording))]
     before = Recording.made
     pictures = []
     for ascent in (plain, replayed):
         generator = Generator().manual_seed(0)
         canvas = PixelCanvas(torch.rand(3, 100, 90, generator=generator))
         for number in range(4):
-            sweep = Tiling((32, 32), "grid").cut((100, 90), generator)
-            turns = draw_glances(generator, 1, turn=0.1, scale=(0.9, 1.1), shift=0)
-            for view in sweep.views():
-                ascent.step(
-                    canvas, Step(view, MIX, turns[: number % 2], equalize=True), DeepDreamStep(0.02)
-                )
+            tile_pass = Tiling((32, 32), "grid").cut((100, 90), generator)
+            affines = draw_affines(generator, 1, max_angle=0.1, scale=(0.9, 1.1), shift=0)
+            for view in tile_pass.views():
+                step = Step(view, MIX, [affines][: number % 2], normalize_grad=True)
+                ascent.step(canvas, step, DeepDreamStep(0.02))
         pictures.append(canvas.image().detach())
     assert Recording.made > before, "nothing was replayed"
     assert torch.equal(*pictures)
 
 
-def look(images: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
+def doubled(images: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
     return dict.fromkeys(layers, 2 * images)
 
 
 def test_what_comes_once_is_not_recorded_and_few_recordings_are_made() -> None:
-    replay, before = GraphedForward(look, Recording), Recording.made
-    shapes = [torch.rand(1, 3, 8, 8 + width).requires_grad_() for width in range(MOST + 2)]
+    replay, before = GraphedForward(doubled, Recording), Recording.made
+    shapes = [torch.rand(1, 3, 8, 8 + width).requires_grad_() for width in range(MAX_GRAPHS + 2)]
     for images in shapes:
-        for _ in range(FIRST):
+        for _ in range(WARMUP):
             replay(images, frozenset({"a"}))
     assert Recording.made == before
     with torch.no_grad():
@@ -178,7 +180,7 @@ def test_what_comes_once_is_not_recorded_and_few_recordings_are_made() -> None:
     for images in [*shapes, *shapes]:
         answer = replay(images, frozenset({"a"}))
         assert torch.equal(answer["a"], 2 * images)
-    assert Recording.made == before + MOST
+    assert Recording.made == before + MAX_GRAPHS
 
 
 @pytest.mark.parametrize("error", [RuntimeError, LucidError, torch.cuda.OutOfMemoryError])
@@ -187,15 +189,15 @@ def test_a_net_that_cannot_be_recorded_is_asked(
 ) -> None:
     caplog.set_level("WARNING")
 
-    def fail(answer: Answer, sample: tuple[Tensor]) -> Answer:
+    def fail(answer: Forward, sample: tuple[Tensor]) -> Forward:
         raise error("not permitted")
 
-    replay = GraphedForward(look, fail)
+    replay = GraphedForward(doubled, fail)
     images = torch.rand(1, 3, 8, 8).requires_grad_()
-    for _ in range(FIRST + 3):
+    for _ in range(WARMUP + 3):
         answer: Mapping[str, Tensor] = replay(images, frozenset({"a"}))
         assert torch.equal(answer["a"], 2 * images)
-    assert caplog.text.count("cannot be recorded") == 1
+    assert caplog.text.count("cannot be captured") == 1
 
 
 @pytest.mark.parametrize(
@@ -219,8 +221,8 @@ def test_a_net_is_recorded_where_that_was_asked_for_and_can_be_done(
 ) -> None:
     monkeypatch.setenv(GRAPHS, "1" if asked else "")
     classifier.capturable = capturable
-    worker = Worker(classifier, torch.device(device), torch.float32).replaying()
-    assert (worker.replay is not None) is recorded
+    worker = Worker(classifier, torch.device(device), torch.float32).with_graphs()
+    assert (worker.graphed is not None) is recorded
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -228,11 +230,11 @@ def test_cuda_replays_what_it_would_compute(
     classifier: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(GRAPHS, "1")
-    ascent = Ascent(classifier, device="cuda", precision="fp32")
-    images = [torch.rand(4, 3, 32, 32, device="cuda") for _ in range(2 * FIRST + 2)]
+    ascent = Ascent(classifier, Runtime(device="cuda", precision="fp32"))
+    images = [torch.rand(4, 3, 32, 32, device="cuda") for _ in range(2 * WARMUP + 2)]
     found = [ascent.gradient(each, MIX) for each in images]
     (worker,) = ascent.workers
-    assert worker.replay
+    assert worker.graphed
     for each, gradient in zip(images, found, strict=True):
-        asked = worker.asking().gradient(each, MIX, ())
+        asked = worker.without_graphs().input_grad(each, MIX, ())
         torch.testing.assert_close(gradient, asked, rtol=1e-3, atol=1e-6)

@@ -6,8 +6,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from lucid.core.objectives import FAIRNESS, Channel, ClassLogits, Guide, LayerL2, Objective
-from lucid.drawing.loop import class_weights, classes, draw, guide
+from lucid.core.device import Runtime
+from lucid.core.objectives import (
+    SHARE_PENALTY,
+    Activations,
+    Channel,
+    ClassLogits,
+    Guide,
+    LayerL2,
+    Objective,
+)
+from lucid.drawing.loop import draw
+from lucid.drawing.targets import class_weights, classes, guide
 from lucid.errors import UsageError
 from lucid.imaging.io import from_pil
 from lucid.nets.imagenet import GROUPS, group_members
@@ -15,7 +25,7 @@ from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import load_meta
 from lucid.nets.torchvision import categories
 
-SMALL = {"tile_size": 32, "octave_count": 1, "device": "cpu", "precision": "fp32"}
+CPU = Runtime(device="cpu", precision="fp32")
 
 
 @pytest.fixture
@@ -27,41 +37,49 @@ def seen(classifier: Net) -> dict[str, Tensor]:
 def test_objectives_add_up(seen: dict[str, Tensor]) -> None:
     energy, channel, fish = LayerL2("2"), Channel("0", 3), ClassLogits({0: 1.0})
     whole = 2 * energy - channel * 0.5 + -fish
-    expected = 2 * energy.measure(seen) - 0.5 * channel.measure(seen) - fish.measure(seen)
-    torch.testing.assert_close(whole.measure(seen), expected)
+    expected = 2 * energy.forward(seen) - 0.5 * channel.forward(seen) - fish.forward(seen)
+    torch.testing.assert_close(whole.forward(seen), expected.sum())
     assert whole.layers == {"0", "2", LOGITS}
 
 
 def test_channels_and_neurons(seen: dict[str, Tensor]) -> None:
     features = seen["0"]
-    torch.testing.assert_close(Channel("0", 3).measure(seen), features[:, 3].mean((1, 2)))
-    corner = Channel("0", 3, neuron=(1.0, 0.0)).measure(seen)
+    torch.testing.assert_close(Channel("0", 3).forward(seen), features[:, 3].mean((1, 2)))
+    corner = Channel("0", 3, neuron=(1.0, 0.0)).forward(seen)
     torch.testing.assert_close(corner, features[:, 3, 0, -1])
 
 
 def test_energy_is_its_own_gradient(seen: dict[str, Tensor]) -> None:
     features = seen["2"].clone().requires_grad_()
-    (slope,) = torch.autograd.grad(LayerL2("2").measure({"2": features}).sum(), features)
-    torch.testing.assert_close(slope, features.detach())
+    (grad,) = torch.autograd.grad(LayerL2("2").forward({"2": features}).sum(), features)
+    torch.testing.assert_close(grad, features.detach())
 
 
 def test_a_guides_gradient_is_the_guides_feature_that_is_most_alike() -> None:
     features = torch.tensor([[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
     places = torch.tensor([[[[0.9, -3.0]], [[0.2, 0.5]]]]).requires_grad_()
-    (slope,) = torch.autograd.grad(Guide("x", features).measure({"x": places}).sum(), places)
-    assert slope[0, :, 0, 0].tolist() == [1, 0]
-    assert slope[0, :, 0, 1].tolist() == [-1, 0]
+    (grad,) = torch.autograd.grad(Guide("x", features).forward({"x": places}).sum(), places)
+    assert grad[0, :, 0, 0].tolist() == [1, 0]
+    assert grad[0, :, 0, 1].tolist() == [-1, 0]
 
 
 @pytest.mark.parametrize("objective", [LayerL2("2"), Channel("2", 4), Channel("0", 3, (0.5, 0.5))])
 def test_what_is_climbed_grows(classifier: Net, objective: Objective) -> None:
-    def measure(iterations: int) -> float:
-        picture = draw(classifier, objective, size=(32, 32), iterations=iterations, **SMALL)
+    def value(iterations: int) -> float:
+        picture = draw(
+            classifier,
+            objective,
+            size=(32, 32),
+            iterations=iterations,
+            tile_size=32,
+            octave_count=1,
+            runtime=CPU,
+        )
         with torch.no_grad():
             shown = classifier.activations(from_pil(picture)[None], objective.layers)
-        return float(objective.measure(shown))
+        return float(objective.forward(shown))
 
-    assert measure(48) > measure(1)
+    assert value(48) > value(1)
 
 
 def test_a_guide_needs_a_layer_that_sees_parts(make_net: Callable[..., Net], photo: Tensor) -> None:
@@ -69,13 +87,13 @@ def test_a_guide_needs_a_layer_that_sees_parts(make_net: Callable[..., Net], pho
         "[net]\nwidth=32\nheight=32\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1\n"
         "activation=relu\n[connected]\noutput=5\nactivation=linear\n"
     )
-    assert guide(net, "0", photo, device="cpu", precision="fp32").features.shape == (4, 32 * 32)
+    assert guide(net, "0", photo, runtime=CPU).features.shape == (4, 32 * 32)
     with pytest.raises(UsageError, match="layer 1 sees a picture as a whole"):
-        guide(net, "1", photo, device="cpu")
+        guide(net, "1", photo, runtime=CPU)
 
 
 def test_a_group_is_as_likely_as_all_its_classes_together(seen: dict[str, Tensor]) -> None:
-    both = ClassLogits({(0, 3): 1.0}, balance=1e6).measure(seen) / 1e6
+    both = ClassLogits({(0, 3): 1.0}, log_prob_weight=1e6).forward(seen) / 1e6
     likely = seen[LOGITS].softmax(1)[:, [0, 3]].sum(1).log()
     torch.testing.assert_close(both, likely, atol=1e-4, rtol=1e-4)
 
@@ -103,32 +121,33 @@ def test_a_mix_is_held_to_its_shares() -> None:
     until they stand where the weights ask for."""
     scores = torch.zeros(1, 6)
     scores[0, 1] = 5
-    mix = ClassLogits({0: 0.7, 1: 0.3}, 2, FAIRNESS)
+    mix = ClassLogits({0: 0.7, 1: 0.3}, 2, SHARE_PENALTY)
     for _ in range(300):
         climbed = scores.clone().requires_grad_()
-        (slope,) = torch.autograd.grad(mix.measure({LOGITS: climbed}).sum(), climbed)
-        scores = scores + 0.02 * slope
+        (grad,) = torch.autograd.grad(mix.forward({LOGITS: climbed}).sum(), climbed)
+        scores = scores + 0.02 * grad
     shares = scores.softmax(1)[0, :2]
     assert shares.sum() > 0.95
     assert float(shares[0]) == pytest.approx(0.7, abs=0.05)
 
 
-def test_a_mix_over_several_glances_is_fair_in_their_mean() -> None:
-    """Two glances, each certain of another class, are as fair as two undecided ones."""
+def test_the_shares_of_a_mix_are_those_in_the_mean_of_all_views() -> None:
+    """Two views, each certain of another class, have no penalty, nor have two undecided ones."""
     certain = torch.tensor([[9.0, 0, 0], [0, 9.0, 0]])
     undecided = torch.tensor([[9.0, 9, 0], [9.0, 9, 0]])
     lopsided = torch.tensor([[9.0, 0, 0], [9.0, 0, 0]])
-    mix = ClassLogits({0: 0.5, 1: 0.5}, balance=0, fairness=1).over(2)
+    mix = ClassLogits({0: 0.5, 1: 0.5}, log_prob_weight=0, share_penalty=1)
 
-    def unfair(scores: Tensor) -> float:
-        plain = ClassLogits({0: 0.5, 1: 0.5}).over(2)
-        return float(plain.measure({LOGITS: scores}) - mix.measure({LOGITS: scores}))
+    def penalty(logits: Tensor) -> float:
+        activations = Activations({LOGITS: logits})
+        activations.n_views = 2
+        assert mix.forward(activations).shape == (1,)
+        free = ClassLogits({0: 0.5, 1: 0.5}).forward(activations)
+        return float(free - mix.forward(activations))
 
-    assert mix.measure({LOGITS: certain}).shape == (1,)
-    assert unfair(certain) == pytest.approx(0, abs=1e-4)
-    assert unfair(undecided) == pytest.approx(0, abs=1e-4)
-    assert unfair(lopsided) > 10
-    assert (mix * 2).over(4) == ClassLogits(mix.weights, 0, 1).over(4) * 2
+    assert penalty(certain) == pytest.approx(0, abs=1e-4)
+    assert penalty(undecided) == pytest.approx(0, abs=1e-4)
+    assert penalty(lopsided) > 10
 
 
 def test_less_of_a_class(classifier: Net) -> None:
@@ -141,8 +160,8 @@ def test_where_less_than_two_are_wished_for_there_is_nothing_to_share(
     weights: dict[int | tuple[int, ...], float], seen: dict[str, Tensor]
 ) -> None:
     fair, unfair = (
-        ClassLogits(weights, 2, FAIRNESS).measure(seen),
-        ClassLogits(weights, 2).measure(seen),
+        ClassLogits(weights, 2, SHARE_PENALTY).forward(seen),
+        ClassLogits(weights, 2).forward(seen),
     )
     assert torch.equal(fair, unfair)
     assert fair.isfinite().all()

@@ -10,14 +10,15 @@ from torch import Tensor
 
 import lucid.core.receptive_field
 from lucid.core.ascent import Ascent
+from lucid.core.device import Runtime
 from lucid.core.objectives import Enhance
 from lucid.core.receptive_field import (
     LATTICE,
-    SPARE,
+    SAFETY_FACTOR,
     ReceptiveField,
     WindowPlanner,
     Windows,
-    find_reach,
+    find_receptive_field,
     spans,
 )
 from lucid.errors import LucidError, UsageError
@@ -78,8 +79,10 @@ def test_every_pixel_is_in_one_core_and_sees_its_margin(
     assert [span.last for span in cut] == [False] * (len(cut) - 1) + [True]
 
 
-def reach(net: Net, layer: str) -> ReceptiveField:
-    return find_reach(lambda shown, name: net.activations(shown, [name])[name], layer, CPU)
+def field_of(net: Net, layer: str) -> ReceptiveField:
+    return find_receptive_field(
+        lambda shown, name: net.activations(shown, [name])[name], layer, CPU
+    )
 
 
 @pytest.fixture
@@ -96,18 +99,18 @@ def poster() -> Tensor:
 
 @pytest.mark.parametrize("layer", ["0", "2", "5", "7"])
 def test_windows_add_up_to_the_whole(branching: Net, poster: Tensor, layer: str) -> None:
-    ascent = Ascent(branching, device="cpu", precision="fp32")
+    ascent = Ascent(branching, Runtime(device="cpu", precision="fp32"))
     shown, objective = poster[None], Enhance(layer)
     whole = ascent.gradient(shown, objective)
-    windows = Windows(reach(branching, layer), core=LATTICE)
+    windows = Windows(field_of(branching, layer), core=LATTICE)
     assert len(list(windows.cut((290, 373)))) == 5 * 6
     parts = ascent.gradient(shown, objective, windows=windows)
     torch.testing.assert_close(parts, whole, rtol=1e-3, atol=1e-4 * float(whole.abs().max()))
 
 
 def test_a_layer_is_found_to_see_what_it_sees(branching: Net) -> None:
-    assert reach(branching, "0").stride == 2
-    deep = reach(branching, "7")
+    assert field_of(branching, "0").stride == 2
+    deep = field_of(branching, "7")
     # Back from a feature: 3 of 8, a pool of 3 of 4, 3 of 4, a pool of 2, 5 of 2.
     assert deep.stride == 8
     assert deep.margin == LATTICE
@@ -115,8 +118,8 @@ def test_a_layer_is_found_to_see_what_it_sees(branching: Net) -> None:
 
 def test_a_torchvision_net_in_windows(poster: Tensor) -> None:
     net = random_init("squeezenet1_1")
-    ascent = Ascent(net, device="cpu", precision="fp32")
-    windows = Windows(reach(net, "features.4"), core=2 * LATTICE)
+    ascent = Ascent(net, Runtime(device="cpu", precision="fp32"))
+    windows = Windows(field_of(net, "features.4"), core=2 * LATTICE)
     whole = ascent.gradient(poster[None], Enhance("features.4"))
     parts = ascent.gradient(poster[None], Enhance("features.4"), windows=windows)
     torch.testing.assert_close(parts, whole, rtol=1e-3, atol=1e-4 * float(whole.abs().max()))
@@ -157,7 +160,7 @@ def test_a_nightmare_in_windows_is_the_nightmare_and_shows_no_more(
     assert float((parts - whole).abs().max()) <= 1.5 / 255
 
 
-def fitting(net: Net, tile_size: int | None) -> WindowPlanner:
+def planner(net: Net, tile_size: int | None) -> WindowPlanner:
     return WindowPlanner(
         lambda pictures, layer: net.activations(pictures, [layer])[layer], CPU, tile_size
     )
@@ -166,30 +169,30 @@ def fitting(net: Net, tile_size: int | None) -> WindowPlanner:
 def test_what_fits_is_not_cut_and_what_does_not_is(
     branching: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert fitting(branching, None).windows("5", (64, 64)) is None
-    assert fitting(branching, None).windows("5", (1000, 1000)) is None
-    assert fitting(branching, 64).windows("5", (64, 64)) is None
-    monkeypatch.setattr(lucid.core.receptive_field, "memory", lambda _: 2.0**27)
-    cut = fitting(branching, None).windows("5", (1000, 1000))
+    assert planner(branching, None).windows("5", (64, 64)) is None
+    assert planner(branching, None).windows("5", (1000, 1000)) is None
+    assert planner(branching, 64).windows("5", (64, 64)) is None
+    monkeypatch.setattr(lucid.core.receptive_field, "total_memory", lambda _: 2.0**27)
+    cut = planner(branching, None).windows("5", (1000, 1000))
     assert cut is not None
     with torch.no_grad():  # as a nightmare asks, before its first step
-        assert fitting(branching, None).windows("5", (1000, 1000)) == cut
-    side = cut.core + 2 * cut.reach.margin
+        assert planner(branching, None).windows("5", (1000, 1000)) == cut
+    side = cut.core + 2 * cut.receptive_field.margin
     # The first convolution alone keeps 8 channels of a quarter of the pixels.
-    assert side**2 * 2 * 4 * SPARE < 2**26
+    assert side**2 * 2 * 4 * SAFETY_FACTOR < 2**26
 
 
 def test_a_tile_size_below_what_a_layer_sees_is_refused(branching: Net) -> None:
     with pytest.raises(UsageError, match="layer 5 needs a tile size of 192 or more"):
-        fitting(branching, 100).windows("5", (300, 300))
+        planner(branching, 100).windows("5", (300, 300))
 
 
 def test_too_little_memory_for_what_a_layer_sees_is_no_fault_of_an_option(
     branching: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lucid.core.receptive_field, "memory", lambda _: 2.0**20)
+    monkeypatch.setattr(lucid.core.receptive_field, "total_memory", lambda _: 2.0**20)
     with pytest.raises(LucidError, match="has no memory for that: try an earlier layer"):
-        fitting(branching, None).windows("5", (1000, 1000))
+        planner(branching, None).windows("5", (1000, 1000))
 
 
 @pytest.mark.parametrize(("net", "layer"), [("tiny", "4"), ("resnet18", "fc"), ("crop", "0")])
@@ -202,7 +205,7 @@ def test_a_layer_that_cannot_be_seen_in_parts_says_so(
     else:
         asked = classifier if net == "tiny" else random_init(net)
     with pytest.raises(LucidError, match=f"layer {layer} cannot be seen in parts"):
-        fitting(asked, 256).windows(layer, (300, 300))
+        planner(asked, 256).windows(layer, (300, 300))
 
 
 def test_a_net_of_one_size_still_dreams_at_that_size(make_net: Callable[..., Net]) -> None:

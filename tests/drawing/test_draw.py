@@ -12,15 +12,20 @@ from conftest import CLASSIFIER
 from PIL import Image
 from torch import Tensor
 
-from lucid.drawing.config import SMALL_FROM_NOISE, default_config
-from lucid.drawing.loop import class_weights, classes, draw, fit, grow
+from lucid.core.device import Runtime
+from lucid.drawing.config import SMALL_FROM_NOISE
+from lucid.drawing.loop import Progress, draw, grow, paint
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.plan import fit_tiling, prepare
+from lucid.drawing.targets import class_weights, classes
 from lucid.errors import UsageError
 from lucid.imaging.io import from_pil, to_pil
 from lucid.nets.net import Net
 from lucid.nets.registry import load
 from lucid.tiling.tiles import Tiling
 
-SMALL = {"tile_size": 32, "octave_count": 2, "iterations": 2, "device": "cpu", "precision": "fp32"}
+CPU = Runtime(device="cpu", precision="fp32")
+SMALL: DrawOptions = {"tile_size": 32, "octave_count": 2, "iterations": 2, "runtime": CPU}
 
 
 def pixels(image: Image.Image) -> np.ndarray:
@@ -59,17 +64,14 @@ def test_one_pass_with_other_batches_changes_hardly_a_pixel(
 ) -> None:
     """Some processors multiply one image otherwise than sixteen, and Adam's first step takes
     only the sign of what is nearly nothing."""
-    options = {
-        **SMALL,
-        "precision": "fp32",
-        "octave_count": 1,
-        "iterations": 1,
-        "order": order,
-        "size": (90, 110),
-    }
+    options: DrawOptions = {**SMALL, "octave_count": 1, "iterations": 1, "order": order}
+    options["size"] = (90, 110)
     base = photo if on_photo else None
     one, many = (
-        pixels(draw(classifier, ["goldfish"], base, batch=batch, **options)) for batch in (1, 16)
+        pixels(
+            draw(classifier, ["goldfish"], base, **{**options, "runtime": replace(CPU, batch=b)})
+        )
+        for b in (1, 16)
     )
     assert abs(one - many).max() <= 2
     assert (abs(one - many) > 1).mean() < 0.001
@@ -77,7 +79,7 @@ def test_one_pass_with_other_batches_changes_hardly_a_pixel(
 
 def test_wrap_makes_a_texture_without_seams(classifier: Net) -> None:
     """Across the edges neighbours differ no more than they do inside."""
-    options = {**SMALL, "iterations": 8, "size": (64, 64)}
+    options: DrawOptions = {**SMALL, "iterations": 8, "size": (64, 64)}
 
     def seam(padding: str) -> float:
         image = pixels(draw(classifier, ["goldfish"], padding=padding, **options))
@@ -98,7 +100,7 @@ def test_a_base_keeps_its_size_and_is_changed(classifier: Net, photo: Tensor) ->
     )
 
 
-def test_an_objective_draws_as_its_names_do(classifier: Net) -> None:
+def test_an_objective_paints_what_its_names_do(classifier: Net) -> None:
     mix = classes(classifier, ["goldfish", "tench"])
     first, again = (draw(classifier, mix, **SMALL).tobytes() for _ in range(2))
     assert first == again == draw(classifier, ["goldfish", "tench"], **SMALL).tobytes()
@@ -106,7 +108,7 @@ def test_an_objective_draws_as_its_names_do(classifier: Net) -> None:
 
 def test_the_default_size_is_a_tile(make_net: Callable[..., Net]) -> None:
     net = make_net(CLASSIFIER.replace("[avgpool]", "[connected]\noutput=5\n"))
-    options = {"octave_count": 1, "iterations": 1, "device": "cpu"}
+    options: DrawOptions = {"octave_count": 1, "iterations": 1, "runtime": CPU}
     assert draw(net, ["0"], **options).size == (32, 32)
     assert draw(net, ["0"], size=(50, 60), **options).size == (60, 50)
     with pytest.raises(UsageError, match="sees only 32x32 pixels: leave the tile size out"):
@@ -116,7 +118,7 @@ def test_the_default_size_is_a_tile(make_net: Callable[..., Net]) -> None:
 
 
 def test_a_class_grows_where_it_is_drawn(classifier: Net) -> None:
-    options = {**SMALL, "iterations": 20, "size": (32, 32)}
+    options: DrawOptions = {**SMALL, "iterations": 20, "size": (32, 32)}
     painted = [from_pil(draw(classifier, [str(n)], **options)) for n in range(5)]
     likely = classifier.probabilities(torch.stack(painted))
     assert (likely.diagonal() > likely.mean(0)).all()
@@ -128,34 +130,34 @@ def test_classes_mix_by_weight(classifier: Net) -> None:
     assert class_weights(classifier, {"goldfish": 1, "tench": -1}) == {0: 0.5, 1: -0.5}
 
 
-def test_progress_is_told(classifier: Net) -> None:
-    told = []
+def test_progress_is_reported(classifier: Net) -> None:
+    told: list[Progress] = []
     draw(classifier, ["goldfish"], size=(64, 64), watch=told.append, **SMALL)
     assert len(told) == 4
     assert told[-1].done == told[-1].total
     assert [progress.octave for progress in told] == [(46, 46)] * 2 + [(64, 64)] * 2
     assert told[0].picture().size == (64, 64)
     told.clear()
-    options = {**SMALL, "octave_count": 4, "iterations": 1}
+    options: DrawOptions = {**SMALL, "octave_count": 4, "iterations": 1}
     draw(classifier, ["goldfish"], size=(36, 60), watch=told.append, **options)
     assert [min(progress.octave) for progress in told] == [24, 24, 26, 36]
 
 
-def test_a_small_net_climbs_from_its_own_size(classifier: Net) -> None:
-    told = []
-    draw(classifier, ["goldfish"], size=(60, 80), device="cpu", watch=told.append)
+def test_octaves_of_a_small_net_start_at_its_own_size(classifier: Net) -> None:
+    told: list[Progress] = []
+    draw(classifier, ["goldfish"], size=(60, 80), runtime=CPU, watch=told.append)
     passes = Counter(progress.octave for progress in told)
     few = SMALL_FROM_NOISE.iterations
     assert [min(octave) for octave in passes] == [32, 43, 60]
-    assert list(passes.values()) == [few * SMALL_FROM_NOISE.opening, few, few]
+    assert list(passes.values()) == [few * SMALL_FROM_NOISE.first_octave_factor, few, few]
 
 
-def test_tiles_shrink_to_an_octave_that_the_net_sees_whole(classifier: Net) -> None:
+def test_tiles_are_no_larger_than_an_octave_that_the_net_sees_whole(classifier: Net) -> None:
     tiling = Tiling((224, 224))
-    assert fit(tiling, classifier, (40, 300)).tile == (40, 224)
-    assert fit(tiling, classifier, (20, 24)).tile == (32, 32)
-    assert fit(Tiling((16, 16)), classifier, (20, 24)).tile == (16, 16)
-    assert fit(Tiling((224, 224), "none"), classifier, (40, 300)).tile == (224, 224)
+    assert fit_tiling(tiling, classifier, (40, 300)).tile == (40, 224)
+    assert fit_tiling(tiling, classifier, (20, 24)).tile == (32, 32)
+    assert fit_tiling(Tiling((16, 16)), classifier, (20, 24)).tile == (16, 16)
+    assert fit_tiling(Tiling((224, 224), "none"), classifier, (40, 300)).tile == (224, 224)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_settings_that_make_no_sense(
     classifier: Net, classes: list[str], options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        draw(classifier, classes, **{**SMALL, **options})
+        draw(classifier, classes, **{**SMALL, **options})  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize("form", ["darknet", "torchvision"])
@@ -182,7 +184,7 @@ def test_a_goldfish_can_be_seen(assets: Path, squeezenet: Net, form: str) -> Non
     """Painted with either form of the real net, it is named by the other."""
     other = load("squeezenet1_1", assets / "models" / "squeezenet1_1.pth")
     painter, judge = (squeezenet, other) if form == "darknet" else (other, squeezenet)
-    painted = draw(painter, ["goldfish"], octave_count=1, seed=1, device="cpu")
+    painted = draw(painter, ["goldfish"], octave_count=1, seed=1, runtime=Runtime(device="cpu"))
     answer = judge.probabilities(from_pil(painted)[None])[0]
     assert answer.argmax() == 1
     assert answer[1] > 0.9
@@ -190,7 +192,8 @@ def test_a_goldfish_can_be_seen(assets: Path, squeezenet: Net, form: str) -> Non
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_deterministic_cuda_gives_the_same_bytes(classifier: Net) -> None:
-    options = {**SMALL, "device": "cuda", "size": (70, 90), "deterministic": True}
+    options: DrawOptions = {**SMALL, "size": (70, 90)}
+    options["runtime"] = Runtime(device="cuda", precision="fp32", deterministic=True)
     try:
         first, again = (draw(classifier, ["goldfish"], **options).tobytes() for _ in range(2))
     finally:
@@ -198,13 +201,39 @@ def test_deterministic_cuda_gives_the_same_bytes(classifier: Net) -> None:
     assert first == again
 
 
-def test_a_pad_is_seen_and_changes_the_picture(
-    classifier: Net, make_net: Callable[..., Net]
-) -> None:
-    manner = replace(default_config(classifier, on_a_base=False), pad=4)
-    plain, framed = (draw(classifier, ["0"], manner=m, **SMALL) for m in (None, manner))
-    assert plain.size == framed.size
-    assert plain.tobytes() != framed.tobytes()
-    fixed = make_net(CLASSIFIER.replace("[avgpool]", "[connected]\noutput=5\n"))
-    with pytest.raises(UsageError, match="cannot be shown a pad"):
-        draw(fixed, ["0"], manner=manner, device="cpu")
+def test_painting_a_plan_twice_gives_the_same_picture(classifier: Net, photo: Tensor) -> None:
+    for base in (None, photo):
+        plan = prepare(classifier, ["goldfish", "tench"], base, seed=3, **SMALL)
+        assert torch.equal(paint(plan), paint(plan))
+
+
+@pytest.mark.parametrize("keep_colors", [False, True])
+def test_a_plan_says_what_it_paints(classifier: Net, photo: Tensor, keep_colors: bool) -> None:
+    plan = prepare(classifier, "goldfish", photo, keep_colors=keep_colors, seed=3, **SMALL)
+    assert to_pil(paint(plan)).tobytes() == (
+        draw(classifier, "goldfish", photo, keep_colors=keep_colors, seed=3, **SMALL).tobytes()
+    )
+    settings = plan.to_dict()
+    assert settings["size"] == "56x40"
+    assert settings["config"]["lr"] == plan.config.lr
+
+
+def test_options_of_version_0_1_are_still_understood(classifier: Net) -> None:
+    new = draw(classifier, ["goldfish"], size=(32, 32), config=SMALL_FROM_NOISE, **SMALL)
+    plain = {key: value for key, value in SMALL.items() if key != "runtime"}
+    old = draw(
+        classifier,
+        ["goldfish"],
+        size=(32, 32),
+        **{**plain, "device": "cpu", "precision": "fp32", "manner": SMALL_FROM_NOISE},  # type: ignore[typeddict-item]
+    )
+    assert old.tobytes() == new.tobytes()
+    with pytest.raises(TypeError, match="inside runtime=Runtime"):
+        draw(classifier, ["goldfish"], device="cpu", **SMALL)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="no option 'sise'; the nearest are size"):
+        draw(classifier, ["goldfish"], sise=(3, 3), **SMALL)  # type: ignore[call-arg]
+
+
+def test_colours_are_kept_only_of_a_base(classifier: Net) -> None:
+    with pytest.raises(UsageError, match="no colours to keep"):
+        draw(classifier, ["goldfish"], keep_colors=True, **SMALL)

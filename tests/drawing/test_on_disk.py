@@ -8,36 +8,39 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from conftest import CLASS_NAMES, CLASSIFIER, LUCID, write_net
 from PIL import Image
 from torch import Tensor
 
 from lucid.cli import main
-from lucid.drawing import on_disk
-from lucid.drawing.config import default_config, on_canvas
+from lucid.core.device import Runtime
+from lucid.core.objectives import Guide
+from lucid.drawing import disk_tensors
+from lucid.drawing.config import SMALL_FROM_NOISE, default_config, on_canvas
 from lucid.drawing.loop import draw
 from lucid.drawing.on_disk import draw_on_disk
+from lucid.drawing.options import DrawOptions
 from lucid.errors import LucidError, UsageError
 from lucid.imaging.io import to_pil, write_image, write_png_rows
 from lucid.nets.net import Net
 
 SIZE = (160, 208)
-SMALL = {
+SMALL: DrawOptions = {
     "size": SIZE,
     "tile_size": 32,
     "octave_count": 2,
     "iterations": 2,
-    "device": "cpu",
-    "precision": "fp32",
+    "runtime": Runtime(device="cpu", precision="fp32"),
     "seed": 5,
 }
 
 
 @pytest.fixture
 def _many_bands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_disk, "BLOCK", 64)
-    monkeypatch.setattr(on_disk, "BAND", 64 * 208)
+    monkeypatch.setattr(disk_tensors, "BLOCK", 64)
+    monkeypatch.setattr(disk_tensors, "BAND", 64 * 208)
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -55,11 +58,11 @@ def test_it_paints_what_memory_would(
 ) -> None:
     base = photo if on_photo else None
     # More passes would make differences of rounding visible.
-    settings = {**SMALL, "iterations": 1, "order": order, "padding": padding}
+    settings: DrawOptions = {**SMALL, "iterations": 1, "order": order, "padding": padding}
     path = tmp_path / "large.png"
     draw_on_disk(classifier, ["goldfish"], path, base, **settings)
-    style = on_canvas(default_config(classifier, on_a_base=on_photo), "pixels")
-    whole = draw(classifier, ["goldfish"], base, manner=style, **settings)
+    config = on_canvas(default_config(classifier, on_base=on_photo), "pixels")
+    whole = draw(classifier, ["goldfish"], base, config=config, **settings)
     assert abs(pixels(path) - np.asarray(whole).astype(int)).max() <= 1
     assert list(tmp_path.glob("large.png*")) == [path]
 
@@ -106,15 +109,34 @@ def test_what_it_resumes_is_the_same_drawing(classifier: Net, tmp_path: Path) ->
         draw_on_disk(classifier, ["goldfish"], path, resume=True, **{**SMALL, "seed": 6})
     with pytest.raises(UsageError, match="other settings"):
         draw_on_disk(classifier, ["tench"], path, resume=True, **SMALL)
-    seedless = {key: value for key, value in SMALL.items() if key != "seed"}
+    seedless: DrawOptions = {**SMALL}
+    del seedless["seed"]
     draw_on_disk(classifier, ["goldfish"], path, resume=True, **seedless)
     again = tmp_path / "again.png"
     draw_on_disk(classifier, ["goldfish"], again, **SMALL)
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_another_guide_is_another_drawing(classifier: Net, tmp_path: Path) -> None:
+    """Guides that differ in one number far inside, which a repr leaves out."""
+    path = tmp_path / "large.png"
+    features = torch.rand(8, 4000)
+    other = features.clone()
+    other[3, 2000] += 1
+
+    def cut_short(done: int, total: int) -> None:
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    assert repr(Guide("0", features)) == repr(Guide("0", other))
+    with pytest.raises(KeyboardInterrupt):
+        draw_on_disk(classifier, Guide("0", features), path, watch=cut_short, **SMALL)
+    with pytest.raises(UsageError, match="other settings"):
+        draw_on_disk(classifier, Guide("0", other), path, resume=True, **SMALL)
+
+
 def test_a_full_disk_is_found_before_the_work(classifier: Net, tmp_path: Path) -> None:
-    settings = {**SMALL, "size": (1_000_000, 1_000_000)}
+    settings: DrawOptions = {**SMALL, "size": (1_000_000, 1_000_000)}
     with pytest.raises(LucidError, match="GiB of disk"):
         draw_on_disk(classifier, ["goldfish"], tmp_path / "large.png", **settings)
     assert not list(tmp_path.glob("large*"))
@@ -125,14 +147,13 @@ def test_a_full_disk_is_found_before_the_work(classifier: Net, tmp_path: Path) -
     [
         ({}, "large.jpg", ".png"),
         ({"order": "none"}, "large.png", "spiral, grid or random"),
-        ({"manner": default_config}, "large.png", "--canvas pixels"),
+        ({"config": SMALL_FROM_NOISE}, "large.png", "--canvas pixels"),
+        ({"mask": torch.ones(4, 4)}, "large.png", "no regions"),
     ],
 )
 def test_what_needs_the_whole_picture_is_refused(
-    classifier: Net, tmp_path: Path, settings: dict[str, object], name: str, said: str
+    classifier: Net, tmp_path: Path, settings: DrawOptions, name: str, said: str
 ) -> None:
-    if "manner" in settings:
-        settings = {"manner": default_config(classifier, on_a_base=False)}
     with pytest.raises(UsageError, match=said):
         draw_on_disk(classifier, ["goldfish"], tmp_path / name, **{**SMALL, **settings})
 
@@ -156,7 +177,12 @@ def test_memory_does_not_grow_with_the_picture(classifier: Net, tmp_path: Path) 
         return int(line.split()[1]) // 1024
 
     def peak(side: int) -> int:
-        once = {"size": (side, side), "octave_count": 1, "iterations": 1, "order": "grid"}
+        once: DrawOptions = {
+            "size": (side, side),
+            "octave_count": 1,
+            "iterations": 1,
+            "order": "grid",
+        }
         path = tmp_path / f"{side}.png"
         over, seen = threading.Event(), [0]
 

@@ -74,7 +74,7 @@ def test_a_net_is_trained_on_a_dozen_images(
     training.resume(tmp_path / "out" / "duo.pt")
     images = torch.rand(2, 3, 64, 64)
     expected = training.kept.eval()(images).flatten(1)
-    torch.testing.assert_close(net.scores(images), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(net.logits(images), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_an_interrupted_training_comes_to_the_same_end(dozen: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from metrics import TileEdges, edge_ratio, seam_ratio, ssim, worst_line
 
+from lucid.core.device import Runtime
 from lucid.drawing.loop import Progress, draw
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
@@ -55,7 +56,7 @@ def test_blended_tiles_leave_less_than_deepdraws_first_form(classifier: Net) -> 
 
             painted = draw(
                 classifier,
-                ["goldfish"],
+                "goldfish",
                 torch.full((3, 96, 128), 0.5),
                 order=order,
                 padding=padding,
@@ -63,7 +64,7 @@ def test_blended_tiles_leave_less_than_deepdraws_first_form(classifier: Net) -> 
                 octave_count=2,
                 iterations=8,
                 seed=seed,
-                device="cpu",
+                runtime=Runtime("cpu"),
                 watch=watch,
             )
             found.append(seam_ratio(from_pil(painted) - 0.5, edges))

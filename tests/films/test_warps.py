@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,18 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 
 from lucid.errors import LucidError, UsageError
-from lucid.films import warps
-from lucid.films.warps import WARPS, parse
+from lucid.films import warp
+from lucid.films.warp import RENAMED, WARPS, load, parse, usage
+from lucid.imaging.filters import luma
 
 EXAMPLES = [
     *("zoom:.1", "zoom:-.1", "stretch:.1", "stretch:0,.2", "rotate:10", "affine:1.1,.9"),
-    *("affine:1,.1,0,1", "affine:1,0,3,0,1,-2", "glide:3", "glide:2.5,-1", "roll:n/4"),
+    *("affine:1,.1,0,1", "affine:1,0,3,0,1,-2", "translate:3", "translate:2.5,-1", "roll:n/4"),
     *("roll:15*sin(n/20)", "roll-rows:t", "random-roll:-3,3", "random-roll:0,n/5,4"),
     *("random-roll-rows:-2,5", "alternate:n", "sobel", "sobel:.5", "prewitt", "laplace"),
     *("blur:1.5", "unsharp:2", "unsharp:1,.5", "hue:30", "palette:.2", "posterize:4"),
-    *("colors:0,1,0,0,0,1,1,0,0", "sort", "sort:.1,.9", "grid:3,2,10", "grid:3,2,10,.1"),
+    *("colors:0,1,0,0,0,1,1,0,0", "pixel-sort", "pixel-sort:.1,.9", "grid:3,2,10"),
+    "grid:3,2,10,.1",
     *("kaleidoscope:6", "swirl:40", "swirl:40,.3", "ripple:4,20", "ripple:4,20,t/10"),
 ]
 
@@ -35,26 +38,29 @@ def test_every_warp_keeps_the_size_and_changes_the_picture(text: str, photo: Ten
     assert torch.equal(changed, again)
 
 
-def test_every_warp_has_an_example_and_says_what_it_does() -> None:
+def test_every_warp_has_an_example_and_a_docstring_of_one_line() -> None:
     assert {text.partition(":")[0] for text in EXAMPLES} == set(WARPS)
-    assert all(function.__doc__ for function in WARPS.values())
+    for function in WARPS.values():
+        first, *rest = (function.__doc__ or "").splitlines()
+        assert first.endswith(".")
+        assert not rest or not rest[0]
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        *("zoom:0", "stretch:0,0", "rotate:0", "rotate:360", "affine:1,1", "glide:0", "roll:0"),
+        *("zoom:0", "stretch:0,0", "rotate:0", "rotate:360", "affine:1,1", "translate:0", "roll:0"),
         *("roll:40", "roll-rows:56", "random-roll:0,0", "sobel:0", "hue:0", "hue:360"),
         *("palette:0", "posterize:256", "grid:4,3,0", "swirl:0", "ripple:0,9", "alternate:0"),
     ],
 )
-def test_what_does_nothing_leaves_the_picture(text: str, photo: Tensor) -> None:
+def test_a_warp_by_nothing_leaves_the_picture(text: str, photo: Tensor) -> None:
     torch.testing.assert_close(parse(text)(photo, 2, Generator()), photo, atol=2e-3, rtol=0)
 
 
-def test_a_picture_zooms_turns_and_glides_as_said() -> None:
+def test_a_bright_pixel_moves_where_it_should() -> None:
     image = torch.zeros(3, 21, 21)
-    image[:, 10, 14] = 1  # four to the right of the middle
+    image[:, 10, 14] = 1  # 4 pixels to the right of the middle
 
     def bright(text: str) -> tuple[int, int]:
         changed = parse(text)(image, 1, Generator())[0]
@@ -65,7 +71,7 @@ def test_a_picture_zooms_turns_and_glides_as_said() -> None:
     assert bright("stretch:1") == (8, 0)
     assert bright("stretch:0,1") == (4, 0)
     assert bright("rotate:90") == (0, 4)
-    assert bright("glide:3,-2") == (7, -2)
+    assert bright("translate:3,-2") == (7, -2)
     assert bright("affine:0,1,1,0") == (0, 4)
     assert bright("affine:1,0,3,0,1,5") == (7, 5)
     assert bright("roll:6") == (4, 6)
@@ -74,7 +80,7 @@ def test_a_picture_zooms_turns_and_glides_as_said() -> None:
     assert bright("roll-rows:n") == (14 - 21, 0)
 
 
-def test_a_group_may_be_larger_than_the_picture(photo: Tensor) -> None:
+def test_a_group_of_columns_may_be_wider_than_the_picture(photo: Tensor) -> None:
     assert parse("random-roll:3,3,1e300")(photo, 1, Generator()).equal(photo.roll(3, 1))
 
 
@@ -91,36 +97,34 @@ def test_random_rolls_stay_within_their_bounds(low: int, high: int, group: int) 
         assert len(set(moved[first : first + group].tolist())) == 1
 
 
-def test_both_bounds_of_a_random_roll_are_as_likely_as_what_is_between() -> None:
+def test_every_distance_of_a_random_roll_is_equally_likely() -> None:
     image = torch.zeros(3, 40, 6000)
     image[:, 20] = 1
     rolled = parse("random-roll:-1,2")(image, 1, Generator().manual_seed(0))
     counts = (rolled[0].argmax(0) - 20 + 1).bincount(minlength=4)
+    assert len(counts) == 4
     assert counts.min() > 1300
 
 
 def test_pixels_are_sorted_within_their_runs(photo: Tensor) -> None:
-    from lucid.imaging.filters import luma
-
-    sorted_ = parse("sort:0,1")(photo, 1, Generator())
+    sorted_ = parse("pixel-sort:0,1")(photo, 1, Generator())
     steps = luma(sorted_)[0].diff(dim=1)
     assert steps.min() > -1e-3
     torch.testing.assert_close(sorted_.sort(2).values, photo.sort(2).values)
 
 
 def test_a_kaleidoscope_is_its_own_mirror_image() -> None:
-    image = torch.rand(3, 41, 41)
-    seen = parse("kaleidoscope:4")(image, 1, Generator())
-    torch.testing.assert_close(seen, seen.flip(1), atol=1e-4, rtol=0)
-    torch.testing.assert_close(seen, seen.flip(2), atol=1e-4, rtol=0)
+    image = parse("kaleidoscope:4")(torch.rand(3, 41, 41), 1, Generator())
+    torch.testing.assert_close(image, image.flip(1), atol=1e-4, rtol=0)
+    torch.testing.assert_close(image, image.flip(2), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("zom:1", "zoom"),
-        ("zoom", "zoom:SHARE"),
-        ("zoom:1,2", "zoom:SHARE"),
+        ("zoom", "zoom:FRACTION"),
+        ("zoom:1,2", "zoom:FRACTION"),
         ("zoom:n", "'n'"),
         ("zoom:__import__('os')", "arithmetic"),
         ("zoom:-1", "nothing"),
@@ -134,36 +138,74 @@ def test_a_kaleidoscope_is_its_own_mirror_image() -> None:
         ("", "there is no warp"),
     ],
 )
-def test_what_is_wrong_is_said(text: str, said: str) -> None:
+def test_a_warp_that_makes_no_sense_is_refused(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         parse(text)
 
 
-def test_a_file_of_ones_own(tmp_path: Path, photo: Tensor) -> None:
-    own = tmp_path / "own.py"
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_a_name_of_version_0_1_means_the_same_warp(old: str, new: str) -> None:
+    assert parse(f"{old}:.5,1") == parse(f"{new}:.5,1")
+    with pytest.raises(UsageError, match=f"write {re.escape(usage(new))}"):
+        parse(f"{old}:1,2,3")
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's file; its warps are forgotten after the test."""
+    monkeypatch.setattr(warp, "WARPS", WARPS.copy())
+    return tmp_path / "own.py"
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from lucid.films.warp import Profile, warp",
+        # As version 0.1 documented it, and what else reached the same module.
+        "from lucid.warps import Profile, warp",
+        "from lucid import warps\nfrom lucid.warps import Profile\nwarp = warps.warp",
+        "from __future__ import annotations\nfrom lucid.warps import Profile, warp",
+    ],
+)
+def test_a_users_file_adds_warps(imports: str, own: Path, photo: Tensor) -> None:
     own.write_text(
-        "from lucid.films.warps import warp\n\n@warp\n"
-        "def darker(image, frame, generator, share: float):\n    return image * (1 - share)\n"
+        f"{imports}\n\n@warp\n"
+        "def darker(image, frame, generator, share: float):\n    return image * (1 - share)\n\n"
+        "@warp\ndef bands(image, frame, generator, shade: Profile):\n"
+        "    return image * shade(image.shape[2])\n"
     )
-    warps.load(own)
-    try:
-        torch.testing.assert_close(parse("darker:.25")(photo, 1, Generator()), photo * 0.75)
-    finally:
-        del WARPS["darker"]
-    for body, said in (("return nothing", "NameError"), ("return image[:, 1:]", "size")):
-        own.write_text(
-            "from lucid.films.warps import warp\n\n@warp\n"
-            f"def broken(image, frame, generator):\n    {body}\n"
-        )
-        warps.load(own)
-        try:
-            with pytest.raises(UsageError, match=said):
-                parse("broken")
-        finally:
-            del WARPS["broken"]
+    load(own)
+    torch.testing.assert_close(parse("darker:.25")(photo, 1, Generator()), photo * 0.75)
+    banded = photo * (torch.arange(photo.shape[2]) % 2)
+    torch.testing.assert_close(parse("bands:n%2")(photo, 1, Generator()), banded)
+
+
+def test_a_users_warp_may_have_a_name_of_version_0_1(own: Path, photo: Tensor) -> None:
+    own.write_text(
+        "from lucid.films.warp import warp\n\n@warp\n"
+        "def glide(image, frame, generator):\n    return image / 2\n"
+    )
+    load(own)
+    torch.testing.assert_close(parse("glide")(photo, 1, Generator()), photo / 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"), [("return nothing", "NameError"), ("return image[:, 1:]", "size")]
+)
+def test_a_users_warp_that_fails_is_refused(body: str, said: str, own: Path) -> None:
+    own.write_text(
+        "from lucid.films.warp import warp\n\n@warp\n"
+        f"def broken(image, frame, generator):\n    {body}\n"
+    )
+    load(own)
+    with pytest.raises(UsageError, match=said):
+        parse("broken")
+
+
+def test_a_users_file_that_cannot_be_run_is_named(own: Path) -> None:
     own.write_text("1 / 0")
     with pytest.raises(LucidError, match=r"own\.py: ZeroDivisionError"):
-        warps.load(own)
+        load(own)
 
 
 def test_hue_keeps_greys_and_turns_red_to_green() -> None:

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lucid.tiling import octaves
+from lucid.drawing.plan import octave_count, octave_sizes
+from lucid.tiling.octaves import resize, start_image
 
 
 @given(
@@ -16,7 +17,7 @@ from lucid.tiling import octaves
 def test_octaves_grow_to_the_size_and_never_below_the_smallest(
     size: tuple[int, int], count: int, scale: float, smallest: int
 ) -> None:
-    ladder = octaves.sizes(size, count, scale, smallest)
+    ladder = octave_sizes(size, count, scale, smallest)
     assert len(ladder) == count
     assert ladder[-1] == size
     assert ladder == sorted(ladder)
@@ -31,39 +32,37 @@ def test_octaves_grow_to_the_size_and_never_below_the_smallest(
 def test_just_as_many_octaves_as_lead_up_from_the_smallest(
     size: tuple[int, int], scale: float, smallest: int
 ) -> None:
-    count = octaves.count(size, scale, smallest)
-    ladder = octaves.sizes(size, count, scale, smallest)
+    count = octave_count(size, scale, smallest)
+    ladder = octave_sizes(size, count, scale, smallest)
     assert abs(min(ladder[0]) - min(smallest, *size)) <= 1
     if count > 1:
         assert min(size) / scale ** (count - 2) >= smallest * 0.999
-    assert octaves.count(size, 1, smallest) == 1
+    assert octave_count(size, 1, smallest) == 1
 
 
 def test_octaves_of_1_4() -> None:
-    assert octaves.sizes((512, 1024), 3, 1.4, 224) == [(261, 522), (366, 731), (512, 1024)]
-    assert octaves.sizes((512, 512), 3, 1.4, 300) == [(300, 300), (366, 366), (512, 512)]
+    assert octave_sizes((512, 1024), 3, 1.4, 224) == [(261, 522), (366, 731), (512, 1024)]
+    assert octave_sizes((512, 512), 3, 1.4, 300) == [(300, 300), (366, 366), (512, 512)]
 
 
 def test_only_the_change_is_carried_up_so_the_photograph_stays_sharp() -> None:
     base = torch.rand(3, 64, 64) * 0.8 + 0.1
-    small = octaves.resize(base, (32, 32))
-    again = octaves.start((64, 64), small, base)
+    small = resize(base, (32, 32))
+    again = start_image((64, 64), small, base)
     torch.testing.assert_close(again, base, atol=1e-3, rtol=1e-3)
-    brighter = octaves.start((64, 64), (small + 0.05).clamp(0, 1), base)
+    brighter = start_image((64, 64), (small + 0.05).clamp(0, 1), base)
     assert ((brighter - base) > 0).float().mean() > 0.95
 
 
 def test_from_noise_the_dream_itself_is_enlarged() -> None:
-    assert octaves.start((8, 8), None, None) is None
-    enlarged = octaves.start((8, 8), torch.full((3, 4, 4), 0.25), None)
+    assert start_image((8, 8), None, None) is None
+    enlarged = start_image((8, 8), torch.full((3, 4, 4), 0.25), None)
     torch.testing.assert_close(enlarged, torch.full((3, 8, 8), 0.25))
 
 
 def test_a_wrapped_image_is_resized_as_part_of_its_wall() -> None:
     image = torch.rand(3, 10, 14)
-    rolled = octaves.resize(image.roll((3, 5), (1, 2)), (20, 28), wrap=True)
-    torch.testing.assert_close(
-        rolled, octaves.resize(image, (20, 28), wrap=True).roll((6, 10), (1, 2))
-    )
-    plain = octaves.resize(image.roll((3, 5), (1, 2)), (20, 28))
+    rolled = resize(image.roll((3, 5), (1, 2)), (20, 28), wrap=True)
+    torch.testing.assert_close(rolled, resize(image, (20, 28), wrap=True).roll((6, 10), (1, 2)))
+    plain = resize(image.roll((3, 5), (1, 2)), (20, 28))
     assert (rolled - plain).abs().max() > 0.05, "at the edges it matters"

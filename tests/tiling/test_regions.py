@@ -8,14 +8,22 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from lucid.drawing.loop import Target, classes, draw
+from lucid.core.device import Runtime
+from lucid.drawing.loop import draw
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.targets import Target, classes
 from lucid.errors import UsageError
 from lucid.imaging.io import from_pil, to_pil
 from lucid.nets.net import Net
 from lucid.tiling.regions import PATHS, MaskRegion, PathRegion, read_path
 from lucid.tiling.tiles import Tiling
 
-SMALL = {"tile_size": 32, "octave_count": 2, "iterations": 3, "device": "cpu", "precision": "fp32"}
+SMALL: DrawOptions = {
+    "tile_size": 32,
+    "octave_count": 2,
+    "iterations": 3,
+    "runtime": Runtime(device="cpu", precision="fp32"),
+}
 
 
 def change(painted: Image.Image, base: Tensor) -> np.ndarray:
@@ -38,8 +46,8 @@ def test_what_is_masked_out_is_kept_to_the_bit(classifier: Net, photo: Tensor) -
 
 
 def test_a_class_grows_at_its_point(classifier: Net, grey: Tensor) -> None:
-    wish = Target(classes(classifier, ["goldfish"]), PathRegion(((0.25, 0.5),), diameter=0.5))
-    changed = change(draw(classifier, [wish], grey, **SMALL), grey)
+    target = Target(classes(classifier, ["goldfish"]), PathRegion(((0.25, 0.5),), diameter=0.5))
+    changed = change(draw(classifier, [target], grey, **SMALL), grey)
     rows, columns = changed.nonzero()
     assert 8 < columns.min() < columns.max() < 40
     assert 16 <= rows.min() < rows.max() < 48
@@ -48,21 +56,21 @@ def test_a_class_grows_at_its_point(classifier: Net, grey: Tensor) -> None:
 def test_two_classes_grow_in_their_masks(classifier: Net, grey: Tensor) -> None:
     left, right = torch.zeros(64, 96), torch.zeros(64, 96)
     left[:, :32], right[:, 64:] = 1, 1
-    wishes = [
+    targets = [
         Target(classes(classifier, ["goldfish"]), MaskRegion(left)),
         Target(classes(classifier, ["tench"]), MaskRegion(right)),
     ]
-    changed = change(draw(classifier, wishes, grey, **SMALL), grey)
+    changed = change(draw(classifier, targets, grey, **SMALL), grey)
     assert changed[:, 34:62].max() == 0
     assert changed[:, :30].mean() > 2 < changed[:, 66:].mean()
 
 
 @pytest.mark.parametrize("name", sorted(PATHS))
 def test_a_path_is_painted_along(classifier: Net, grey: Tensor, name: str) -> None:
-    place = PathRegion(read_path(name), diameter=0.25)
-    painted = place.mask((64, 96)).numpy()
+    region = PathRegion(read_path(name), diameter=0.25)
+    painted = region.mask((64, 96)).numpy()
     changed = change(
-        draw(classifier, [Target(classes(classifier, ["goldfish"]), place)], grey, **SMALL), grey
+        draw(classifier, [Target(classes(classifier, ["goldfish"]), region)], grey, **SMALL), grey
     )
     assert changed[painted == 0].max() == 0
     assert changed[painted > 0.9].mean() > 2

@@ -31,18 +31,20 @@ def cut(tiling: Tiling, size: tuple[int, int], seed: int) -> Pass:
 def test_every_pixel_is_covered_and_what_is_cut_is_put_back(
     tiling: Tiling, size: tuple[int, int], seed: int
 ) -> None:
-    sweep = cut(tiling, size, seed)
+    tile_pass = cut(tiling, size, seed)
     image = torch.rand(3, *size)
-    pieces = [view.scatter(view.gather(image)) for view in sweep.views()]
-    assert (sweep.weights(image) > 0).all()
+    pieces = [view.scatter(view.gather(image)) for view in tile_pass.views()]
+    assert (tile_pass.weights(image) > 0).all()
     torch.testing.assert_close(sum(pieces), image, atol=1e-4, rtol=1e-4)
 
 
 @settings(max_examples=100, deadline=None)
 @given(tilings, sizes, seeds)
 def test_blending_weights_sum_to_one(tiling: Tiling, size: tuple[int, int], seed: int) -> None:
-    sweep = cut(tiling, size, seed)
-    total = sum(view.scatter(torch.ones(len(view.batch), 1, *sweep.tile)) for view in sweep.views())
+    tile_pass = cut(tiling, size, seed)
+    total = sum(
+        view.scatter(torch.ones(len(view.batch), 1, *tile_pass.tile)) for view in tile_pass.views()
+    )
     torch.testing.assert_close(total, torch.ones(1, *size), atol=1e-4, rtol=1e-4)
 
 
@@ -89,8 +91,8 @@ def test_the_lattice_moves_every_pass() -> None:
 
 
 def test_a_change_in_the_first_ring_reaches_the_second() -> None:
-    sweep = cut(Tiling((16, 16)), (64, 64), 0)
-    first, second, *_ = sweep.views()
+    tile_pass = cut(Tiling((16, 16)), (64, 64), 0)
+    first, second, *_ = tile_pass.views()
     image = torch.rand(3, 64, 64)
     before = second.gather(image)
     image = image + first.scatter(torch.ones(len(first.batch), 3, 16, 16))
@@ -99,8 +101,8 @@ def test_a_change_in_the_first_ring_reaches_the_second() -> None:
 
 
 def test_a_picture_no_larger_than_a_tile_is_its_middle() -> None:
-    sweep = cut(Tiling((16, 16)), (10, 16), 0)
-    assert sweep.batches == [[Tile(-3, 0)]]
+    tile_pass = cut(Tiling((16, 16)), (10, 16), 0)
+    assert tile_pass.batches == [[Tile(-3, 0)]]
 
 
 def test_reflection_wrap_and_mean_fill_what_lies_outside() -> None:

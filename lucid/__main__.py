@@ -1,0 +1,5 @@
+"""``python -m lucid``: the command line."""
+
+from lucid.cli import main
+
+main()

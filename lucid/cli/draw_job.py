@@ -1,0 +1,324 @@
+"""What ``lucid draw`` does: check all that was asked for, then draw one picture after another."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+from PIL import Image
+from torch import Tensor
+
+from lucid.cli import console, files, targets
+from lucid.cli.click_types import ClassSpec
+from lucid.cli.draw import DrawArguments
+from lucid.cli.recipe_args import build_recipe
+from lucid.drawing import on_disk
+from lucid.drawing.config import DrawConfig, default_config, on_canvas
+from lucid.drawing.loop import Progress, paint
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.plan import Plan, fits_memory, prepare
+from lucid.drawing.preset_files import read_preset
+from lucid.drawing.targets import Target
+from lucid.imaging import recipes
+from lucid.imaging.contact_sheet import contact_sheet
+from lucid.imaging.files import check_writable, next_free_path
+from lucid.imaging.io import read_alpha, read_image, to_pil
+from lucid.imaging.recipes import Recipe
+from lucid.nets.net import Net
+
+
+def draw_all(arguments: DrawArguments) -> None:
+    """Draw every picture that was asked for and print where it was written.
+
+    Args:
+        arguments: Arguments of the command.
+
+    Raises:
+        click.UsageError: Options do not go together, or an output exists.
+        LucidError: A file cannot be read, or a setting makes no sense.
+    """
+    # The metadata knows the classes: a wrong one is found before any download.
+    meta = arguments.load_meta()
+    bases = files.find_files(arguments.base)
+    several = {
+        "--count": arguments.count > 1,
+        "--save-every": arguments.save_every,
+        "--on-disk": arguments.on_disk,
+        "--resume": arguments.resume,
+    }
+    files.check_output(arguments.output, bases, several)
+    mask = targets.read_mask(arguments.mask) if arguments.mask else None
+    guide = read_image(arguments.guide) if arguments.guide else None
+    with files.stdout_target(arguments.output, ".png") as output:
+        jobs: list[Job] = []
+        starts: list[Path | None] = [*bases] or [None]  # None is noise
+        for base, target in zip(starts, files.output_paths(output, bases), strict=True):
+            taken = {path for job in jobs for path in (job.target, *job.singles)}
+            jobs.append(_plan_job(arguments, meta, base, target, taken))
+        net = arguments.load()
+        console.configure_logging(arguments.verbose, arguments.quiet)
+        for job in jobs:
+            if arguments.verbose:
+                console.print_settings(net, arguments.device, arguments.precision, job.seed)
+            if job.on_disk:
+                written = _draw_on_disk(net, job, arguments, guide)
+            else:
+                written = _draw_in_memory(net, job, arguments, guide, mask)
+            if not arguments.quiet and str(arguments.output) != "-":
+                console.print_written(written, f" (seed {job.seed})")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to draw, or ``--count`` pictures with consecutive seeds.
+
+    Attributes:
+        base: Picture to draw on, as it was typed; None for noise.
+        size: (height, width) in pixels; None for the size of a tile.
+        on_disk: Whether to draw on pixels in files.
+        classes: Classes to draw.
+        config: Hyperparameters of the drawing.
+        seed: Seed of the first picture.
+        target: File of the picture, or of the contact sheet of several.
+        singles: Files of the single pictures.
+    """
+
+    base: Path | None
+    size: tuple[int, int] | None
+    on_disk: bool
+    classes: list[ClassSpec]
+    config: DrawConfig
+    seed: int
+    target: Path
+    singles: list[Path]
+
+
+def _plan_job(
+    arguments: DrawArguments, meta: Net, base: Path | None, output: Path | None, taken: set[Path]
+) -> Job:
+    """Find out what to do for one base, and refuse what makes no sense or would be overwritten."""
+    file = files.resolve_stdin(base) if base else None
+    picture = read_image(file) if file else None
+    transparent = file is not None and read_alpha(file) is not None
+    size, in_files = arguments.size, arguments.on_disk or arguments.resume
+    if size is None and picture is not None:
+        size = (picture.shape[1], picture.shape[2])
+    if size and not fits_memory(size) and arguments.canvas in (None, "pixels"):
+        in_files = True
+    if in_files:
+        _check_on_disk(arguments, transparent)
+    seed = _choose_seed(arguments, output)
+    classes = targets.requested_classes(meta, arguments, seed)
+    config = _choose_config(arguments, meta, on_base=picture is not None, in_files=in_files)
+    targets.draw_targets(meta, classes, config, size, arguments)  # errors appear before any work
+    stem = targets.output_stem(meta, classes, arguments.layers)
+    target = output or next_free_path(f"{file.stem}_{stem}" if file else stem, taken=taken)
+    singles = [target]
+    if arguments.count > 1:
+        seeds = range(seed, seed + arguments.count)
+        singles = [target.with_stem(f"{target.stem}_seed{each}") for each in seeds]
+    for path in {target, *singles}:
+        if path in taken:
+            raise click.UsageError(f"{path} would be written twice: give bases other names")
+        check_writable(path, size or (1, 1), alpha=transparent)
+        stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
+        kept = stages if arguments.save_every else ()
+        files.refuse_overwrite([*recipes.output_files(path), *kept], arguments.force)
+    return Job(base, size, in_files, classes, config, seed, target, singles)
+
+
+def _check_on_disk(arguments: DrawArguments, transparent: bool) -> None:
+    """Refuse what needs the whole picture in memory."""
+    refused = {
+        "--count": arguments.count > 1,
+        "--save-every": arguments.save_every,
+        "--mask": arguments.mask,
+        "--keep-colors": arguments.keep_colors,
+        "--path": arguments.path,
+        "transparency": transparent,
+    }
+    for name, value in refused.items():
+        if value:
+            raise click.UsageError(f"there is no {name} for pictures that are painted on disk")
+
+
+def _choose_seed(arguments: DrawArguments, output: Path | None) -> int:
+    """Return the seed that was given, or that of the drawing to resume, or a new one."""
+    if arguments.resume:
+        if not output:
+            raise click.UsageError("--resume needs -o, the picture that was to be written")
+        return on_disk.seed_to_resume(output, arguments.seed)
+    return secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
+
+
+def _choose_config(
+    arguments: DrawArguments, meta: Net, *, on_base: bool, in_files: bool
+) -> DrawConfig:
+    """Take the net's default hyperparameters and change what was asked for."""
+    config = default_config(meta, on_base=on_base)
+    canvas = arguments.canvas
+    if arguments.preset:
+        config = read_preset(arguments.preset, config)
+    elif in_files:
+        canvas = canvas or "pixels"
+    if canvas:
+        config = on_canvas(config, canvas)
+    if arguments.blur is not None:
+        config = replace(config, blur=arguments.blur)
+    if arguments.tv is not None:
+        config = replace(config, tv_weight=arguments.tv)
+    return config
+
+
+def _inputs(
+    net: Net,
+    job: Job,
+    arguments: DrawArguments,
+    guide: Tensor | None,
+    mask: Tensor | None = None,
+) -> tuple[list[Target], Tensor | None, DrawOptions]:
+    """Return the targets, the base and the options of a drawing."""
+    found = targets.draw_targets(net, job.classes, job.config, job.size, arguments, guide)
+    base = read_image(files.resolve_stdin(job.base)) if job.base else None
+    options: DrawOptions = {
+        "size": arguments.size,
+        "config": job.config,
+        "order": arguments.tiles,
+        "tile_size": arguments.tile_size,
+        "overlap": arguments.overlap,
+        "padding": arguments.padding,
+        "octave_count": arguments.octaves,
+        "octave_scale": arguments.octave_scale,
+        "iterations": arguments.iters,
+        "strength": arguments.strength,
+        "mask": mask,
+        "keep_colors": arguments.keep_colors,
+        "seed": job.seed,
+        "runtime": arguments.runtime,
+    }
+    return found, base, options
+
+
+def _recipe(plan: Plan, job: Job, passes: int | None = None, **overrides: Any) -> Recipe:
+    """Build the recipe of a picture, finished or after some passes."""
+    made = plan.to_dict() if passes is None else {"passes": passes, **plan.to_dict()}
+    return build_recipe(plan.net, made, base=job.base, batch=plan.ascent.batch, **overrides)
+
+
+def _draw_in_memory(
+    net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None, mask: Tensor | None
+) -> list[Path]:
+    """Draw a picture for each of the job's files, and a sheet of several; return all files."""
+    found, base, options = _inputs(net, job, arguments, guide, mask)
+    watcher = Watcher(job, arguments)
+    written: list[Path] = []
+    pictures: list[Image.Image] = []
+    for seed, path in enumerate(job.singles, start=job.seed):
+        options["seed"] = seed
+        plan = prepare(net, found, base, **options)
+        watcher.begin(path, functools.partial(_recipe, plan, job, seed=seed, count=1))
+        try:
+            with console.progress_bar(path.name, plan.total, arguments.quiet) as watcher.bar:
+                painted = paint(plan, watch=watcher)
+        except KeyboardInterrupt:
+            if watcher.latest:
+                picture = watcher.latest.picture()
+                written.append(watcher.write(picture, path, passes=watcher.passes))
+            console.exit_stopped(written)
+        pictures.append(to_pil(painted))
+        written += [*watcher.written, watcher.write(pictures[-1], path)]
+    if len(pictures) > 1:
+        sheet = contact_sheet(pictures)
+        recipes.write_picture(sheet, job.target, _recipe(plan, job, seed=job.seed))
+        written.append(job.target)
+    return written
+
+
+class Watcher:
+    """Called after each pass: moves the bar, shows the picture, keeps stages.
+
+    Attributes:
+        bar: Progress bar of the picture.
+        latest: Progress after the last pass; None before the first.
+        passes: Number of passes done.
+        written: Files of the stages that were kept.
+    """
+
+    bar: console.ProgressBar
+
+    def __init__(self, job: Job, arguments: DrawArguments) -> None:
+        self._save_every, self._verbose = arguments.save_every, arguments.verbose
+        self._alpha = read_alpha(files.resolve_stdin(job.base)) if job.base else None
+        self._preview = console.open_preview(arguments.preview)
+
+    def begin(self, target: Path, recipe: Callable[..., Recipe]) -> None:
+        """Start watching the next picture.
+
+        Args:
+            target: File that the picture will be written to.
+            recipe: Builds the picture's recipe, with ``passes=`` for an unfinished one.
+        """
+        self._target, self._recipe = target, recipe
+        self.latest: Progress | None = None
+        self.passes = 0
+        self.written: list[Path] = []
+
+    def __call__(self, progress: Progress) -> None:
+        before, self.latest = self.latest, progress
+        self.passes += 1
+        if self._verbose and (before is None or before.octave != progress.octave):
+            if self._preview:
+                self._preview.release()
+            height, width = progress.octave
+            click.echo(f"drawing at {width}x{height}", err=True)
+        self.bar.update(progress.done - (before.done if before else 0))
+        if self._preview:
+            self._preview.show(progress.picture, last=progress.done == progress.total)
+        if self._save_every and self.passes % self._save_every == 0:
+            path = self._target.with_stem(f"{self._target.stem}_pass{self.passes:05d}")
+            self.written.append(self.write(progress.picture(), path, passes=self.passes))
+
+    def write(self, picture: Image.Image, path: Path, passes: int | None = None) -> Path:
+        """Write a picture with its recipe, as transparent as its base.
+
+        Args:
+            picture: The picture.
+            path: File to write.
+            passes: Number of passes so far, if the picture is not finished.
+        """
+        if self._alpha is not None:
+            picture.putalpha(self._alpha.resize(picture.size))
+        recipes.write_picture(picture, path, self._recipe(passes=passes))
+        return path
+
+
+def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None) -> list[Path]:
+    """Draw a picture that is larger than memory; return its file."""
+
+    def watch(done: int, total: int) -> None:
+        bar.length = total
+        bar.update(done - bar.pos)
+
+    def metadata(plan: Plan) -> str:
+        return _recipe(plan, job, seed=job.seed, on_disk=True).toml()
+
+    found, base, options = _inputs(net, job, arguments, guide)
+    try:
+        with console.progress_bar(job.target.name, 1, arguments.quiet) as bar:
+            on_disk.draw_on_disk(
+                *(net, found, job.target, base),
+                resume=arguments.resume,
+                metadata=metadata,
+                watch=watch,
+                **options,
+            )
+    except KeyboardInterrupt:
+        click.echo(f"stopped: the same command with -o {job.target} --resume goes on", err=True)
+        raise SystemExit(130) from None
+    return [job.target]

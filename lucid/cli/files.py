@@ -1,0 +1,169 @@
+"""Files that commands read and write: patterns, standard input and output, refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import io
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+STDIN = "lucid.stdin"
+"""Key of ``context.meta``: the file that holds what came on standard input."""
+
+
+def find_files(patterns: Sequence[Path]) -> list[Path]:
+    """Expand ``*``, ``?`` and ``[]``, which shells do not on Windows, nor within quotes.
+
+    Args:
+        patterns: Files as they were typed.
+
+    Raises:
+        click.UsageError: No file matches a pattern.
+    """
+    found: list[Path] = []
+    for pattern in patterns:
+        if pattern.exists() or not glob.has_magic(str(pattern)):
+            found.append(pattern)
+            continue
+        matches = sorted(glob.glob(str(pattern)))
+        if not matches:
+            raise click.UsageError(f"{pattern}: no file fits")
+        found += map(Path, matches)
+    return found
+
+
+def resolve_stdin(path: Path) -> Path:
+    """Replace ``-`` by a temporary file that holds what came on standard input.
+
+    Args:
+        path: A file as it was typed; any but ``-`` is returned as it is.
+
+    Raises:
+        click.UsageError: Standard input holds neither a picture nor a video.
+    """
+    if str(path) != "-":
+        return path
+    context = click.get_current_context()
+    # Standard input can be read only once, but is asked for several times.
+    if STDIN not in context.meta:
+        if not sys.stdin or sys.stdin.isatty():
+            raise click.UsageError("-: nothing comes on standard input: pipe a picture in")
+        content = sys.stdin.buffer.read()
+        if not (suffix := _suffix_of(content)):
+            raise click.UsageError("-: standard input is neither a picture nor a video")
+        folder = context.with_resource(tempfile.TemporaryDirectory())
+        context.meta[STDIN] = Path(folder) / f"stdin{suffix}"
+        context.meta[STDIN].write_bytes(content)
+    return context.meta[STDIN]
+
+
+def _suffix_of(content: bytes) -> str:
+    """Name the suffix that fits a picture's or a video's bytes; empty for anything else."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return f".{(image.format or 'png').lower()}"
+    except (UnidentifiedImageError, OSError, ValueError):
+        return ".mp4" if content[4:8] == b"ftyp" else ""
+
+
+@contextlib.contextmanager
+def stdout_target(output: Path | None, suffix: str) -> Iterator[Path | None]:
+    """Replace ``-`` by a temporary file, whose content goes to standard output at the end.
+
+    Args:
+        output: What ``-o`` names; any but ``-`` is yielded as it is.
+        suffix: Suffix of the temporary file.
+
+    Raises:
+        click.UsageError: Standard output is closed.
+    """
+    if str(output) != "-":
+        yield output
+        return
+    if not sys.stdout:
+        raise click.UsageError("-o -: standard output is closed")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"stdout{suffix}"
+        try:
+            yield path
+        finally:  # after Ctrl-C, the picture so far
+            if path.exists():
+                with path.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def output_paths(output: Path | None, bases: Sequence[Path]) -> list[Path | None]:
+    """Name an output for each base: what ``-o`` says, with the base's stem for ``{stem}``.
+
+    Args:
+        output: What ``-o`` names; None leaves every output None.
+        bases: Pictures to work on; none of them stands for one output from noise.
+
+    Raises:
+        click.UsageError: Two bases would be written to one file.
+    """
+    stems = ["stdin" if str(base) == "-" else base.stem for base in bases] or [""]
+    if output is None:
+        return [None] * len(stems)
+    paths = [Path(str(output).replace("{stem}", stem)) for stem in stems]
+    if len(set(paths)) < len(paths):
+        twice = next(path for path in paths if paths.count(path) > 1)
+        raise click.UsageError(
+            f"{twice} would be written more than once: give an -o with {{stem}}, which stands "
+            "for each base's name, and bases of different names"
+        )
+    return list(paths)
+
+
+def check_output(output: Path | None, bases: Sequence[Path], refused: Mapping[str, object]) -> None:
+    """Refuse more than one file on standard output, and ``--resume`` with several bases.
+
+    Args:
+        output: What ``-o`` names.
+        bases: Pictures to work on.
+        refused: Options that write more than one file, by name, each with its value.
+
+    Raises:
+        click.UsageError: Something of this kind was asked for.
+    """
+    several = len(bases) > 1
+    for name, value in {**refused, "several bases": several}.items():
+        if value and str(output) == "-":
+            raise click.UsageError(f"-o - takes one picture: leave {name} out, or name a file")
+    if several and refused.get("--resume"):
+        raise click.UsageError("--resume goes on with one at a time: give one base")
+
+
+def refuse_overwrite(paths: Iterable[Path], force: bool) -> None:
+    """Refuse to overwrite a file.
+
+    Args:
+        paths: Files that will be written.
+        force: Whether ``--force`` was given, which allows it.
+
+    Raises:
+        click.UsageError: One of the files exists.
+    """
+    for path in paths:
+        if path.exists() and not force:
+            raise click.UsageError(f"{path} exists: give --force to overwrite it")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, unless it exists.
+
+    Raises:
+        click.UsageError: The folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"{folder}: cannot be made a folder ({error.strerror})") from error

@@ -1,0 +1,221 @@
+"""What ``lucid nightmare`` does: check its words, then write a picture for each round."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from PIL import Image
+from torch import Tensor
+
+from lucid.cli import console, files
+from lucid.cli.nightmare import NightmareArguments
+from lucid.cli.options import CHANGED
+from lucid.cli.recipe_args import build_recipe
+from lucid.imaging import recipes
+from lucid.imaging.files import check_writable
+from lucid.imaging.io import read_image
+from lucid.nets.net import Net
+from lucid.nets.registry import load, load_meta
+from lucid.nightmares.nightmare import Progress, nightmare
+from lucid.nightmares.reconstruct import reconstruct
+from lucid.nightmares.steps import (
+    NightmareStep,
+    draw_steps,
+    layers_around,
+    read_steps,
+    write_steps,
+)
+
+NOT_USED = {
+    "-reconstruct": (
+        *("layer_range", "octaves", "threshold", "zoom", "rotate", "rotate_degrees", "norm"),
+        *("grey", "steps_file", "save_steps", "tile_size"),
+    ),
+    "--steps": ("layer_range", "octaves", "iters", "seed", "save_steps"),
+    "a nightmare without -reconstruct": ("momentum", "pull", "reach"),
+    "--rotate-degrees": ("rotate",),
+}
+"""Parameters that mean nothing beside another option."""
+
+
+def run_nightmare(arguments: NightmareArguments) -> None:
+    """Make the pictures of all rounds, write them and print where.
+
+    Args:
+        arguments: Arguments of the command.
+
+    Raises:
+        click.UsageError: Options do not go together, or an output cannot be written.
+        LucidError: A file cannot be read, or a setting makes no sense.
+    """
+    net_name, weights, image_file, layer = _parse_words(arguments)
+    unused = _refuse_unused(arguments)
+    _check_steps_file(arguments.save_steps)
+    file = files.resolve_stdin(image_file)
+    image = read_image(file)
+    steps = _read_steps(arguments, load_meta(net_name, weights, arguments.names), layer)
+    net = load(net_name, weights, arguments.names, progress=not arguments.quiet)
+    console.configure_logging(arguments.verbose, arguments.quiet)
+    if arguments.verbose:
+        console.print_settings(net, arguments.device, arguments.precision, arguments.seed)
+    watcher = _Watcher(arguments.preview)
+    grey = arguments.grey
+    if grey is None:
+        grey = "darknet" if arguments.steps_file else "auto"
+    pictures = _start(arguments, net, image, layer, grey, steps, watcher)
+    # As Darknet names its files: its stems end at the first dot.
+    stem = f"{file.name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
+    # The folder is made only after all that can be wrong has been found.
+    files.make_folder(arguments.prefix)
+    check_writable(arguments.prefix / f"{stem}.png")
+    total = len(steps) if steps else arguments.rounds * arguments.iters
+    written: list[Path] = []
+
+    def write(picture: Image.Image, stem: str, **made: int) -> None:
+        path = arguments.prefix / f"{stem}_{len(written):06d}.png"
+        overrides: dict[str, Any] = {"grey": grey, **dict.fromkeys(unused)}
+        recipes.write_picture(picture, path, build_recipe(net, made, **overrides))
+        written.append(path)
+
+    try:
+        with console.progress_bar(stem, total, arguments.quiet) as watcher.bar:
+            for number, picture in enumerate(pictures):
+                write(picture, stem, round=number)
+    except KeyboardInterrupt:
+        latest = watcher.latest
+        if latest and latest.done > len(written) * total // arguments.rounds:
+            # An unfinished picture never replaces a finished one of an earlier run.
+            earlier = (arguments.prefix / f"{stem}_{len(written):06d}.png").exists()
+            write(latest.picture(), f"{stem}_unfinished" if earlier else stem, steps=latest.done)
+        _save_steps(steps, latest.done if latest else 0, arguments.save_steps)
+        console.exit_stopped(written)
+    _save_steps(steps, total, arguments.save_steps)
+    if not arguments.quiet:
+        console.print_written(written)
+
+
+def _parse_words(arguments: NightmareArguments) -> tuple[str, Path | None, Path, str]:
+    """Return the net, its weights, the image and the layer that the command names."""
+    words, weights = arguments.words, arguments.weights
+    if len(words) == 4 and weights:
+        raise click.UsageError(f"weights are given twice: {words[1]} and --weights {weights}")
+    if len(words) == 4:
+        return words[0], Path(words[1]), Path(words[2]), words[3]
+    if len(words) == 3 and words[1].endswith(".weights"):
+        raise click.UsageError(f"behind {words[2]} LAYER is missing: CFG WEIGHTS IMAGE LAYER")
+    if len(words) == 3:
+        return words[0], weights, Path(words[1]), words[2]
+    raise click.UsageError(
+        f"nightmare takes CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER, not {len(words)} words"
+    )
+
+
+def _refuse_unused(arguments: NightmareArguments) -> set[str]:
+    """Refuse options that were typed but mean nothing beside others; name all of that kind."""
+    context = click.get_current_context()
+    kinds = ["-reconstruct" if arguments.reconstruct else "a nightmare without -reconstruct"]
+    kinds += ["--steps"] * (arguments.steps_file is not None and not arguments.reconstruct)
+    kinds += ["--rotate-degrees"] * (arguments.rotate_degrees is not None)
+    unused = set()
+    for kind in kinds:
+        for parameter in context.command.params:
+            name = parameter.name or ""
+            if name in NOT_USED[kind]:
+                unused.add(name)
+                source = context.get_parameter_source(name)
+                # A recipe holds every option, also those that mean nothing beside new ones.
+                typed = name in context.meta.get(CHANGED, {name})
+                if source is click.core.ParameterSource.COMMANDLINE and typed:
+                    raise click.UsageError(f"{parameter.opts[-1]} means nothing beside {kind}")
+    return unused
+
+
+def _start(
+    arguments: NightmareArguments,
+    net: Net,
+    image: Tensor,
+    layer: str,
+    grey: str | float,
+    steps: list[NightmareStep] | None,
+    watcher: _Watcher,
+) -> Iterator[Image.Image]:
+    """Start the nightmare, or the reconstruction."""
+    if arguments.reconstruct:
+        return reconstruct(
+            *(net, image, layer),
+            rounds=arguments.rounds,
+            iterations=arguments.iters,
+            rate=arguments.rate,
+            momentum=arguments.momentum,
+            pull=arguments.pull,
+            reach=arguments.reach,
+            seed=arguments.seed,
+            runtime=arguments.runtime,
+            watch=watcher,
+        )
+    degrees = arguments.rotate_degrees
+    return nightmare(
+        *(net, image, layer),
+        rounds=arguments.rounds,
+        iterations=arguments.iters,
+        layer_range=arguments.layer_range,
+        octaves=arguments.octaves,
+        rate=arguments.rate,
+        threshold=arguments.threshold,
+        zoom=arguments.zoom,
+        rotate=arguments.rotate if degrees is None else math.radians(degrees),
+        normalize=bool(arguments.norm),
+        grey=grey,
+        steps=steps,
+        tile_size=arguments.tile_size,
+        seed=arguments.seed,
+        runtime=arguments.runtime,
+        watch=watcher,
+    )
+
+
+class _Watcher:
+    """Called after each step: moves the bar, shows the picture."""
+
+    bar: console.ProgressBar
+
+    def __init__(self, preview: bool) -> None:
+        self._preview = console.open_preview(preview)
+        self.latest: Progress | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        self.latest = progress
+        self.bar.update(1)
+        if self._preview:
+            self._preview.show(progress.picture, last=progress.done == progress.total)
+
+
+def _read_steps(arguments: NightmareArguments, meta: Net, layer: str) -> list[NightmareStep] | None:
+    """Read the steps of --steps, or draw those to save; None if neither is asked for."""
+    layers = layers_around(meta, layer, arguments.layer_range)  # errors appear before any download
+    if arguments.steps_file:
+        return read_steps(arguments.steps_file, meta)
+    if arguments.save_steps:
+        drawn = draw_steps(layers, arguments.octaves, arguments.seed)
+        return list(itertools.islice(drawn, arguments.rounds * arguments.iters))
+    return None
+
+
+def _check_steps_file(path: Path | None) -> None:
+    """Refuse a file for --save-steps that cannot be written, before any work."""
+    if path and path.exists():
+        raise click.UsageError(f"{path} exists: give another name to --save-steps")
+    if path and not path.parent.is_dir():
+        raise click.UsageError(f"{path}: there is no folder {path.parent}")
+
+
+def _save_steps(steps: list[NightmareStep] | None, done: int, path: Path | None) -> None:
+    """Write the steps that were done to the file of --save-steps."""
+    if path and steps and done:
+        write_steps(steps[:done], path)

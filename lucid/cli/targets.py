@@ -1,0 +1,260 @@
+"""From what was typed - classes, layers, regions, key frames - to the targets of a drawing."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import torch
+from torch import Tensor
+
+from lucid.cli.click_types import ClassSpec, LayerSpec, parse_class, parse_layer
+from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
+from lucid.drawing.config import TILE, DrawConfig
+from lucid.drawing.targets import Target, resolve_class
+from lucid.drawing.targets import classes as class_objective
+from lucid.drawing.targets import guide as guide_objective
+from lucid.films.film import film_config
+from lucid.films.keyframes import Keyframes
+from lucid.films.warp import parse
+from lucid.imaging.filters import luma
+from lucid.imaging.io import read_image
+from lucid.nets.net import Net
+from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
+
+if TYPE_CHECKING:
+    from lucid.cli.draw import DrawArguments
+    from lucid.cli.film import FilmArguments
+
+
+def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[ClassSpec]:
+    """List the classes that ``lucid draw`` was asked for: --class, --mix and --random-classes.
+
+    Args:
+        net: Net whose classes they are.
+        arguments: Arguments of the command.
+        seed: Seed of the random classes.
+
+    Raises:
+        click.UsageError: Nothing was asked for, or what was does not go together.
+    """
+    classes = list(arguments.classes)
+    if arguments.mix:
+        classes += _read_mix(arguments.mix)
+    if arguments.random_classes:
+        net.require_classes()
+        if arguments.random_classes > len(net.classes):
+            raise click.UsageError(f"{net.name} has no more than {len(net.classes)} classes")
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(net.classes), generator=generator).tolist()
+        classes += [ClassSpec(str(number)) for number in order[: arguments.random_classes]]
+    if not classes and not arguments.layers:
+        raise click.UsageError(
+            "there is nothing to draw: give --class, --mix, --random-classes or --layer"
+        )
+    if arguments.guide and len(arguments.layers) != 1:
+        raise click.UsageError("--guide needs one --layer to see it with")
+    if arguments.brush and not arguments.path and not any(each.region for each in classes):
+        raise click.UsageError("--brush means nothing without --path or --class NAME@X,Y")
+    return classes
+
+
+def _read_mix(path: Path) -> list[ClassSpec]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise click.UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise click.UsageError(f"{path}: is not TOML ({error})") from error
+    classes = []
+    for key, weight in content.items():
+        if type(weight) not in (int, float):
+            raise click.UsageError(f"{path}: {key} = {weight!r} is no weight: write {key!r} = 0.5")
+        name, _, region = key.partition("@")
+        classes.append(ClassSpec(name, float(weight), region or None))
+    return classes
+
+
+def draw_targets(
+    net: Net,
+    classes: Sequence[ClassSpec],
+    config: DrawConfig,
+    size: tuple[int, int] | None,
+    arguments: DrawArguments,
+    guide: Tensor | None = None,
+) -> list[Target]:
+    """Build the targets of ``lucid draw``: a mix for each region, and the layers.
+
+    Args:
+        net: Net that draws, or its metadata.
+        classes: What ``requested_classes`` lists.
+        config: Hyperparameters of the drawing.
+        size: (height, width) of the picture in pixels, if it is known.
+        arguments: Arguments of the command.
+        guide: The picture of ``--guide``, (3, height, width), RGB, 0..1.
+
+    Raises:
+        click.UsageError: A region or a channel makes no sense.
+        LucidError: The net lacks a class or layer, or a mask cannot be read.
+    """
+    brush, path = arguments.brush, arguments.path
+    default = _brush(path, size, brush) if path else None
+    mixes: dict[str | None, list[ClassSpec]] = {}
+    for each in classes:
+        mixes.setdefault(each.region, []).append(each)
+    targets = [
+        Target(
+            class_objective(net, _weights(mix), config),
+            _parse_region(region, size, brush) if region else default,
+        )
+        for region, mix in mixes.items()
+    ]
+    for layer in arguments.layers:
+        objective = layer_objective(net, layer)
+        if guide is not None:
+            objective = guide_objective(net, layer.name, guide, runtime=arguments.runtime)
+        targets.append(Target(objective, default))
+    return targets
+
+
+def _weights(classes: Sequence[ClassSpec]) -> dict[str, float]:
+    """Add up the weights of each class."""
+    weights: dict[str, float] = {}
+    for each in classes:
+        weights[each.name] = weights.get(each.name, 0.0) + each.weight
+    return weights
+
+
+def layer_objective(net: Net, layer: LayerSpec) -> Objective:
+    """Build the objective that excites a layer, a channel or a neuron.
+
+    Args:
+        net: Net that the layer belongs to.
+        layer: The layer as it was typed.
+
+    Raises:
+        click.UsageError: The layer has no such channel.
+        LucidError: The net has no such layer.
+    """
+    name = net.resolve_layer(layer.name)
+    if layer.channel is None:
+        return LayerL2(name)
+    channels = next(shape[0] for known, _, shape in net.describe() if known == name)
+    if layer.channel >= channels:
+        raise click.UsageError(
+            f"layer {layer.name} has channels 0 to {channels - 1}, no {layer.channel}"
+        )
+    return Channel(name, layer.channel, layer.neuron)
+
+
+def _parse_region(text: str, size: tuple[int, int] | None, brush: float | None) -> Region:
+    """Read a region: X,Y or X,Y,DIAMETER or the file of a mask."""
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError:
+        if Path(text).suffix:
+            return MaskRegion(read_mask(Path(text)))
+        raise click.UsageError(
+            f"region {text!r} is neither X,Y nor X,Y,DIAMETER nor an image file"
+        ) from None
+    if len(numbers) not in (2, 3) or not all(0 <= number <= 1 for number in numbers[:2]):
+        raise click.UsageError(f"region {text!r}: X and Y must be from 0 to 1")
+    point = f"{numbers[0]},{numbers[1]}"
+    return _brush(point, size, numbers[2] if len(numbers) == 3 else brush)
+
+
+def _brush(path: str, size: tuple[int, int] | None, diameter: float | None) -> Region:
+    """Build the region that a round brush covers along a path."""
+    shorter = min(size or (TILE, TILE))
+    if diameter is None:
+        diameter = min(TILE, shorter)
+    if not 8 <= diameter <= 100_000:
+        raise click.UsageError(f"a brush of {diameter:g} pixels: must be 8 to 100000")
+    return PathRegion(read_path(path), diameter / shorter)
+
+
+def read_mask(path: Path) -> Tensor:
+    """Read a mask: the brightness of an image, (height, width), 0..1.
+
+    Raises:
+        LucidError: The file cannot be read as an image.
+    """
+    return luma(read_image(path))[0]
+
+
+def output_stem(net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSpec]) -> str:
+    """Name what is drawn, as part of a file's name.
+
+    Args:
+        net: Net that draws.
+        classes: Classes that are drawn.
+        layers: Layers that are drawn.
+
+    Raises:
+        LucidError: The net lacks a class.
+    """
+    words = []
+    for each in classes:
+        number = resolve_class(net, each.name)
+        words.append(net.classes[number] if isinstance(number, int) else each.name)
+    for layer in layers:
+        words.append(layer.name if layer.channel is None else f"{layer.name}-{layer.channel}")
+    return "+".join(re.sub(r"\W+", "-", word).strip("-") for word in words)[:100]
+
+
+def read_keyframes(net: Net, arguments: FilmArguments) -> Keyframes:
+    """Build the key frames of ``lucid film``: --class, --layer, --warp and --at.
+
+    Args:
+        net: Net that draws, or its metadata.
+        arguments: Arguments of the command.
+
+    Raises:
+        click.UsageError: A key frame or a threshold makes no sense.
+        LucidError: The net lacks a class or layer, or there is no such warp.
+    """
+    threshold = arguments.threshold
+    wanted: dict[int, Objective] = {}
+    if arguments.classes or arguments.layers:
+        wanted[0] = _film_objective(net, arguments.classes, arguments.layers, threshold)
+    changes: dict[str, dict[int, float]] = {}
+    for frame, key in arguments.keys:
+        name, equals, value = key.partition("=")
+        if not equals:
+            raise click.UsageError(f"--at {frame} {key!r}: write NAME=VALUE, such as zoom=0.1")
+        if name == "class":
+            classes = [parse_class(part) for part in value.split("+")]
+            wanted[frame] = _film_objective(net, classes, (), None)
+        elif name == "layer":
+            wanted[frame] = _film_objective(net, (), [parse_layer(value)], threshold)
+        else:
+            try:
+                changes.setdefault(name, {})[frame] = float(value)
+            except ValueError:
+                raise click.UsageError(f"--at {frame} {key!r}: {value!r} is no number") from None
+    return Keyframes(wanted, [parse(text) for text in arguments.warps], changes)
+
+
+def _film_objective(
+    net: Net,
+    classes: Sequence[ClassSpec],
+    layers: Sequence[LayerSpec],
+    threshold: float | None,
+) -> Objective:
+    if any(each.region for each in classes):
+        raise click.UsageError("a film has no regions: leave @ out")
+    parts = [layer_objective(net, layer) for layer in layers]
+    if threshold is not None:
+        if not parts or not all(isinstance(part, LayerL2) for part in parts):
+            raise click.UsageError("--threshold is for a whole --layer")
+        parts = [Enhance(next(iter(part.layers)), threshold) for part in parts]
+    if classes:
+        parts.append(class_objective(net, _weights(classes), film_config(net)))
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total

@@ -1,0 +1,398 @@
+"""Decide everything that a drawing needs before the first step."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Unpack, cast
+
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from lucid.core.ascent import Ascent, Step, View
+from lucid.core.device import RuntimeOptions, resolve_runtime, total_memory
+from lucid.core.objectives import ClassLogits, Objective
+from lucid.core.transforms import Transform, draw_affines, draw_shrink
+from lucid.drawing.config import DEFAULTS, TILE, DrawConfig, OctaveConfig
+from lucid.drawing.options import DEFAULT_OPTIONS, DrawOptions
+from lucid.drawing.targets import Target, Targets, find_targets
+from lucid.errors import UsageError, nearest
+from lucid.imaging import Size
+from lucid.imaging.io import from_pil
+from lucid.nets.net import Net
+from lucid.tiling.tiles import Tiling
+
+MIX_COOLDOWN = 0.5
+"""Default cooldown of a mix: without one, its last passes decide which class wins."""
+
+MIX_LAST_OCTAVE_FACTOR = 2
+"""Factor of a mix's iterations at the last octave, for its cooldown."""
+
+COOLDOWN_VIEWS = 8
+"""Augmented views of each tile during the cooldown: with four, one or two mixes in twelve came
+out lopsided."""
+
+BYTES_PER_PIXEL = 300
+"""Memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's two
+moments, the picture, its tiles and their gradients."""
+
+
+@dataclass(frozen=True)
+class PassSettings:
+    """Settings of one pass, computed from the configuration.
+
+    Attributes:
+        lr: step size of the optimizer.
+        blur: standard deviation of a Gaussian after the pass, in pixels.
+        tiling: how the octave is cut into tiles.
+        transforms: one sequence of transforms for each augmented view of a tile.
+        tv_weight: weight of total variation.
+    """
+
+    lr: float
+    blur: float
+    tiling: Tiling
+    transforms: Sequence[Sequence[Transform]]
+    tv_weight: float
+
+    def step(self, view: View, objective: Objective) -> Step:
+        """Make a step of the pass."""
+        return Step(view, objective, self.transforms, normalize_grad=True, tv_weight=self.tv_weight)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A drawing that is ready to begin: painting it twice gives the same picture.
+
+    Attributes:
+        net: the net that paints.
+        ascent: the net, where it runs.
+        targets: what to paint, and where.
+        config: hyperparameters.
+        base: (3, height, width), RGB, 0..1: the picture to paint on; None for noise.
+        size: height and width of the picture.
+        tiling: how pictures are cut into tiles.
+        octaves: sizes of the octaves, with their hyperparameters.
+        strength: factor of the lr.
+        mask: (height, width), 0..1: where the picture may change; None for everywhere.
+        keep_colors: whether the base keeps its colours.
+        seed: of the random numbers.
+    """
+
+    net: Net
+    ascent: Ascent
+    targets: Sequence[Target]
+    config: DrawConfig
+    base: Tensor | None
+    size: Size
+    tiling: Tiling
+    octaves: Sequence[tuple[Size, OctaveConfig]]
+    strength: float
+    mask: Tensor | None
+    keep_colors: bool
+    seed: int
+
+    @property
+    def wrap(self) -> bool:
+        """Whether opposite borders of the picture are to fit together."""
+        return self.tiling.padding == "wrap"
+
+    @property
+    def total(self) -> int:
+        """Pixels to pass over, in all passes of all octaves."""
+        total = 0
+        for (height, width), octave in self.octaves:
+            total += octave.iterations * height * width
+        return total
+
+    def to_dict(self) -> dict[str, Any]:
+        """Resolved settings as JSON-compatible values."""
+        return {
+            "size": f"{self.size[1]}x{self.size[0]}",
+            "tile": list(self.tiling.tile),
+            "octaves": [
+                f"{width}x{height}, {octave.iterations} passes"
+                for (height, width), octave in self.octaves
+            ],
+            "config": self.config.to_dict(),
+        }
+
+    def fingerprint(self) -> str:
+        """A SHA-256 of everything that the picture depends on but the seed, as hex digits."""
+        digest = hashlib.sha256()
+        settings = (self.config, self.tiling, self.octaves, self.strength, self.keep_colors)
+        runtime = (self.ascent.device.type, self.ascent.dtype, torch.__version__)
+        net = (self.net.name, self.net.fingerprint)
+        digest.update(repr((settings, runtime, net)).encode())
+        for value in (self.base, self.mask, *self.targets):
+            _hash(digest, value)
+        return digest.hexdigest()
+
+    def pass_settings(
+        self, size: Size, octave: OctaveConfig, number: int, done: int, generator: Generator
+    ) -> PassSettings:
+        """Draw the settings of one pass.
+
+        Args:
+            size: height and width of the octave.
+            octave: its hyperparameters.
+            number: of the pass in its octave, from 0.
+            done: pixels passed over before, of ``total``.
+            generator: of the random numbers.
+        """
+        config, tiling = self.config, fit_tiling(self.tiling, self.net, size)
+        lr_scale, max_angle, scale = 1.0, config.max_angle, config.scale
+        n_views, downscale_prob = 1, 0.0
+        cooled = done / self.total - (1 - config.cooldown)
+        if config.cooldown and cooled > 0:
+            lr_scale = 1 - 0.97 * cooled / config.cooldown
+            max_angle, scale, downscale_prob = config.max_angle / 6, (0.775, 1.225), 0.6
+            n_views = COOLDOWN_VIEWS
+        shown = size if tiling.order == "none" else tiling.tile
+        # Where tiles overlap, a part of the picture is seen in several of them anyway.
+        count = max(min(2, n_views), n_views * math.prod(shown) // math.prod(size))
+        affines = draw_affines(
+            generator, count, max_angle=max_angle, scale=scale, shift=config.shift
+        )
+        shrink = draw_shrink(generator, shown, self.net.input_size, downscale_prob)
+        transforms: list[list[Transform]] = []
+        for affine in affines:
+            transforms.append([affine, shrink] if shrink else [affine])
+        share = number / octave.iterations
+        (first_lr, last_lr), (first_blur, last_blur) = octave.lr, octave.blur
+        return PassSettings(
+            lr=self.strength * lr_scale * (first_lr + (last_lr - first_lr) * share),
+            blur=first_blur + (last_blur - first_blur) * share,
+            tiling=tiling,
+            transforms=transforms,
+            tv_weight=config.tv_weight,
+        )
+
+
+def prepare(
+    net: Net,
+    targets: Targets,
+    base: Image.Image | Tensor | None = None,
+    **options: Unpack[DrawOptions],
+) -> Plan:
+    """Plan a drawing.
+
+    Args:
+        net: the net that paints.
+        targets: what to paint.
+        base: the picture to paint on, a Pillow image or (3, height, width), RGB, 0..1; None for
+            noise.
+        options: see ``DrawOptions``.
+
+    Raises:
+        UsageError: an option makes no sense, the net lacks a class or layer, or the picture does
+            not fit into memory.
+        TypeError: there is no such option.
+    """
+    settings = complete_options(options)
+    on_base = base is not None
+    config = settings["config"] or DEFAULTS[max(net.input_size) < TILE, on_base]
+    found = find_targets(net, targets, config)
+    for target in found:
+        if isinstance(target.objective, ClassLogits) and target.objective.share_penalty:
+            cooldown = config.cooldown or MIX_COOLDOWN
+            config = replace(config, cooldown=cooldown, last_octave_factor=MIX_LAST_OCTAVE_FACTOR)
+    if isinstance(base, Image.Image):
+        base = from_pil(base)
+    if not 0 <= settings["strength"] <= 100:
+        raise UsageError(f"strength {settings['strength']} must be from 0 to 100; 1 is usual")
+    if settings["keep_colors"] and base is None:
+        raise UsageError("there are no colours to keep: give a picture to paint on")
+    tile = _tile_size(net, settings["tile_size"])
+    tiling = Tiling(
+        tile, config.order or settings["order"], settings["overlap"], settings["padding"]
+    )
+    size = settings["size"]
+    if size is None and base is not None:
+        size = (base.shape[1], base.shape[2])
+    elif size is None:  # a tile, or what octaves of given scales lead up to from one
+        size = tile
+        if config.octave_configs:
+            grown = math.prod(octave.scale for octave in config.octave_configs[1:])
+            size = round(tile[0] * grown), round(tile[1] * grown)
+    if min(size) < 1:
+        raise UsageError(f"size {size[1]}x{size[0]} has no pixels")
+    if math.prod(size) > math.prod(tile) and config.tiled_tv_weight > config.tv_weight:
+        config = replace(config, tv_weight=config.tiled_tv_weight)
+    if tiling.order == "none" and not net.any_size and size != net.input_size:
+        raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
+    return Plan(
+        net=net,
+        ascent=Ascent(net, settings["runtime"]),
+        targets=found,
+        config=config,
+        base=base,
+        size=size,
+        tiling=tiling,
+        octaves=_octaves(net, config, size, tile, settings),
+        strength=settings["strength"],
+        mask=settings["mask"],
+        keep_colors=settings["keep_colors"],
+        seed=settings["seed"],
+    )
+
+
+def complete_options(options: DrawOptions) -> DrawOptions:
+    """Options with defaults filled in, and version 0.1's keywords as they are called now."""
+    given: dict[str, Any] = dict(options)
+    if "manner" in given:
+        given["config"] = given.pop("manner")
+    legacy: RuntimeOptions = {}
+    for name in ("device", "precision", "batch", "deterministic"):
+        if name in given:
+            legacy[name] = given.pop(name)
+    if legacy:
+        given["runtime"] = resolve_runtime(given.get("runtime"), legacy)
+    for name in given:
+        if name not in DEFAULT_OPTIONS:
+            raise TypeError(f"there is no option {name!r}{nearest(name, [*DEFAULT_OPTIONS])}")
+    return cast(DrawOptions, {**DEFAULT_OPTIONS, **given})
+
+
+def _octaves(
+    net: Net, config: DrawConfig, size: Size, tile: Size, settings: DrawOptions
+) -> list[tuple[Size, OctaveConfig]]:
+    """The sizes of the octaves, with their hyperparameters."""
+    count, iterations = settings["octave_count"], settings["iterations"]
+    if (count is not None and count < 1) or (iterations is not None and iterations < 1):
+        raise UsageError("octaves and iters must be 1 or more")
+    scale = settings["octave_scale"] or config.octave_scale
+    if not 1 <= scale <= 10:
+        raise UsageError("the octave scale must be from 1 to 10")
+    if config.octave_configs:
+        configs = [
+            replace(octave, iterations=iterations or octave.iterations)
+            for octave in config.octave_configs
+        ]
+        sizes = sizes_from_scales([octave.scale for octave in configs], size)
+        return list(zip(sizes, configs, strict=True))
+    # Found by eye: a picture of a tile's size that starts at two thirds of it shows one thing
+    # whole; a larger picture that starts below a tile shows many things cut off.
+    smallest = min(max(tile), max(net.input_size), 2 * min(size) // 3)
+    if config.order == "none":
+        smallest = 1
+    count = count or config.octaves or octave_count(size, scale, smallest)
+    lr, blur = (config.lr, config.lr), (config.blur, config.blur)
+    octaves = []
+    for number, octave_size in enumerate(octave_sizes(size, count, scale, smallest)):
+        passes = iterations or config.iterations
+        if iterations is None and number == 0:
+            passes *= config.first_octave_factor
+        if iterations is None and number == count - 1:
+            passes *= config.last_octave_factor
+        octaves.append((octave_size, OctaveConfig(passes, lr, blur)))
+    return octaves
+
+
+def octave_sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:
+    """The sizes of octaves that grow by a factor and end at ``size``.
+
+    No octave's shorter side falls below ``smallest`` (nor is enlarged to it): octaves that would
+    stay at that size, so that their passes are not lost.
+
+    Args:
+        size: height and width of the last octave.
+        count: how many octaves.
+        scale: how much larger each octave is than the one before, 1 or more.
+        smallest: in pixels.
+    """
+    least = min(1.0, smallest / min(size))
+    sizes = []
+    for index in range(count):
+        factor = max(scale ** (index + 1 - count), least)
+        sizes.append((max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
+    return sizes
+
+
+def octave_count(size: Size, scale: float, smallest: int) -> int:
+    """How many octaves lead from ``smallest`` pixels up to a size of (height, width)."""
+    if scale == 1:
+        return 1
+    return 1 + math.ceil(math.log(max(1.0, min(size) / smallest)) / math.log(scale))
+
+
+def sizes_from_scales(scales: Sequence[float], size: Size) -> list[Size]:
+    """The sizes of octaves that each have their own scale.
+
+    Args:
+        scales: how much larger each octave is than the one before; the first is not used.
+        size: height and width of the last octave.
+    """
+    shares = [1 / math.prod(scales[number + 1 :]) for number in range(len(scales))]
+    return [(max(1, round(size[0] * share)), max(1, round(size[1] * share))) for share in shares]
+
+
+def fit_tiling(tiling: Tiling, net: Net, octave: Size) -> Tiling:
+    """Make tiles no larger than an octave, where the net still sees its own size then."""
+    if not net.any_size or tiling.order == "none":
+        return tiling
+    height = min(tiling.tile[0], max(net.input_size[0], octave[0]))
+    width = min(tiling.tile[1], max(net.input_size[1], octave[1]))
+    return replace(tiling, tile=(height, width))
+
+
+def _tile_size(net: Net, side: int | None) -> Size:
+    if net.any_size:
+        return (side or TILE, side or TILE)
+    if side and (side, side) != net.input_size:
+        height, width = net.input_size
+        raise UsageError(f"{net.name} sees only {width}x{height} pixels: leave the tile size out")
+    return net.input_size
+
+
+def fits_memory(size: Size, tile: Size = (TILE, TILE)) -> bool:
+    """Whether this machine can hold a picture of (height, width) that ``draw`` paints."""
+    try:
+        check_memory(size, tile)
+    except UsageError:
+        return False
+    return True
+
+
+def check_memory(size: Size, tile: Size) -> None:
+    """Refuse, before any work, a picture that this machine cannot hold.
+
+    Args:
+        size: height and width of the picture.
+        tile: height and width of its tiles.
+
+    Raises:
+        UsageError: it does not fit into memory.
+    """
+    available = total_memory(torch.device("cpu"))
+    # A picture smaller than a tile is padded to one.
+    needed = BYTES_PER_PIXEL * max(size[0], tile[0]) * max(size[1], tile[1])
+    if needed > available:
+        side = math.isqrt(int(available / BYTES_PER_PIXEL)) // 64 * 64
+        raise UsageError(
+            f"size {size[1]}x{size[0]} in tiles of {tile[0]} needs about "
+            f"{needed / 2**30:,.0f} GiB of memory, and this machine has "
+            f"{available / 2**30:,.0f}: pictures in memory go up to about {side}x{side} here; "
+            "larger ones `lucid draw` paints on disk, as pixels, and without masks"
+        )
+
+
+def _hash(digest: Any, value: object) -> None:
+    """Feed a value into a hash: tensors, inside objectives and regions too, by all their bytes."""
+    if isinstance(value, Tensor):
+        digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    elif isinstance(value, tuple | list):
+        digest.update(f"{type(value).__name__} {len(value)}".encode())
+        for item in value:
+            _hash(digest, item)
+    elif hasattr(value, "__qualname__"):  # a function
+        digest.update(f"{value.__module__} {value.__qualname__}".encode())
+    elif hasattr(value, "__dict__"):
+        digest.update(type(value).__qualname__.encode())
+        _hash(digest, [*vars(value).items()])
+    else:
+        digest.update(repr(value).encode())

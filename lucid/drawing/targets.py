@@ -1,0 +1,244 @@
+"""What to paint: classes, layers and functions of activations, everywhere or in a region."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Unpack
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lucid.core.ascent import Ascent
+from lucid.core.device import Runtime, RuntimeOptions, resolve_runtime
+from lucid.core.objectives import (
+    SHARE_PENALTY,
+    CallableObjective,
+    ClassLogits,
+    Guide,
+    Objective,
+)
+from lucid.drawing.config import DEFAULTS, TILE, DrawConfig
+from lucid.errors import UsageError
+from lucid.imaging.io import center_crop_resize, from_pil
+from lucid.nets.imagenet import GROUPS, group_members
+from lucid.nets.net import LOGITS, Net, UnknownClassError, normalize_name
+from lucid.nets.registry import nets_with_class
+from lucid.tiling.regions import Region
+
+
+@dataclass(frozen=True)
+class Target:
+    """An objective and where to paint it.
+
+    Attributes:
+        objective: what to maximise.
+        region: where; None for the whole picture.
+    """
+
+    objective: Objective
+    region: Region | None = None
+
+
+Function = Callable[[Mapping[str, Tensor]], Tensor]
+"""From activations by layer name, (n, ...) each, to a number or one per image, (n,)."""
+
+Targets = (
+    str
+    | Objective
+    | Target
+    | Function
+    | Mapping[str, float]
+    | Sequence[str | Objective | Target | Function]
+)
+"""What ``draw`` takes: a class's name, number or group; an objective; any function of
+activations; classes with weights; or a list, of which classes make one mix, objectives and
+functions their sum, and each ``Target`` one by itself."""
+
+
+def find_targets(net: Net, targets: Targets, config: DrawConfig) -> list[Target]:
+    """Turn what is asked for into objectives with their regions.
+
+    Args:
+        net: the net that paints.
+        targets: see ``Targets``.
+        config: hyperparameters, which hold weights of class objectives.
+
+    Raises:
+        UsageError: the net lacks a class or layer, or nothing is asked for.
+    """
+    if isinstance(targets, Mapping):
+        return [Target(classes(net, targets, config))]
+    if isinstance(targets, str | Objective | Target) or callable(targets):
+        targets = [targets]
+    found, names, total = [], [], None
+    for item in targets:
+        if isinstance(item, str):
+            names.append(item)
+        elif isinstance(item, Target):
+            found.append(Target(_resolve_layers(net, item.objective), item.region))
+        else:
+            part = _resolve_layers(net, _as_objective(net, item))
+            total = part if total is None else total + part
+    if names or (total is None and not found):
+        named = classes(net, names, config)
+        total = named if total is None else total + named
+    return found if total is None else [*found, Target(total)]
+
+
+def classes(
+    net: Net, named: str | Iterable[str] | Mapping[str, float], config: DrawConfig | None = None
+) -> ClassLogits:
+    """The objective of one class, or of a mix of several, as it suits a net.
+
+    Args:
+        net: a net with classes.
+        named: names, unambiguous parts of names, or numbers of classes, or names of groups; with
+            weights if not all are equal.
+        config: the drawing's hyperparameters; without them, the net's defaults.
+
+    Raises:
+        UsageError: none is named, the net lacks one, or all weights are 0.
+
+    >>> import lucid
+    >>> lucid.classes(lucid.load("lucid64"), {"lion": 3, "monarch": 1}).weights
+    {6: 0.75, 14: 0.25}
+    """
+    weights = class_weights(net, named)
+    config = config or DEFAULTS[max(net.input_size) < TILE, False]
+    if len(weights) == 1:
+        return ClassLogits(weights, config.log_prob_weight)
+    return ClassLogits(weights, config.mix_log_prob_weight, SHARE_PENALTY)
+
+
+def class_weights(
+    net: Net, named: str | Iterable[str] | Mapping[str, float]
+) -> dict[int | tuple[int, ...], float]:
+    """Numbers of classes, or tuples of a group's numbers, with weights whose magnitudes sum to 1.
+
+    Raises:
+        UsageError: none is named, the net lacks one, or all weights are 0.
+    """
+    if isinstance(named, str):
+        named = [named]
+    weights: dict[int | tuple[int, ...], float] = {}
+    total = 0.0
+    for name, weight in (
+        named if isinstance(named, Mapping) else dict.fromkeys(named, 1.0)
+    ).items():
+        found = resolve_class(net, name)
+        weights[found] = weights.get(found, 0.0) + weight
+    if not weights:
+        raise UsageError("there is nothing to draw: name a class")
+    for weight in weights.values():
+        total += abs(weight)
+    if not 0 < total < math.inf:
+        raise UsageError("the classes' weights must be finite and not all 0")
+    for found in weights:
+        weights[found] /= total
+    return weights
+
+
+def resolve_class(net: Net, name: str) -> int | tuple[int, ...]:
+    """The number of a class, or the numbers of a group's classes.
+
+    Args:
+        net: a net with classes.
+        name: a class's name, an unambiguous part of one, or its number; or a group (``birds``).
+
+    Raises:
+        UsageError: there is neither; the message names nets that have it.
+    """
+    if normalize_name(name) in GROUPS and (group := group_members(name, net.classes)):
+        return tuple(group)
+    try:
+        return net.class_index(name)
+    except UnknownClassError as error:
+        others = nets_with_class(name)
+        if not others:
+            raise
+        some = " or ".join(f"--net {other}" for other in others[:3])
+        raise UsageError(f"{error}. Try {some}, which know it") from error
+
+
+def guide(
+    net: Net,
+    layer: str,
+    picture: Image.Image | Tensor,
+    *,
+    runtime: Runtime | None = None,
+    **legacy: Unpack[RuntimeOptions],
+) -> Guide:
+    """The objective of similarity to another picture, as a layer sees it.
+
+    Args:
+        net: any net.
+        layer: the name of a layer whose features lie over parts of the picture.
+        picture: a Pillow image, or (3, height, width), RGB, 0..1.
+        runtime: where and how to run the net.
+        legacy: version 0.1's ``device`` and ``precision``.
+
+    Raises:
+        UsageError: there is no such layer, or each of its features sees the whole picture.
+    """
+    layer = net.resolve_layer(layer)
+    ascent = Ascent(net, resolve_runtime(runtime, legacy))
+    shown = from_pil(picture) if isinstance(picture, Image.Image) else picture
+    if not net.any_size:
+        shown = center_crop_resize(shown, net.input_size)
+    with torch.no_grad():
+        features = ascent.forward(shown[None].to(ascent.device), [layer])[layer]
+    if features.ndim != 4 or features.shape[2:] == (1, 1):
+        raise UsageError(f"layer {layer} sees a picture as a whole: a guide needs an earlier one")
+    return Guide(layer, features[0].flatten(1))
+
+
+def _as_objective(net: Net, item: Objective | Function) -> Objective:
+    """An objective as it is; a function with the layers that it names or is seen to read."""
+    if isinstance(item, Objective):
+        return item
+    if not callable(item):
+        raise UsageError(f"{item!r} is no class's name, objective, target or function")
+    named = getattr(item, "layers", None)
+    if named is None:
+        probe = _Probe(net)
+        with torch.no_grad():
+            item(probe)
+        named = tuple(probe)
+        if not named:
+            raise UsageError(f"{item!r} reads no layer's activations: acts['LAYER']")
+    return CallableObjective(item, tuple((name, name) for name in named))
+
+
+class _Probe(dict[str, Tensor]):
+    """Activations of a blank image, computed when they are read; so the keys are the layers that
+    a function reads."""
+
+    def __init__(self, net: Net) -> None:
+        super().__init__()
+        self.net = net
+
+    def __missing__(self, name: str) -> Tensor:
+        layer = name if name == LOGITS else self.net.resolve_layer(name)
+        weights = next(self.net.parameters(), torch.empty(0))
+        image = torch.zeros(1, 3, *self.net.input_size, device=weights.device)
+        self[name] = self.net.activations(image, [layer])[layer].float()
+        return self[name]
+
+
+def _resolve_layers(net: Net, objective: Objective) -> Objective:
+    """The objective with the net's own names of its layers.
+
+    Raises:
+        UsageError: the net has no such layer.
+    """
+    names = tuple(
+        (name, name if name == LOGITS else net.resolve_layer(name)) for name in objective.layers
+    )
+    if all(name == layer for name, layer in names):
+        return objective
+    if isinstance(objective, CallableObjective):
+        return CallableObjective(objective.function, names)
+    return CallableObjective(objective.forward, names)

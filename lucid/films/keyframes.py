@@ -1,0 +1,119 @@
+"""Keyframes: what a film draws and how it moves, by frame."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import torch
+from torch import Generator, Tensor
+
+from lucid.core.objectives import Objective
+from lucid.errors import UsageError
+from lucid.films.expressions import Expression
+from lucid.films.warp import Warp, current_name
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Keyframes:
+    """What a film draws at each frame, and how it warps the picture between two frames.
+
+    Attributes:
+        targets: objectives, each by the number of the frame where it is drawn alone; between two
+            of them both are mixed, with weights that change linearly.
+        warps: applied in this order before each frame but number 0.
+        keyframes: by the name of a warp, its first number, and by ``strength``, a multiple of the
+            film's strength (0..100): its values by the number of the frame, with values that
+            change linearly in between. At frame 0 it has the value typed with the warp, or
+            strength 1, unless another is given.
+
+    Raises:
+        UsageError: there is no objective, or a warp cannot have such a value.
+    """
+
+    targets: Mapping[int, Objective]
+    warps: Sequence[Warp] = ()
+    keyframes: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            raise UsageError("there is nothing to dream of: name a class or a layer")
+        current = {current_name(name): values for name, values in self.keyframes.items()}
+        object.__setattr__(self, "keyframes", current)
+        for name, values in current.items():
+            if not all(map(math.isfinite, values.values())):
+                raise UsageError(f"a keyframe of {name!r} is no number: give a finite one")
+            if name == "strength":
+                if not all(0 <= value <= 100 for value in values.values()):
+                    raise UsageError("a strength must be from 0 to 100; 1 is usual")
+                continue
+            changed = [warp for warp in self.warps if warp.name == name]
+            if not changed:
+                raise UsageError(f"{name!r} cannot have keyframes: it is none of the film's warps")
+            for warp in changed:
+                if not warp.arguments or "n" in warp.arguments[0].variables:
+                    raise UsageError(f"{name!r} has no first number that could have keyframes")
+        for frame in {frame for values in current.values() for frame in values}:
+            self.warp(torch.zeros(3, 16, 16), frame, Generator())  # refuses a value out of range
+
+    def objective(self, frame: int) -> Objective:
+        """Return the objective at a frame, a mix between two keyframes."""
+        before, after, position = between(self.targets, frame)
+        return before if position == 0 else (1 - position) * before + position * after
+
+    def strength(self, frame: int) -> float:
+        """Return the strength at a frame, as a multiple of the film's."""
+        return self._value("strength", 1.0, frame)
+
+    def warp(self, image: Tensor, frame: int, generator: Generator) -> Tensor:
+        """Apply all warps.
+
+        Args:
+            image: (3, height, width), RGB, 0..1.
+            frame: number of the frame that the warped picture is for.
+            generator: source of the warps' random numbers.
+
+        Returns:
+            A picture of the same size.
+
+        Raises:
+            UsageError: a warp's number is not finite at this frame, or outside its range.
+        """
+        for warp in self.warps:
+            arguments = warp.arguments
+            if warp.name in self.keyframes:
+                value = self._value(warp.name, float(arguments[0](t=frame)), frame)
+                first = Expression(repr(value), arguments[0].variables)
+                arguments = (first, *arguments[1:])
+            image = replace(warp, arguments=arguments)(image, frame, generator)
+        return image
+
+    def _value(self, name: str, default: float, frame: int) -> float:
+        values = {0: default, **self.keyframes.get(name, {})}
+        before, after, position = between(values, frame)
+        return (1 - position) * before + position * after
+
+
+def between(keyframes: Mapping[int, Value], frame: int) -> tuple[Value, Value, float]:
+    """Find the keyframes around a frame.
+
+    Args:
+        keyframes: values by the numbers of their frames; one or more.
+        frame: number of a frame.
+
+    Returns:
+        The value before the frame, the value after it, and how far the frame lies between them,
+        0..1. Before the first keyframe and after the last, that one twice, and 0.
+    """
+    frames = sorted(keyframes)
+    index = bisect.bisect_right(frames, frame)
+    if index in (0, len(frames)):
+        only = keyframes[frames[min(index, len(frames) - 1)]]
+        return only, only, 0
+    first, last = frames[index - 1], frames[index]
+    return keyframes[first], keyframes[last], (frame - first) / (last - first)

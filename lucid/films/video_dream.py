@@ -1,0 +1,91 @@
+"""Draw on every frame of a video, so that what is drawn moves with the things in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Unpack, cast
+
+from PIL import Image
+from torch import Tensor
+
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.plan import Plan, complete_options, prepare
+from lucid.drawing.targets import Targets
+from lucid.errors import UsageError
+from lucid.films.film import Watch, draw_frame, film_config, resolve_keyframes
+from lucid.films.keyframes import Keyframes
+from lucid.films.optical_flow import estimate_flow
+from lucid.imaging.io import from_pil
+from lucid.nets.net import Net
+from lucid.tiling.octaves import resize
+
+
+def dream_over(
+    net: Net,
+    targets: Keyframes | Targets,
+    footage: Iterable[Image.Image],
+    *,
+    blend: float = 0.85,
+    flow: bool = True,
+    skip: int = 0,
+    last: Image.Image | None = None,
+    watch: Watch | None = None,
+    **options: Unpack[DrawOptions],
+) -> Iterator[Image.Image]:
+    """Draw on every frame of a video.
+
+    Each frame is drawn on a blend of the video's frame and the last result, warped along the
+    video's optical flow, so that what is drawn sticks to things and does not flicker (after
+    Ruder, Dosovitskiy and Brox, "Artistic Style Transfer for Videos", 2016). Where something
+    comes into view, the blend is the video's frame alone.
+
+    Args:
+        net: the net that draws.
+        targets: what to draw, as for ``film``; the warps of keyframes are not used.
+        footage: the video's frames, all of one size unless ``size`` is given.
+        blend: weight of the warped last result in the blend, 0..1.
+        flow: whether results are warped and blended; otherwise each frame is drawn by itself.
+        skip: number of frames that are done already.
+        last: result of the last frame that is done.
+        watch: called after each pass.
+        options: those of ``draw``. All frames use the same ``seed``, as other random numbers in
+            each would flicker. The default ``config`` is ``film_config``, or that of ``draw`` where
+            there is no last result.
+
+    Yields:
+        The result for each frame.
+
+    Raises:
+        UsageError: an option makes no sense, or the net lacks a class or layer.
+        LucidError: a frame does not fit into memory.
+    """
+    given: dict[str, Any] = {**options}
+    blend = given.pop("hold", blend)  # the name of version 0.1
+    if not 0 <= blend <= 1:
+        raise UsageError(f"blend {blend:g} must be from 0 to 1")
+    settings = complete_options(cast(DrawOptions, given))
+    keyframes = resolve_keyframes(net, targets)
+    plans: dict[bool, Plan] = {}
+    before: Tensor | None = None
+    for frame, image in enumerate(footage):
+        if frame < skip - 1:
+            continue
+        now = from_pil(image)
+        if settings["size"]:
+            now = resize(now, settings["size"]).clamp(0, 1)
+        if before is not None and now.shape != before.shape:
+            raise UsageError(f"frame {frame} is not of the size of the one before: give a size")
+        if frame >= skip:
+            start, follows = now, False
+            if flow and before is not None and last is not None:
+                start = estimate_flow(before, now).blend(from_pil(last), now, blend)
+                follows = True
+            if follows not in plans:
+                # A frame on which nothing is drawn yet takes as many passes as a single picture.
+                config = settings["config"] or (film_config(net) if follows else None)
+                plan_options: DrawOptions = {**settings, "config": config}
+                plans[follows] = prepare(net, 1 * keyframes.objective(0), now, **plan_options)
+            plan = plans[follows]
+            last = draw_frame(plan, keyframes, frame, start.to(plan.ascent.device), watch)
+            yield last
+        before = now
