@@ -44,7 +44,7 @@ def camera_frames(photo: Tensor, frames: int, size: Size, pan: float, turn: floa
     Returns:
         The frames, (3, *size), 0..1.
     """
-    rendered = []
+    rendered: list[Tensor] = []
     for frame in range(frames):
         x, y = _photo_positions(size, pan * frame, math.radians(turn) * frame)
         grid = torch.stack([x * 2 / photo.shape[2], y * 2 / photo.shape[1]], -1)[None]
