@@ -148,7 +148,13 @@ def test_a_nightmare_on_squeezenet_keeps_its_contrast(assets: Path, squeezenet: 
 def test_grey_auto_keeps_contrast_where_gradients_are_small(photo: Tensor, rate: float) -> None:
     """An untrained GoogLeNet's gradients are 1e-9 of the pull."""
     net = random_init("googlenet")
-    options: dict[str, Any] = {"rounds": 3, "iterations": 10, "octaves": 1, "runtime": CPU, "rate": rate}
+    options: dict[str, Any] = {
+        "rounds": 3,
+        "iterations": 10,
+        "octaves": 1,
+        "runtime": CPU,
+        "rate": rate,
+    }
     left = {}
     for grey in ("darknet", "auto"):
         *_, last = nightmare(net, photo, "inception4c", grey=grey, **options)
