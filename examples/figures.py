@@ -77,7 +77,7 @@ def classes(net_name: str, seed: int, sheet: Path) -> None:
     click.echo("| class | first of nine views | mean probability |\n| --- | --- | --- |")
     for name in CLASSES.get(Path(net_name).stem, net.classes):
         index = net.class_index(name)
-        pictures.append(draw(net, [name], size=(224, 224), seed=seed))
+        pictures.append(draw(net, name, size=(224, 224), seed=seed))
         probabilities = classify_views(net, pictures[-1])
         first = int((probabilities.argmax(1) == index).sum())
         click.echo(f"| {net.classes[index]} | {first} | {probabilities[:, index].mean():.2f} |")
@@ -124,7 +124,7 @@ def crops(net_name: str, seed: int, class_name: str, side: int, sheet: Path) -> 
     """Draw a large picture; count the crops of 224 pixels with the class among the top five."""
     net = load(net_name)
     index = net.class_index(class_name)
-    picture = draw(net, [class_name], size=(side, side), seed=seed)
+    picture = draw(net, class_name, size=(side, side), seed=seed)
     write_image(picture, sheet)
     image = from_pil(picture)
     offsets = range(0, side - 223, 100)
@@ -148,7 +148,7 @@ def strengths(net_name: str, seed: int, class_name: str, photo: Path, sheet: Pat
     base = read_image(photo)
     pictures = []
     for strength in (0.1, 0.3, 1.0, 3.0):
-        pictures.append(draw(net, [class_name], base, strength=strength, seed=seed))
+        pictures.append(draw(net, class_name, base, strength=strength, seed=seed))
         similarity = ssim(from_pil(pictures[-1]), base)
         probability = classify_views(net, pictures[-1]).mean(0)[net.class_index(class_name)]
         click.echo(

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from metrics import flicker
 from torch import Tensor
 
-from lucid.drawing.loop import classes
+from lucid.drawing.targets import classes
 from lucid.errors import LucidError
 from lucid.films.keyframes import Keyframes
 from lucid.films.optical_flow import Flow
@@ -44,7 +44,7 @@ def camera_frames(photo: Tensor, frames: int, size: Size, pan: float, turn: floa
     Returns:
         The frames, (3, *size), 0..1.
     """
-    rendered = []
+    rendered: list[Tensor] = []
     for frame in range(frames):
         x, y = _photo_positions(size, pan * frame, math.radians(turn) * frame)
         grid = torch.stack([x * 2 / photo.shape[2], y * 2 / photo.shape[1]], -1)[None]

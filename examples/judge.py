@@ -83,7 +83,7 @@ def main(
     pictures, verdicts = [], []
     with click.progressbar(classes or net.classes, label="drawing", file=sys.stderr) as bar:
         for name in bar:
-            pictures.append(draw(net, [name], size=(size, size), seed=seed))
+            pictures.append(draw(net, name, size=(size, size), seed=seed))
             verdicts.append(classify(judge, pictures[-1], name))
     if sheet:
         write_image(contact_sheet(pictures, columns=columns), sheet)

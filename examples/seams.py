@@ -20,6 +20,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from statistics import mean
+from typing import Unpack
 
 import click
 import torch
@@ -27,6 +28,7 @@ from metrics import TileEdges, edge_ratio, seam_ratio, worst_line
 
 from lucid.cli.click_types import parse_size
 from lucid.drawing.loop import Progress, draw
+from lucid.drawing.options import DrawOptions
 from lucid.errors import LucidError
 from lucid.imaging.io import center_crop_resize, from_pil, read_image
 from lucid.nets.net import Net
@@ -41,7 +43,7 @@ def draw_change(
     class_name: str,
     photo: torch.Tensor | None,
     size: tuple[int, int],
-    **options: object,
+    **options: Unpack[DrawOptions],
 ) -> tuple[torch.Tensor, TileEdges]:
     """Draw a class on a photograph, or from noise.
 
@@ -50,7 +52,7 @@ def draw_change(
         class_name: the class to draw.
         photo: (3, height, width), 0..1, cropped and resized to ``size``; None for noise.
         size: height and width in pixels.
-        options: more keyword arguments of ``lucid.draw``.
+        options: more options of ``lucid.draw``.
 
     Returns:
         The change, (3, *size), from the photograph or from mid-grey, and the tile edges.
@@ -61,7 +63,7 @@ def draw_change(
         edges.add(progress.tiles(), progress.octave)
 
     base = None if photo is None else center_crop_resize(photo, size)
-    drawn = draw(net, [class_name], base, size=size, watch=watch, **options)
+    drawn = draw(net, class_name, base, watch=watch, size=size, **options)
     return from_pil(drawn) - (0.5 if base is None else base), edges
 
 
@@ -83,7 +85,9 @@ def main(
     iters: int | None,
 ) -> None:
     net = load(net_name, weights)
-    bases = [[None], *([[read_image(photo) for photo in photos]] if photos else [])]
+    bases: list[list[torch.Tensor | None]] = [[None]]
+    if photos:
+        bases.append([read_image(photo) for photo in photos])
     orders = ("spiral", "grid", "random", "fixed", "none")
     runs = [(size, base, order) for size in sizes for base in bases for order in orders]
     click.echo("| size | on | tiles | seam ratio | another's | worst line | edge ratio |")
@@ -92,7 +96,7 @@ def main(
     with click.progressbar(length=len(runs) * seeds, file=sys.stderr) as bar:
         for size, base, order in runs:
             padding = "mean" if order == "fixed" else "reflect"
-            options = {"order": order, "padding": padding, "iterations": iters}
+            options: DrawOptions = {"order": order, "padding": padding, "iterations": iters}
             changes, edges = [], []
             for seed in range(seeds):
                 photo = base[seed % len(base)]

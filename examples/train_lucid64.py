@@ -1,57 +1,47 @@
-"""Train a small, robust classifier to dream with: lucid64, or a net of your own classes.
+"""Train a small, robust classifier to dream with: lucid64, or a net with your own classes.
 
     python examples/train_lucid64.py PHOTOS --name lucid64
 
-PHOTOS is a folder of photographs, one folder per class (classes/goldfish/1.jpg),
-or one with such folders under train/ and val/; without a val/, every tenth
-photograph is held back. A folder with NAME_train.npz, NAME_val.npz and
-NAME_names.txt is read too: `jpeg` all files end to end, `offset` where each
-starts, `label` its class.
+PHOTOS is a folder of photographs in one of three layouts:
 
-An ordinary classifier's gradient is noise to the eye. One trained on pictures
-that an adversary has nudged against it has to look at what people look at, so
-that climbing its scores paints whole objects (Santurkar et al. 2019, "Image
-Synthesis with a Single (Robust) Classifier"; Engstrom et al. 2019). Here the
-adversary moves each picture by one step along its gradient, of a length between
-0.5 and 1.1 (Euclidean, pixels from 0 to 1), anew at every batch (Goodfellow et al.
-2015). What is kept is the running average of the weights, which also has a say in
-what the net is taught.
+- one folder for each class, such as goldfish/1.jpg; every tenth photograph is held back;
+- folders train/ and val/ with such folders inside;
+- files NAME_train.npz, NAME_val.npz and NAME_names.txt, where an npz file has the arrays `jpeg`
+  (the bytes of all JPEG files), `offset` (where each file starts) and `label` (its class).
 
-Writes NAME.cfg, NAME.weights and NAME.names, a straight chain of layers for lucid
-and for Darknet: `lucid draw --net NAME.cfg --class CLASS`. Every epoch is saved in
-NAME.pt; started again, the training goes on from there to the same end. NAME.csv
-holds the training curve.
+The gradient of an ordinary classifier looks like noise. A classifier trained on adversarial
+examples relies on features that people see, so that optimizing its logits draws whole objects
+(Santurkar et al. 2019, "Image Synthesis with a Single (Robust) Classifier"; Engstrom et al. 2019).
+The adversary here is the fast gradient method (Goodfellow et al. 2015) with an L2 step between 0.5
+and 1.1, for pixels from 0 to 1, drawn anew for each photograph. The net that is kept is the
+exponential moving average of the weights, which also teaches the net in training.
+
+Writes NAME.cfg, NAME.weights and NAME.names, for lucid (`lucid draw --net NAME.cfg --class CLASS`)
+and for Darknet. NAME.pt is a checkpoint of the last epoch: the same command resumes the training,
+with the same result. NAME.csv is the training curve. photographs.py reads and augments the data.
 """
 
 from __future__ import annotations
 
 import csv
-import io
-import itertools
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import torch
-from PIL import Image, ImageOps
+from photographs import SIDE, Photographs, augment, read_photographs
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
-from lucid.core.device import find_device, find_precision
+from lucid.core.device import find_devices, find_precision
 from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
 from lucid.nets.darknet import weights
-from lucid.nets.net import read_names
 
-SIDE = 64
-"""Pixels, of the square pictures that the net learns from."""
-
-CHAIN = """
+LAYERS = """
     conv 48 size 6 stride 2
     conv 64 size 3
     pool
@@ -66,157 +56,50 @@ CHAIN = """
     conv 256 size 1
     conv 512 size 3
 """
-"""The layers, before the last convolution, to the classes, and its average."""
+"""The layers before the last convolution, which has a filter for each class, and its average."""
 
-SLOPE = 0.1  # of the leaky ReLU, as in Darknet
-RADII = (0.5, 1.1)
-PEAK_RATE = 0.15
-SMOOTHING = 0.1
-AVERAGING = 0.999
-TRUST = 0.5
-"""How much, at most, the net learns from its own running average beside the labels."""
-CALM = (0.94, 0.4)
-"""From this share of the training on, photographs are varied only so much, so that what
-the net sees last is what it will be shown (Touvron et al. 2019)."""
+LEAKY_SLOPE = 0.1
+"""Negative slope of Darknet's leaky ReLU."""
 
+ATTACK_RADII = (0.5, 1.1)
+"""Range of the adversary's L2 step in training."""
 
-# --- The photographs ---------------------------------------------------------------------
+PEAK_LR = 0.15
+LABEL_SMOOTHING = 0.1
+EMA_DECAY = 0.999
 
+DISTILLATION = 0.5
+"""Final weight of the averaged net's answer, against the label, in what the net is taught."""
 
-@dataclass
-class Photographs:
-    """Photographs (n, 3, SIDE, SIDE) as bytes, their labels (n,), and the classes' names."""
-
-    pictures: Tensor
-    labels: Tensor
-    names: list[str]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def device(self) -> torch.device:
-        return self.labels.device
-
-    def to(self, device: torch.device) -> Photographs:
-        return Photographs(self.pictures.to(device), self.labels.to(device), self.names)
-
-    def part(self, chosen: Tensor) -> Photographs:
-        return Photographs(self.pictures[chosen], self.labels[chosen], self.names)
-
-    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pictures (n, 3, SIDE, SIDE) of 0..1, and labels, `size` at a time."""
-        for chosen in order.to(self.device).split(size):
-            yield self.pictures[chosen].float() / 255, self.labels[chosen]
-
-
-def read_photographs(folder: Path) -> tuple[Photographs, Photographs]:
-    """What to train on, and what to measure on."""
-    packed = sorted(folder.glob("*_train.npz"))
-    if packed:
-        stem = packed[0].name.removesuffix("_train.npz")
-        names = read_names(folder / f"{stem}_names.txt")
-        return _unpack(packed[0], names), _unpack(folder / f"{stem}_val.npz", names)
-    if (folder / "train").is_dir() and (folder / "val").is_dir():
-        train, val = (_read_classes(folder / half) for half in ("train", "val"))
-        if train.names != val.names:
-            raise click.ClickException(f"{folder}: train/ and val/ hold different classes")
-        return train, val
-    photographs = _read_classes(folder)
-    held = torch.arange(len(photographs)) % 10 == 0
-    return photographs.part(~held), photographs.part(held)
-
-
-def _unpack(path: Path, names: list[str]) -> Photographs:
-    with np.load(path) as packed:
-        jpeg, offset, label = packed["jpeg"], packed["offset"], packed["label"]
-    files = (io.BytesIO(jpeg[a:b].tobytes()) for a, b in itertools.pairwise(offset))
-    return Photographs(_stack(files, len(label), path.name), torch.from_numpy(label).long(), names)
-
-
-def _read_classes(folder: Path) -> Photographs:
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    suffixes = Image.registered_extensions()
-    files = [
-        (path, label)
-        for label, name in enumerate(names)
-        for path in sorted((folder / name).iterdir())
-        if path.suffix.lower() in suffixes
-    ]
-    if len(names) < 2 or len(files) < len(names):
-        raise click.ClickException(f"{folder}: holds no folders of photographs, one per class")
-    pictures = _stack((path for path, _ in files), len(files), folder.name)
-    return Photographs(pictures, torch.tensor([label for _, label in files]), names)
-
-
-def _stack(files: Iterator[Path] | Iterator[io.BytesIO], count: int, label: str) -> Tensor:
-    pictures = torch.empty(count, 3, SIDE, SIDE, dtype=torch.uint8)
-    with click.progressbar(files, length=count, label=f"reading {label}") as bar:
-        for picture, file in zip(pictures, bar, strict=True):
-            try:
-                with Image.open(file) as opened:
-                    upright = ImageOps.exif_transpose(opened).convert("RGB")
-            except (OSError, Image.DecompressionBombError) as error:
-                raise click.ClickException(f"{file}: cannot be read ({error})") from error
-            square = ImageOps.fit(upright, (SIDE, SIDE))
-            picture.copy_(torch.from_numpy(np.array(square)).movedim(-1, 0))
-    return pictures
-
-
-def vary(pictures: Tensor, strength: float, random: torch.Generator) -> Tensor:
-    """Random crops, turns, mirrors and colours, so that no photograph is seen twice."""
-
-    def drawn(low: float, high: float, channels: int = 1) -> Tensor:
-        share = torch.rand(len(pictures), channels, 1, 1, generator=random).to(pictures.device)
-        return strength * (low + (high - low) * share)
-
-    scale, turn = 1 + drawn(-0.35, 0.05), drawn(-0.15, 0.15)
-    mirror = drawn(-1, 1).sign()
-    cos, sin = scale * turn.cos(), scale * turn.sin()
-    rows = [
-        torch.cat([cos * mirror, -sin, drawn(-0.2, 0.2)], 3),
-        torch.cat([sin * mirror, cos, drawn(-0.2, 0.2)], 3),
-    ]
-    grid = F.affine_grid(torch.cat(rows, 2)[:, 0], list(pictures.shape), align_corners=False)
-    pictures = F.grid_sample(
-        pictures, grid, "bicubic", padding_mode="reflection", align_corners=False
-    )
-    grey = pictures.mean(1, keepdim=True)
-    pictures = grey + (1 + drawn(-0.5, 0.4)) * (pictures - grey)
-    mean = pictures.mean((2, 3), keepdim=True)
-    pictures = mean + (1 + drawn(-0.3, 0.3)) * (pictures - mean)
-    tint = (1 + drawn(-0.25, 0.25)) * (1 + drawn(-0.1, 0.1, channels=3))
-    return (pictures * tint).clamp(0, 1)
-
-
-# --- The net -----------------------------------------------------------------------------
+COOLDOWN_START, COOLDOWN_STRENGTH = 0.94, 0.4
+"""From this fraction of the training on, photographs are augmented with this strength, so that the
+net is trained last on images like those that it will see (Touvron et al. 2019)."""
 
 
 class Convolution(nn.Sequential):
-    """Convolution, batch normalisation, leaky ReLU: what Darknet calls one layer."""
+    """Convolution, batch normalization and leaky ReLU, which are one layer in Darknet."""
 
     def __init__(self, channels: int, filters: int, size: int, stride: int) -> None:
-        self.padding = (size - stride + 1) // 2
+        padding = (size - stride + 1) // 2
         super().__init__(
-            nn.Conv2d(channels, filters, size, stride, self.padding, bias=False),
+            nn.Conv2d(channels, filters, size, stride, padding, bias=False),
             nn.BatchNorm2d(filters),
-            nn.LeakyReLU(SLOPE, inplace=True),
+            nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
         )
 
     def fold(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the one convolution that does the work of this layer."""
+        """Fold the batch normalization into the convolution; returns its weight and bias."""
         convolution, norm, _ = self
         scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        return convolution.weight * scale[
-            :, None, None, None
-        ], norm.bias - norm.running_mean * scale
+        weight = convolution.weight * scale[:, None, None, None]
+        return weight, norm.bias - norm.running_mean * scale
 
 
 def build(classes: int) -> nn.Sequential:
-    """The net to train: scores (n, classes, 1, 1) of pictures (n, 3, height, width)."""
+    """Build a net that maps images, (n, 3, height, width), to logits, (n, classes, 1, 1)."""
     layers: list[nn.Module] = []
     channels = 3
-    for line in CHAIN.split("\n"):
+    for line in LAYERS.split("\n"):
         match line.split():
             case ["pool"]:
                 layers.append(nn.MaxPool2d(2, 2))
@@ -230,41 +113,43 @@ def build(classes: int) -> nn.Sequential:
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
-Scores = Callable[[Tensor], Tensor]
+Classifier = Callable[[Tensor], Tensor]
+"""Maps images, (n, 3, height, width), 0..1, to logits, (n, classes)."""
 
 
-def folded(net: nn.Sequential, kind: torch.dtype = torch.float32) -> Scores:
-    """The net as it will be used: normalisation folded away, weights held fast.
+def folded(net: nn.Sequential, dtype: torch.dtype = torch.float32) -> Classifier:
+    """Make an inference function with folded batch normalization and constant weights.
 
-    It is what the adversary climbs, too, at less cost than the net in training.
+    The adversary uses it too, because its gradient costs less than that of the net in training.
+    The computation has the precision ``dtype``; the logits are fp32.
     """
     with torch.no_grad():
         folds = [
-            tuple(part.to(kind) for part in layer.fold())
+            tuple(part.to(dtype) for part in layer.fold())
             if isinstance(layer, Convolution)
-            else (layer.weight.to(kind), layer.bias.to(kind))
+            else (layer.weight.to(dtype), layer.bias.to(dtype))
             for layer in net
             if isinstance(layer, Convolution | nn.Conv2d)
         ]
 
-    def scores(pictures: Tensor) -> Tensor:
-        x, left = pictures.to(kind, memory_format=torch.channels_last), iter(folds)
+    def logits(images: Tensor) -> Tensor:
+        x, rest = images.to(dtype, memory_format=torch.channels_last), iter(folds)
         for layer in net:
             match layer:
                 case Convolution():
-                    x = F.conv2d(x, *next(left), layer[0].stride, layer[0].padding)
-                    x = F.leaky_relu_(x, SLOPE)
+                    x = F.conv2d(x, *next(rest), layer[0].stride, layer[0].padding)
+                    x = F.leaky_relu_(x, LEAKY_SLOPE)
                 case nn.Conv2d():
-                    x = F.conv2d(x, *next(left))
+                    x = F.conv2d(x, *next(rest))
                 case _:
                     x = layer(x)
         return x.flatten(1).float()
 
-    return scores
+    return logits
 
 
 def export(net: nn.Sequential, names: list[str], stem: Path) -> None:
-    """Write the net as Darknet's cfg, weights and names."""
+    """Write a net and the names of its classes as stem.cfg, stem.weights and stem.names."""
     sections = [
         f"# {len(names)} classes, trained against an adversary by examples/train_lucid64.py.",
         f"[net]\nwidth={SIDE}\nheight={SIDE}\nchannels=3",
@@ -273,12 +158,9 @@ def export(net: nn.Sequential, names: list[str], stem: Path) -> None:
     for layer in net:
         match layer:
             case Convolution():
-                convolution = layer[0]
-                weight, bias = layer.fold()
-                activation = "leaky"
+                convolution, (weight, bias), activation = layer[0], layer.fold(), "leaky"
             case nn.Conv2d():
-                convolution, weight, bias = layer, layer.weight, layer.bias
-                activation = "linear"
+                convolution, weight, bias, activation = layer, layer.weight, layer.bias, "linear"
             case nn.MaxPool2d():
                 sections.append("[maxpool]\nsize=2\nstride=2")
                 continue
@@ -298,55 +180,57 @@ def export(net: nn.Sequential, names: list[str], stem: Path) -> None:
     weights.write(stem.with_suffix(".weights"), [array.detach().numpy() for array in arrays])
 
 
-# --- The training ------------------------------------------------------------------------
-
-
 def attack(
-    scores: Scores, pictures: Tensor, labels: Tensor, radius: Tensor | float, steps: int
+    classifier: Classifier, images: Tensor, labels: Tensor, radius: Tensor | float, steps: int
 ) -> Tensor:
-    """The worst pictures that `steps` steps find within `radius` of these.
+    """Find adversarial examples by projected gradient ascent on the loss (Madry et al. 2018).
 
     Args:
-        radius: Euclidean, of pixels from 0 to 1; one for all, or (n, 1, 1, 1).
-        steps: along the normalised gradient (Madry et al. 2018), 2.5 radii in all;
-            a single one is of one radius.
+        classifier: the net to attack.
+        images: (n, 3, height, width), 0..1.
+        labels: (n,), class numbers.
+        radius: L2 radius around each image; one number, or (n, 1, 1, 1).
+        steps: number of steps, whose lengths add up to 2.5 radii; a single step is one radius.
+
+    Returns:
+        Images of the same shape and range.
     """
     length = radius * (1 if steps == 1 else 2.5 / steps)
-    moved = pictures
+    moved = images
     for _ in range(steps):
         moved = moved.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(
-            F.cross_entropy(scores(moved), labels, reduction="sum"), moved
-        )
+        loss = F.cross_entropy(classifier(moved), labels, reduction="sum")
+        (grad,) = torch.autograd.grad(loss, moved)
         with torch.no_grad():
-            shift = moved - pictures + length * F.normalize(gradient, dim=(1, 2, 3))
+            shift = moved - images + length * F.normalize(grad, dim=(1, 2, 3))
             norm = torch.linalg.vector_norm(shift, dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
-            moved = (pictures + shift * (radius / norm).clamp(max=1)).clamp(0, 1)
+            moved = (images + shift * (radius / norm).clamp(max=1)).clamp(0, 1)
     return moved.detach()
 
 
-def accuracy(scores: Scores, photographs: Photographs, radius: float = 0, steps: int = 10) -> float:
-    """The share of photographs named rightly, under an attack of that radius."""
-    right = 0
-    for pictures, labels in photographs.batches(torch.arange(len(photographs)), 200):
-        shown = attack(scores, pictures, labels, radius, steps) if radius else pictures
+def accuracy(
+    classifier: Classifier, photographs: Photographs, radius: float = 0, steps: int = 10
+) -> float:
+    """Compute the fraction of photographs that are classified correctly under an attack."""
+    correct = 0
+    for images, labels in photographs.batches(torch.arange(len(photographs)), 200):
+        shown = attack(classifier, images, labels, radius, steps) if radius else images
         with torch.no_grad():
-            right += int((scores(shown).argmax(1) == labels).sum())
-    return right / len(photographs)
+            correct += int((classifier(shown).argmax(1) == labels).sum())
+    return correct / len(photographs)
 
 
-def move_average(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-    """Towards the current weights, by much at first: the average forgets how it started."""
-    return average + (current - average) * max(1 - AVERAGING, 9 / (10 + int(count)))
+def update_average(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    """Update the moving average; early updates weigh more, so that the start is forgotten."""
+    return average + (current - average) * max(1 - EMA_DECAY, 9 / (10 + int(count)))
 
 
 class Training:
-    """The net, its running average, and how far both have come: all that a checkpoint holds.
+    """The state of a training: the net, its moving average, the optimizer and the curve.
 
     Attributes:
-        curve: a row for each epoch: its number, the mean loss, and the shares of
-            held-back photographs that the average named rightly, as they are
-            and under a quick attack of radius 0.5.
+        curve: one row for each epoch: its number, the mean loss, and the accuracy of the averaged
+            net on held-back photographs, clean and under an attack of radius 0.5 in two steps.
     """
 
     def __init__(self, photographs: Photographs, epochs: int, batch: int, seed: int) -> None:
@@ -362,34 +246,34 @@ class Training:
         }
         self.curve: list[dict[str, float]] = []
         self.net = build(len(photographs.names)).to(photographs.device)
-        self.average = AveragedModel(self.net, avg_fn=move_average, use_buffers=True)
+        self.average = AveragedModel(self.net, avg_fn=update_average, use_buffers=True)
         self.optimizer = torch.optim.SGD(
-            self.net.parameters(), lr=PEAK_RATE, momentum=0.9, nesterov=True, weight_decay=5e-4
+            self.net.parameters(), lr=PEAK_LR, momentum=0.9, nesterov=True, weight_decay=5e-4
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, PEAK_RATE, total_steps=epochs * self.batches, pct_start=0.2
+            self.optimizer, PEAK_LR, total_steps=epochs * self.batches, pct_start=0.2
         )
+        self._parts: dict[str, Any] = {
+            name: getattr(self, name) for name in ("net", "average", "optimizer", "schedule")
+        }
 
     @property
     def kept(self) -> nn.Sequential:
-        """The net that is measured and written."""
+        """The averaged net, which is measured and exported."""
         return self.average.module
 
-    def _states(self) -> dict[str, Any]:
-        return {
-            "net": self.net,
-            "average": self.average,
-            "optimizer": self.optimizer,
-            "schedule": self.schedule,
-        }
-
     def save(self, path: Path) -> None:
-        states = {key: part.state_dict() for key, part in self._states().items()}
+        """Write a checkpoint."""
+        states = {name: part.state_dict() for name, part in self._parts.items()}
         with atomic_write(path) as temporary:
             torch.save(states | {"curve": self.curve, "settings": self.settings}, temporary)
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint, if there is one."""
+        """Load a checkpoint if the file exists.
+
+        Raises:
+            click.ClickException: the checkpoint is of a training with other settings.
+        """
         if not path.exists():
             return
         saved = torch.load(path, map_location=self.photographs.device, weights_only=True)
@@ -398,56 +282,54 @@ class Training:
                 f"{path}: is of another training; move it away or give another --name"
             )
         self.curve = saved["curve"]
-        for key, part in self._states().items():
-            part.load_state_dict(saved[key])
+        for name, part in self._parts.items():
+            part.load_state_dict(saved[name])
 
     def targets(
-        self, pictures: Tensor, labels: Tensor, trust: float, precision: torch.dtype
+        self, images: Tensor, labels: Tensor, distillation: float, dtype: torch.dtype
     ) -> Tensor:
-        """What the net is taught to say, (n, classes): the label, smoothed, and, by
-        ``trust``, what the running average says to the picture unharmed.
+        """Mix smoothed labels with the averaged net's answer to the images before the attack.
 
-        It keeps the net from learning single photographs by heart (Chen et al. 2021,
-        "Robust Overfitting may be mitigated by properly learned smoothening").
+        This reduces overfitting to single photographs (Chen et al. 2021, "Robust Overfitting may
+        be mitigated by properly learned smoothening"). ``distillation`` is the weight of the
+        answer, 0..1; the result are class probabilities, (n, classes).
         """
         with torch.no_grad():
-            opinion = folded(self.kept, precision)(pictures).softmax(1)
-        told = torch.full_like(opinion, SMOOTHING / opinion.shape[1])
-        told.scatter_(1, labels[:, None], 1 - SMOOTHING + SMOOTHING / opinion.shape[1])
-        return told.lerp(opinion, trust)
+            answer = folded(self.kept, dtype)(images).softmax(1)
+        smoothed = torch.full_like(answer, LABEL_SMOOTHING / answer.shape[1])
+        correct = 1 - LABEL_SMOOTHING + LABEL_SMOOTHING / answer.shape[1]
+        return smoothed.scatter_(1, labels[:, None], correct).lerp(answer, distillation)
 
-    def run_epoch(self, precision: torch.dtype) -> float:
+    def run_epoch(self, dtype: torch.dtype) -> float:
         """Train on every photograph once; returns the mean loss.
 
-        All that is random is drawn anew from the seed and the epoch's number,
-        so that a resumed training goes the same way.
+        The random numbers depend on the seed and the number of the epoch only, so that a resumed
+        training has the same result.
         """
         epoch, epochs = len(self.curve), self.settings["epochs"]
-        random = torch.manual_seed(self.settings["seed"] * 1_000_003 + epoch)
-        order = torch.randperm(len(self.photographs), generator=random)
+        generator = torch.manual_seed(self.settings["seed"] * 1_000_003 + epoch)
+        order = torch.randperm(len(self.photographs), generator=generator)
         batches = self.photographs.batches(order, self.settings["batch"])
         progress = (epoch + 1) / epochs
-        ramp = min(1, 4 * progress)  # the adversary grows over the first quarter
-        trust = TRUST * min(1, max(0, 4 * progress - 1))  # and then the trust
-        strength = 1 if progress < CALM[0] else CALM[1]
+        # The attack grows in the first quarter of the training, and distillation in the second.
+        attack_scale = min(1, 4 * progress)
+        distillation = DISTILLATION * min(1, max(0, 4 * progress - 1))
+        strength = 1 if progress < COOLDOWN_START else COOLDOWN_STRENGTH
         losses = 0.0
         self.net.train()
-        with click.progressbar(
-            batches, length=self.batches, label=f"epoch {epoch + 1}/{epochs}"
-        ) as bar:
+        label = f"epoch {epoch + 1}/{epochs}"
+        with click.progressbar(batches, length=self.batches, label=label) as bar:
             for photographs, labels in bar:
-                varied = vary(photographs, strength, random).contiguous(
-                    memory_format=torch.channels_last
-                )
-                low, high = RADII
-                drawn = torch.rand(len(labels), 1, 1, 1, generator=random)
-                radius = ramp * (low + (high - low) * drawn).to(labels.device)
-                shown = attack(folded(self.net, precision), varied, labels, radius, 1)
-                with torch.autocast(
-                    labels.device.type, precision, enabled=precision != torch.float32
-                ):
-                    scores = self.net(shown).flatten(1).float()
-                loss = F.cross_entropy(scores, self.targets(varied, labels, trust, precision))
+                images = augment(photographs, strength, generator)
+                images = images.contiguous(memory_format=torch.channels_last)
+                low, high = ATTACK_RADII
+                random = torch.rand(len(labels), 1, 1, 1, generator=generator)
+                radius = attack_scale * (low + (high - low) * random).to(labels.device)
+                attacked = attack(folded(self.net, dtype), images, labels, radius, 1)
+                with torch.autocast(labels.device.type, dtype, enabled=dtype != torch.float32):
+                    logits = self.net(attacked).flatten(1).float()
+                targets = self.targets(images, labels, distillation, dtype)
+                loss = F.cross_entropy(logits, targets)
                 self.optimizer.zero_grad()
                 loss.backward()
                 self.optimizer.step()
@@ -457,16 +339,9 @@ class Training:
         return losses / self.batches
 
 
-def write_curve(curve: list[dict[str, float]], path: Path) -> None:
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, curve[-1])
-        writer.writeheader()
-        writer.writerows(curve)
-
-
 @click.command(help=(__doc__ or "").split("\n\n")[0])
 @click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--name", default="lucid64", show_default=True, help="Of the files to write.")
+@click.option("--name", default="lucid64", show_default=True, help="Name of the files to write.")
 @click.option("--output", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--epochs", default=68, show_default=True, type=click.IntRange(1))
 @click.option("--batch", default=128, show_default=True, type=click.IntRange(2))
@@ -483,33 +358,36 @@ def main(
     device: str,
     precision: str,
 ) -> None:
-    where = find_device(device)
-    kind = find_precision(precision, where)
-    train, val = (half.to(where) for half in read_photographs(photos))
+    torch_device = find_devices(device)[0]
+    dtype = find_precision(precision, torch_device)
+    train, val = (split.to(torch_device) for split in read_photographs(photos))
     output.mkdir(parents=True, exist_ok=True)
     stem = output / name
     checkpoint = output / f"{name}.pt"
     training = Training(train, epochs, batch, seed)
     training.resume(checkpoint)
     while len(training.curve) < epochs:
-        loss = training.run_epoch(kind)
+        loss = training.run_epoch(dtype)
         row = {
             "epoch": len(training.curve) + 1,
             "loss": round(loss, 4),
             "clean": accuracy(folded(training.kept), val),
-            "attacked": accuracy(folded(training.kept, kind), val, radius=0.5, steps=2),
+            "attacked": accuracy(folded(training.kept, dtype), val, radius=0.5, steps=2),
         }
         training.curve.append(row)
         click.echo(", ".join(f"{key} {value:g}" for key, value in row.items()))
         training.save(checkpoint)
-        write_curve(training.curve, output / f"{name}.csv")
+        with atomic_write(output / f"{name}.csv") as part, part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            writer.writeheader()
+            writer.writerows(training.curve)
 
     export(training.kept.cpu(), train.names, stem)
-    kept = folded(training.kept.to(where))
-    click.echo(f"named rightly, of {len(val)} held back: {accuracy(kept, val):.1%}")
+    classifier = folded(training.kept.to(torch_device))
+    click.echo(f"correct, of {len(val)} held back: {accuracy(classifier, val):.1%}")
     for radius in (0.5, 1.0):
-        share = accuracy(kept, val, radius)
-        click.echo(f"under an attack of radius {radius}, 10 steps: {share:.1%}")
+        attacked = accuracy(classifier, val, radius)
+        click.echo(f"under an L2 attack of radius {radius}, 10 steps: {attacked:.1%}")
     click.echo(f"done: {stem}.cfg, {stem}.weights, {stem}.names")
 
 

@@ -247,10 +247,9 @@ def _pass(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
     """A pass over an image in tiles; the baseline is a step over the whole image."""
     size, tile = task.size or (768, 1024), (task.tile, task.tile)
     tile_pass = Tiling(tile, task.order).cut(size, torch.Generator().manual_seed(0))
+    images = sum(map(len, tile_pass.batches))
     baseline = _draw_pass(ascent, Pass(size, size, [[Tile(0, 0)]]))
-    return _Workload(
-        baseline, _draw_pass(ascent, tile_pass), size, tile, sum(map(len, tile_pass.batches))
-    )
+    return _Workload(baseline, _draw_pass(ascent, tile_pass), size, tile, images)
 
 
 def _film(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:

@@ -14,22 +14,14 @@ PACKAGE = Path(__file__).parent
 
 
 def bundled() -> dict[str, Path]:
-    """List the cfg files that ship with lucid.
-
-    Returns:
-        Paths by net name, in alphabetical order.
-    """
+    """Return the cfg files that ship with lucid: paths by net name, in alphabetical order."""
     # A wheel has cfg/ inside the package, a source checkout has it next to the package.
     folder = PACKAGE / "cfg" if (PACKAGE / "cfg").is_dir() else PACKAGE.parent / "cfg"
     return {path.stem: path for path in sorted(folder.glob("*.cfg"))}
 
 
 def presets() -> dict[str, Path]:
-    """List the preset files that ship with lucid.
-
-    Returns:
-        Paths by preset name, in alphabetical order.
-    """
+    """Return the preset files that ship with lucid: paths by name, in alphabetical order."""
     folder = PACKAGE / "drawing" / "presets"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
@@ -37,10 +29,8 @@ def presets() -> dict[str, Path]:
 def cache_folder() -> Path:
     """Return the folder for downloaded Darknet weights, which may not exist yet.
 
-    Returns:
-        ``$LUCID_CACHE`` if that is set, else ``lucid`` in the operating system's folder for
-        user caches: ``~/.cache/lucid`` on Linux (or in ``$XDG_CACHE_HOME``),
-        ``~/Library/Caches/lucid`` on macOS.
+    This is ``$LUCID_CACHE`` if set, else ``lucid`` in the operating system's folder for user
+    caches, such as ``~/.cache`` or ``$XDG_CACHE_HOME`` on Linux.
     """
     if "LUCID_CACHE" in os.environ:
         return Path(os.environ["LUCID_CACHE"])

@@ -44,12 +44,5 @@ def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
 
 
 def gaussian_radius(sigma: float) -> int:
-    """Compute the radius, in pixels, at which ``gaussian_blur`` truncates its kernel.
-
-    Args:
-        sigma: standard deviation in pixels.
-
-    Returns:
-        Three sigma, rounded.
-    """
+    """Return the radius in pixels of the kernel of ``gaussian_blur``: three sigma, rounded."""
     return int(3 * sigma + 0.5)

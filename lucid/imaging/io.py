@@ -68,13 +68,10 @@ def from_pil(image: Image.Image) -> Tensor:
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """Convert a tensor to a Pillow image with 8 bits per channel.
+    """Convert a tensor to a Pillow image of mode ``RGB``.
 
     Args:
-        image: (3, height, width), RGB; values are clamped to 0..1 and rounded.
-
-    Returns:
-        The image, mode ``RGB``.
+        image: (3, height, width), RGB; values are clamped to 0..1 and rounded to 8 bits.
     """
     scaled = image.detach().float().clamp(0, 1).mul(255).round().byte()
     return Image.fromarray(scaled.permute(1, 2, 0).cpu().numpy())

@@ -53,11 +53,7 @@ class Recipe:
     made: Mapping[str, Any] = field(default_factory=dict)
 
     def toml(self) -> str:
-        """Format the recipe as TOML.
-
-        Returns:
-            An ASCII text, which every metadata format stores unchanged.
-        """
+        """Format the recipe as TOML, in ASCII, which every metadata format stores unchanged."""
         lines = [f"command = {_toml_value(self.command)}", *_toml_lines(self.options)]
         if self.made:
             tables = {name: each for name, each in self.made.items() if isinstance(each, Mapping)}
@@ -238,13 +234,7 @@ def versions() -> dict[str, str]:
 
 
 def sha256_file(path: Path) -> str:
-    """Compute the SHA-256 of a file.
-
-    Args:
-        path: the file to read.
-
-    Returns:
-        64 hexadecimal digits.
+    """Return the SHA-256 of a file in hexadecimal digits.
 
     Raises:
         OSError: the file cannot be read.

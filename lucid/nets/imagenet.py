@@ -1,4 +1,4 @@
-"""Groups of ImageNet's classes that can be asked for by one name."""
+"""Groups of ImageNet's classes, such as "dogs", that one name selects. Imports no torch."""
 
 from __future__ import annotations
 
@@ -29,25 +29,30 @@ GROUPS: dict[str, tuple[range, ...]] = {
     "mushrooms": (range(991, 998), range(947, 948)),
     "landscapes": (range(970, 981),),
 }
-"""The numbers of each group's classes among ImageNet's thousand."""
+"""The numbers of each group's classes among ImageNet's thousand (ILSVRC 2012)."""
 
 
 def group_members(name: str, classes: Sequence[str]) -> list[int]:
-    """The numbers of a net's classes that belong to a group; none if there is no such group.
+    """Find a net's classes that belong to a group.
 
     Args:
-        name: of the group.
-        classes: the net's, found by their names where they are not ImageNet's thousand.
+        name: the group's name, in any spelling that ``normalize_name`` folds.
+        classes: the names of the net's classes. Unless they are ImageNet's thousand, the group's
+            classes are looked up among them by name.
+
+    Returns:
+        The numbers of the classes; empty if there is no such group, or the net has none of it.
     """
     # Command-line completion imports this module and must not wait for torch.
     from lucid.nets.net import normalize_name
     from lucid.nets.torchvision import categories
 
-    numbers = [number for some in GROUPS.get(normalize_name(name), ()) for number in some]
+    numbers = [number for part in GROUPS.get(normalize_name(name), ()) for number in part]
     if not numbers:
         return []
-    known = categories("squeezenet1_1")
-    if list(classes) == known:
+    imagenet = categories("squeezenet1_1")
+    if list(classes) == imagenet:
         return numbers
     own = {normalize_name(name): number for number, name in enumerate(classes)}
-    return sorted(own[normalize_name(known[n])] for n in numbers if normalize_name(known[n]) in own)
+    members = [normalize_name(imagenet[number]) for number in numbers]
+    return sorted(own[member] for member in members if member in own)

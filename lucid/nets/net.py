@@ -1,122 +1,160 @@
-"""The one small interface behind which every net stands."""
+"""Net: the interface of every classifier, and the look-up of its layers and classes by name."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError, is_out_of_memory, nearest
 
-LOGITS = "scores"
-"""Stands for the class scores where a layer's name is asked for."""
+LOGITS = "logits"
+"""The class logits' name among layers: in requests for activations and in their results."""
 
 
 class UnknownClassError(UsageError):
-    """None of a net's classes is called that."""
+    """No class of the net matches a name."""
+
+
+class LayerInfo(NamedTuple):
+    """Name and kind of a layer, and the shape of its output for one image of the input size."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    """(channels, height, width) of a feature map."""
 
 
 class Net(nn.Module):
-    """A net that can be climbed: what the rest of lucid knows of one.
+    """An image classifier as a function from images to activations and class logits.
 
     Attributes:
-        name: what to call it in messages and file names.
-        layers: the names of its layers, in the order they run.
-        classes: the names of its classes; empty where it has none.
-        input_size: (height, width) it was trained at, in pixels.
-        any_size: whether images of other sizes reach its class scores.
-        repeatable: whether a pass does the same to any images of one size, and nothing on
-            the side, so that it may be recorded once and replayed.
+        name: the name in messages and file names.
+        layers: the names of the layers, in the order in which they run.
+        aliases: further names of layers, each with the name in ``layers``.
+        classes: the names of the classes; empty for a net that ends without class logits.
+        input_size: (height, width) of the images of its training, in pixels.
+        any_size: whether images of other sizes reach the class logits.
+        capturable: whether a forward pass runs the same operations for all images of one size,
+            without side effects, so that a CUDA graph can capture and replay it.
     """
 
     name: str
     layers: list[str]
+    aliases: Mapping[str, str] = MappingProxyType({})
     classes: list[str]
     input_size: tuple[int, int]
     any_size: bool
     capturable: bool = True
 
+    _layer_info: list[LayerInfo]
+    # The layer whose softmax is the probabilities, or whose output is, if it ends in a softmax.
+    _output_layer = LOGITS
+    _ends_in_softmax = False
+    # For messages: where a user finds the names of layers or classes, and how to give names.
+    _listing = "`lucid {what} {name}`"
+    _naming = "give --names FILE"
+
     def activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """What the named layers put out, from one pass that stops at the deepest.
+        """Run the net up to the deepest of some layers and return the outputs of all of them.
 
         Args:
             images: (n, 3, height, width), RGB, 0..1.
-            layers: names of layers, as ``resolve_layer`` gives them. ``LOGITS``
-                is the class scores, (n, classes), before any softmax and
-                before a ReLU that would cut their gradient off.
+            layers: names from ``Net.layers``; translate what a user typed, such as an alias, with
+                ``resolve_layer`` first. ``LOGITS`` requests the class logits.
+
+        Returns:
+            The output of each layer by its name, (n, channels, height, width) for a feature map.
+            The logits are (n, classes), before any softmax, and before a final ReLU, behind which
+            a class with a negative logit would have no gradient.
 
         Raises:
-            LucidError: the images are of a size the net cannot run at.
+            LucidError: the net cannot process images of this size.
         """
         height, width = images.shape[-2:]
         try:
             return self._activations(images, layers)
         except RuntimeError as error:
-            # The message of torch is about one convolution's kernel or one
-            # pool's output; the user knows only the picture.
+            # torch's message is about the kernel of one convolution or pool; the user knows
+            # only the picture.
             small = height < self.input_size[0] or width < self.input_size[1]
             if small and not is_out_of_memory(error):
                 raise LucidError(
-                    f"{self.name} cannot see an image of {width}x{height}: it is too small to "
+                    f"{self.name} cannot process an image of {width}x{height}: it is too small to "
                     f"reach {', '.join(sorted(layers))}"
                 ) from error
             raise
 
-    def scores(self, images: Tensor) -> Tensor:
-        """Class scores, (n, classes), as ``activations`` gives them for ``LOGITS``."""
+    def _activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Compute the class logits, (n, classes), of images (n, 3, height, width), RGB, 0..1.
+
+        Raises:
+            LucidError: the net cannot process images of this size, or has no classes.
+        """
         return self.activations(images, [LOGITS])[LOGITS]
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """What the net itself answers, (n, classes), summing to 1 in each row."""
-        raise NotImplementedError
+        """Compute the class probabilities, exactly as the original model does.
+
+        Args:
+            images: (n, 3, height, width), RGB, 0..1.
+
+        Returns:
+            (n, classes), 0..1; each row sums to 1.
+        """
+        output = self.activations(images, [self._output_layer])[self._output_layer].flatten(1)
+        return output if self._ends_in_softmax else output.softmax(1)
+
+    def describe(self) -> list[LayerInfo]:
+        """List the name, kind and output shape of every layer, in the order they run."""
+        return self._layer_info
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The SHA-256 of its weights, as hexadecimal digits."""
+        """The SHA-256 of the weights and their names, as hexadecimal digits."""
         digest = hashlib.sha256()
         for name, weights in self.state_dict().items():
             digest.update(name.encode() + weights.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def describe(self) -> list[tuple[str, str, tuple[int, ...]]]:
-        """Name, kind and output shape, at the trained size, of every layer."""
-        raise NotImplementedError
-
-    def _activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        raise NotImplementedError
-
     def resolve_layer(self, name: str) -> str:
-        """The layer's own name.
+        """Translate a layer's name, as typed, into the name that ``activations`` takes.
+
+        Args:
+            name: a name from ``layers`` or ``aliases``.
 
         Raises:
-            UsageError: there is no such layer; offers the nearest.
+            UsageError: there is no such layer. The message lists the most similar names.
         """
         if name in self.layers:
             return name
-        raise UsageError(
-            f"{self.name} has no layer {name!r}{nearest(name, self.layers)}: "
-            f"see `lucid layers {self.name}`"
-        )
-
-    def require_classes(self) -> None:
-        """Raise a UsageError if the net has no classes."""
-        if not self.classes:
-            raise UsageError(f"{self.name} has no classes: it can climb only its layers")
-
-    def require_names(self) -> None:
-        """Raise a UsageError if its classes have only their numbers for names."""
-        if self.classes == [str(number) for number in range(len(self.classes))]:
-            raise UsageError(f"{self.name}'s classes have only numbers here: give --names FILE")
+        if name in self.aliases:
+            return self.aliases[name]
+        near = nearest(name, [*self.layers, *self.aliases])
+        listing = self._listing.format(what="layers", name=self.name)
+        raise UsageError(f"{self.name} has no layer {name!r}{near}: see {listing}")
 
     def class_index(self, name: str) -> int:
-        """A class's number, from its number, its name or an unambiguous part of it.
+        """Find the number of a class.
+
+        Args:
+            name: the class's number, its name, or a part of the name that only one has.
+
+        Returns:
+            The index into ``classes`` and into the class axis of the logits.
 
         Raises:
-            UnknownClassError: no class fits; offers the nearest.
-            UsageError: several fit, or the net has no classes.
+            UnknownClassError: no class matches. The message lists the most similar names.
+            UsageError: several classes match, the number is too large, or the net has no classes
+                or no names for them.
         """
         self.require_classes()
         if name.isdecimal():
@@ -133,17 +171,32 @@ class Net(nn.Module):
             more = f" and {len(found) - 8} more" if len(found) > 8 else ""
             raise UsageError(f"class {name!r} fits several of {self.name}: {some}{more}")
         self.require_names()
-        raise UnknownClassError(
-            f"{self.name} has no class {name!r}{nearest(name, self.classes)}: "
-            f"see `lucid classes {self.name}`"
-        )
+        near = nearest(name, self.classes)
+        listing = self._listing.format(what="classes", name=self.name)
+        raise UnknownClassError(f"{self.name} has no class {name!r}{near}: see {listing}")
+
+    def require_classes(self) -> None:
+        """Raise a UsageError if the net has no classes."""
+        if not self.classes:
+            raise UsageError(f"{self.name} has no classes, only layers")
+
+    def require_names(self) -> None:
+        """Raise a UsageError if the names of the classes are only their numbers."""
+        if self.classes == [str(number) for number in range(len(self.classes))]:
+            raise UsageError(f"{self.name}'s classes have only numbers here: {self._naming}")
 
 
 def read_names(path: Path) -> list[str]:
-    """The lines of a file of class names.
+    """Read a file of class names, one a line, in the order of the class numbers.
+
+    Args:
+        path: a UTF-8 text file; a byte-order mark and blank lines at the end are ignored.
+
+    Returns:
+        The names; at least one.
 
     Raises:
-        LucidError: it cannot be read as text, or is empty.
+        LucidError: the file cannot be read, is not text, or is empty.
     """
     try:
         names = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
@@ -156,16 +209,26 @@ def read_names(path: Path) -> list[str]:
     return names
 
 
-def matching_classes(name: str, known: Sequence[str]) -> list[int]:
-    """The numbers of the names that are this one, or else of those that contain it."""
-    wanted = normalize_name(name)
-    names = [normalize_name(candidate) for candidate in known]
-    exact = [number for number, candidate in enumerate(names) if candidate == wanted]
-    return exact or [
-        number for number, candidate in enumerate(names) if wanted and wanted in candidate
-    ]
-
-
 def normalize_name(name: str) -> str:
-    """A name as people may type it: in any case, with blanks, hyphens or underscores."""
+    """Fold the spellings of a name into one: lower case, blanks for hyphens and underscores."""
     return name.strip().casefold().replace("-", " ").replace("_", " ")
+
+
+def matching_classes(name: str, classes: Sequence[str]) -> list[int]:
+    """Find the classes with a given name, or else those whose names contain it.
+
+    Args:
+        name: the name or a part of it, in any spelling that ``normalize_name`` folds.
+        classes: the names of all classes.
+
+    Returns:
+        The numbers (indices) of the matching classes, ascending; empty if none matches.
+    """
+    wanted = normalize_name(name)
+    exact, containing = [], []
+    for number, candidate in enumerate(map(normalize_name, classes)):
+        if candidate == wanted:
+            exact.append(number)
+        elif wanted and wanted in candidate:
+            containing.append(number)
+    return exact or containing

@@ -50,8 +50,8 @@ def test_enhance_is_darknets_loss() -> None:
 
 def test_a_class_that_the_relu_hides_still_has_a_gradient(classifier: Net) -> None:
     images = torch.rand(1, 3, 32, 32)
-    hidden = int(classifier.scores(images).argmin())
-    assert classifier.scores(images)[0, hidden] < 0
+    hidden = int(classifier.logits(images).argmin())
+    assert classifier.logits(images)[0, hidden] < 0
     assert fp32(classifier).gradient(images, ClassLogits({hidden: 1.0})).any()
 
 
@@ -151,7 +151,7 @@ def test_several_views_of_an_image_are_one_batch(classifier: Net) -> None:
     assert found.shape == images.shape
     for image, gradient in zip(images, found, strict=True):
         leaf = image[None].clone().requires_grad_()
-        logits = classifier.scores(torch.cat([affine(leaf) for (affine,) in transforms]))
+        logits = classifier.logits(torch.cat([affine(leaf) for (affine,) in transforms]))
         activations = Activations({LOGITS: logits})
         activations.n_views = 3
         (expected,) = torch.autograd.grad(mix.forward(activations).sum(), leaf)
@@ -181,11 +181,11 @@ def test_adam_climbs(classifier: Net) -> None:
         (40, 40), decay_power=1, generator=generator, device=torch.device("cpu")
     )
     ascent, adam, objective = fp32(classifier), Adam(0.05), ClassLogits({2: 1.0})
-    before = classifier.scores(canvas.image()[None])[0, 2].item()
+    before = classifier.logits(canvas.image()[None])[0, 2].item()
     for _ in range(20):
         for view in Tiling((32, 32)).cut((40, 40), generator).views():
             ascent.step(canvas, Step(view, objective, normalize_grad=True), adam)
-    assert classifier.scores(canvas.image()[None])[0, 2].item() > before + 0.3
+    assert classifier.logits(canvas.image()[None])[0, 2].item() > before + 0.3
 
 
 def test_each_ring_of_a_spiral_is_shown_what_the_last_one_changed(classifier: Net) -> None:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from metrics import Borders, edge_ratio, seam_ratio, ssim, worst_line
+from metrics import TileEdges, edge_ratio, seam_ratio, ssim, worst_line
 
+from lucid.core.device import Runtime
 from lucid.drawing.loop import Progress, draw
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
@@ -11,11 +12,11 @@ from lucid.tiling.tiles import Tile
 
 
 def test_borders_are_counted_where_they_run_in_the_picture() -> None:
-    borders = Borders((100, 60))
-    borders.add([(Tile(-10, 5), (20, 10))], octave=(50, 30))
-    assert borders.below[19, 10:30].tolist() == [1] * 20
-    assert borders.below.sum() == 20
-    assert borders.beside[:20, [9, 29]].sum() == 40 == borders.beside.sum()
+    edges = TileEdges((100, 60))
+    edges.add([(Tile(-10, 5), (20, 10))], octave=(50, 30))
+    assert edges.rows[19, 10:30].tolist() == [1] * 20
+    assert edges.rows.sum() == 20
+    assert edges.columns[:20, [9, 29]].sum() == 40 == edges.columns.sum()
 
 
 def test_a_seam_is_seen_where_a_border_ran_and_nowhere_else() -> None:
@@ -23,10 +24,10 @@ def test_a_seam_is_seen_where_a_border_ran_and_nowhere_else() -> None:
     change = torch.rand(3, 64, 64, generator=generator) * 0.1
     smooth, seamed = change, change.clone()
     seamed[:, 32:] += 0.3
-    borders = Borders((64, 64))
-    borders.add([(Tile(32, 0), (64, 64))], octave=(64, 64))
-    assert seam_ratio(smooth, borders) == pytest.approx(1, abs=0.1)
-    assert seam_ratio(seamed, borders) > 5
+    edges = TileEdges((64, 64))
+    edges.add([(Tile(32, 0), (64, 64))], octave=(64, 64))
+    assert seam_ratio(smooth, edges) == pytest.approx(1, abs=0.1)
+    assert seam_ratio(seamed, edges) > 5
     assert worst_line(smooth) < 1.2
     assert worst_line(seamed) > 5
 
@@ -48,14 +49,14 @@ def test_blended_tiles_leave_less_than_deepdraws_first_form(classifier: Net) -> 
     def ratio(order: str, padding: str) -> float:
         found = []
         for seed in range(3):
-            borders = Borders((96, 128))
+            edges = TileEdges((96, 128))
 
-            def watch(progress: Progress, borders: Borders = borders) -> None:
-                borders.add(progress.tiles(), progress.octave)
+            def watch(progress: Progress, edges: TileEdges = edges) -> None:
+                edges.add(progress.tiles(), progress.octave)
 
             painted = draw(
                 classifier,
-                ["goldfish"],
+                "goldfish",
                 torch.full((3, 96, 128), 0.5),
                 order=order,
                 padding=padding,
@@ -63,10 +64,10 @@ def test_blended_tiles_leave_less_than_deepdraws_first_form(classifier: Net) -> 
                 octave_count=2,
                 iterations=8,
                 seed=seed,
-                device="cpu",
+                runtime=Runtime("cpu"),
                 watch=watch,
             )
-            found.append(seam_ratio(from_pil(painted) - 0.5, borders))
+            found.append(seam_ratio(from_pil(painted) - 0.5, edges))
         return sum(found) / len(found)
 
     assert abs(ratio("spiral", "reflect") - 1) < 0.06

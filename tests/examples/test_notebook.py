@@ -1,4 +1,4 @@
-"""The tour in examples/: it runs from top to bottom, and its pictures are kept in it."""
+"""The notebook in examples/ runs from top to bottom, and holds its pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTEBOOK = Path(__file__).parents[2] / "examples" / "lucid_dreams.ipynb"
 
 @pytest.fixture(scope="module")
 def kept() -> NotebookNode:
-    """The notebook as it is in the repository."""
+    """The notebook as committed."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(notebook)
     return notebook
@@ -30,7 +30,7 @@ def code(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def pictures(cell: NotebookNode) -> list[tuple[str | None, tuple[int, int], int]]:
-    """Format, width and height, and frames of each picture that a cell shows."""
+    """Format, (width, height) and number of frames of each picture in a cell's output."""
     found = []
     for output in cell.outputs:
         for kind, content in output.get("data", {}).items():
@@ -46,8 +46,11 @@ def texts(cell: NotebookNode, stream: str) -> str:
     return "".join(each.text for each in outputs if each.name == stream)
 
 
-def shown(notebook: NotebookNode) -> dict[str, tuple[list[object], bool]]:
-    """Of each cell its pictures, and whether it prints anything."""
+Outputs = dict[str, tuple[list[tuple[str | None, tuple[int, int], int]], bool]]
+
+
+def shown(notebook: NotebookNode) -> Outputs:
+    """The pictures of each cell, and whether the cell prints anything."""
     return {cell.id: (pictures(cell), bool(texts(cell, "stdout"))) for cell in code(notebook)}
 
 

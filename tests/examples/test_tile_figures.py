@@ -39,27 +39,27 @@ def test_pictures_are_written_and_none_is_empty(drawn: dict[str, np.ndarray]) ->
     for picture in drawn.values():
         assert 1300 < picture.shape[1] < 1500
         assert picture.reshape(-1, 3).std(0).min() > 20
-        assert share_of(tile_figures.PAPER, picture) < 0.7
+        assert share_of(tile_figures.WHITE, picture) < 0.7
 
 
 def test_each_ring_has_its_colour(drawn: dict[str, np.ndarray]) -> None:
     rings = Tiling((32, 32)).cut((80, 112), torch.Generator().manual_seed(4)).batches
     assert len(rings) > 2
-    for colour in tile_figures.RINGS[: len(rings)]:
+    for colour in tile_figures.RING_COLOURS[: len(rings)]:
         assert share_of(colour, drawn["tiles-spiral"]) > 0.001
 
 
 def test_weights_are_hot_where_they_are_large(drawn: dict[str, np.ndarray]) -> None:
-    ends = np.asarray(tile_figures.heat(torch.tensor([[0.0, 1.0]])))[0]
-    none, whole = (ImageColor.getrgb(tile_figures.HEAT[index]) for index in (0, -1))
+    ends = np.asarray(tile_figures.heat_map(torch.tensor([[0.0, 1.0]])))[0]
+    none, whole = (ImageColor.getrgb(tile_figures.HEAT_COLOURS[index]) for index in (0, -1))
     assert [tuple(end) for end in ends.tolist()] == [none, whole]
-    for colour in (tile_figures.HEAT[0], tile_figures.HEAT[-1]):
+    for colour in (tile_figures.HEAT_COLOURS[0], tile_figures.HEAT_COLOURS[-1]):
         assert share_of(colour, drawn["tiles-weights"]) > 0.1
 
 
 def test_past_its_edge_a_picture_is_its_own_mirror(photo: torch.Tensor) -> None:
     sweep = Tiling((16, 16)).cut((40, 56), torch.Generator().manual_seed(4))
-    poster, corner = tile_figures.shown(sweep, photo)
+    poster, corner = tile_figures.poster(sweep, photo)
     edge = -corner.left
     assert edge > 4
     grey = np.asarray(poster.convert("L"), float)[-corner.top : 40 - corner.top]

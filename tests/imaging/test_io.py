@@ -99,7 +99,7 @@ def test_numbers_go_on_where_they_are_free(tmp_path: Path) -> None:
     assert next_free_path("x", tmp_path).name == "x_0001.png"
 
 
-def test_fill_takes_the_middle() -> None:
+def test_center_crop_resize_takes_the_middle() -> None:
     wide = torch.zeros(3, 10, 30)
     wide[:, :, 10:20] = 1
     assert (center_crop_resize(wide, (10, 10)) == 1).all()

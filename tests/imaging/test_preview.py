@@ -11,6 +11,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from lucid.imaging.preview import DEFAULT_CELL, Preview, detect_protocol, encode
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     encoding = "utf-8"
 
@@ -30,16 +31,17 @@ class Terminal(io.StringIO):
 
 
 class Screen(Terminal):
-    """A terminal of 24 lines that understands what half blocks need.
+    """A terminal of 24 lines that interprets the escape sequences of the half blocks.
 
     Attributes:
-        cells: what stands where: by row and column, a letter with its two colours.
-        row, column: the cursor's.
+        cells: the character and its two colours at each row and column.
+        row: the cursor's row.
+        column: the cursor's column.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.cells: dict[tuple[int, int], tuple[object, ...]] = {}
+        self.cells: dict[tuple[int, int], tuple[str, tuple[int, ...]]] = {}
         self.row = self.column = 0
         self.colours: tuple[int, ...] = ()
 
@@ -84,10 +86,10 @@ class Screen(Terminal):
 
     def line(self, row: int) -> str:
         there = [place for place in self.cells if place[0] == row]
-        return "".join(str(self.cells[place][0]) for place in sorted(there))
+        return "".join(self.cells[place][0] for place in sorted(there))
 
     def picture(self, top: int, columns: int, rows: int) -> Image.Image:
-        """What the half blocks show."""
+        """The image that the half blocks show."""
         pixels = np.zeros((2 * rows, columns, 3), np.uint8)
         for row in range(rows):
             for column in range(columns):
@@ -101,7 +103,7 @@ class Screen(Terminal):
 
 @pytest.fixture
 def picture() -> Image.Image:
-    """Noise, so that every pixel tells where it is, 60 wide and 40 high."""
+    """Noise, 60 pixels wide and 40 high: no two pixels are alike."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     return Image.fromarray(pixels)
 
@@ -141,7 +143,7 @@ def test_iterm2_gets_the_same_pixels(picture: Image.Image) -> None:
 
 
 def decode_sixel(text: str) -> np.ndarray:
-    """The pixels, RGB, of a picture in sixels; -1 where none was set."""
+    """Decode sixels to RGB pixels; -1 where no pixel was drawn."""
     match = re.fullmatch(r'\x1bP[\d;]*q"1;1;(\d+);(\d+)(.*)\x1b\\', text)
     assert match
     width, height = int(match[1]), int(match[2])
@@ -420,12 +422,17 @@ def test_kitty_deletes_the_picture_before(picture: Image.Image) -> None:
 def test_once_a_second_is_enough(picture: Image.Image) -> None:
     stream, clock = Terminal(), Clock()
     shown = preview(stream, clock)
-    drawn = []
+    drawn: list[int] = []
+
+    def draw(number: int) -> Image.Image:
+        drawn.append(number)
+        return picture
+
     for tenths in range(31):
         clock.now = 100 + tenths / 10
-        shown.show(lambda when=tenths: drawn.append(when) or picture)
+        shown.show(partial(draw, tenths))
     assert drawn == [0, 10, 20, 30]
-    shown.show(lambda: drawn.append(-1) or picture, last=True)
+    shown.show(partial(draw, -1), last=True)
     assert drawn[-1] == -1
 
 
@@ -437,15 +444,16 @@ def test_slow_drawing_is_done_less_often(picture: Image.Image) -> None:
             clock.now += 2
             return super().write(text)
 
-    shown = preview(Slow(), clock)
+    stream = Slow()
+    shown = preview(stream, clock)
     shown.show(picture)
-    before = shown.stream.getvalue()
+    before = stream.getvalue()
     clock.now += 7.9
     shown.show(picture)
-    assert shown.stream.getvalue() == before
+    assert stream.getvalue() == before
     clock.now += 0.2
     shown.show(picture)
-    assert shown.stream.getvalue() != before
+    assert stream.getvalue() != before
 
 
 def test_none_shows_nothing(picture: Image.Image) -> None:

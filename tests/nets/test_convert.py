@@ -19,7 +19,7 @@ from lucid.nets.torchvision import TorchvisionNet
 
 def features(net: TorchvisionNet, picture: Tensor) -> list[Tensor]:
     """What comes out of each convolution (behind its ReLU) and pool."""
-    x = (picture - net.mean) / net.deviation
+    x = (picture - net.mean) / net.std
     found = []
     for module in net.model.features:
         x = module(x)
@@ -74,7 +74,7 @@ def test_all_of_a_net_agrees_where_black_is_the_mean_colour(
     made = load(str(tmp_path / "chain.cfg"))
     picture = torch.rand(1, 3, *chain.input_size)
     with torch.no_grad():
-        expected, found = chain.scores(picture), made.scores(picture)
+        expected, found = chain.logits(picture), made.logits(picture)
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
         torch.testing.assert_close(
             made.probabilities(picture), chain.probabilities(picture), rtol=1e-3, atol=1e-6

@@ -198,12 +198,12 @@ def test_a_pass_stops_at_the_deepest_layer(classifier: Net) -> None:
 
 def test_any_input_size_until_a_connected_layer(make_net: MakeNet, classifier: Net) -> None:
     assert classifier.any_size
-    assert classifier.scores(torch.rand(2, 3, 50, 41)).shape == (2, 5)
+    assert classifier.logits(torch.rand(2, 3, 50, 41)).shape == (2, 5)
     fixed = make_net(CLASSIFIER.replace("[avgpool]", "[connected]\noutput=5\n"), stem="fixed")
     assert not fixed.any_size
     assert fixed.activations(torch.rand(1, 3, 50, 41), ["3"])["3"].shape == (1, 5, 25, 21)
     with pytest.raises(LucidError, match="fixes this net's input"):
-        fixed.scores(torch.rand(1, 3, 50, 41))
+        fixed.logits(torch.rand(1, 3, 50, 41))
 
 
 def test_branches_that_differ_by_a_row_still_meet(make_net: MakeNet) -> None:
@@ -221,8 +221,8 @@ def test_normalization_is_fp32_whatever_the_rest_is() -> None:
     net = load(str(RECORDED / "classifier.cfg"))
     images = torch.rand(1, 3, 32, 32)
     with torch.autocast("cpu", torch.bfloat16):
-        rough = net.scores(images)
-    torch.testing.assert_close(net.scores(images), rough.float(), atol=0.1, rtol=0.1)
+        rough = net.logits(images)
+    torch.testing.assert_close(net.logits(images), rough.float(), atol=0.1, rtol=0.1)
 
 
 def test_of_two_options_of_a_name_darknet_takes_the_first(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_scores_come_before_the_last_relu(classifier: Net) -> None:
     images = torch.rand(3, 3, 32, 32)
     before = classifier.activations(images, ["2"])["2"]
     linear = classifier.stack[3].module(before).mean((2, 3))
-    torch.testing.assert_close(classifier.scores(images), linear)
+    torch.testing.assert_close(classifier.logits(images), linear)
     assert (linear < 0).any(), "the ReLU would have changed nothing: the test shows nothing"
     rectified = classifier.stack[3].module(before).relu().mean((2, 3)).softmax(1)
     torch.testing.assert_close(classifier.probabilities(images), rectified)
@@ -265,7 +265,7 @@ def test_a_detection_head_ends_a_net_whose_layers_can_be_climbed(make_net: MakeN
     assert torch.equal(seen["0"], seen["1"])
     assert net.classes == []
     with pytest.raises(LucidError, match="has no classes"):
-        net.scores(torch.rand(1, 3, 8, 12))
+        net.logits(torch.rand(1, 3, 8, 12))
 
 
 @pytest.mark.parametrize(
@@ -303,10 +303,10 @@ def test_a_huge_net_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("version", "seen"), [((0, 1), 4), ((0, 2), 8), ((1, 0), 8), ((0, 0), 4)])
 def test_both_headers_are_read(tmp_path: Path, version: tuple[int, int], seen: int) -> None:
     path = write_net(tmp_path, CLASSIFIER)
-    expected = load(str(path)).scores(torch.ones(1, 3, 32, 32))
+    expected = load(str(path)).logits(torch.ones(1, 3, 32, 32))
     header = np.array([*version, 0], "<i4").tobytes() + bytes(seen)
     path.with_suffix(".weights").write_bytes(header + random_weights(path))
-    assert torch.equal(load(str(path)).scores(torch.ones(1, 3, 32, 32)), expected)
+    assert torch.equal(load(str(path)).logits(torch.ones(1, 3, 32, 32)), expected)
 
 
 def test_old_files_hold_connected_layers_transposed(tmp_path: Path) -> None:

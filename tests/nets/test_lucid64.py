@@ -45,7 +45,7 @@ def test_it_names_photographs_it_has_not_seen(lucid64: Net, assets: Path) -> Non
     _, held_back = train_lucid64.read_photographs(assets / "data")
 
     def scores(pictures: torch.Tensor) -> torch.Tensor:
-        return lucid64.scores(pictures)
+        return lucid64.logits(pictures)
 
     assert train_lucid64.accuracy(scores, held_back) > 0.65
     some = held_back.part(torch.arange(0, len(held_back), 16))

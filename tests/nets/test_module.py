@@ -82,12 +82,12 @@ def test_it_answers_as_the_module_does(tiny: Tiny) -> None:
     shown = (images - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
     expected = copy.deepcopy(tiny).eval()(shown)
     net = wrap(tiny, classes=["a", "b", "c"], mean=MEAN, std=STD, input_size=SIZE)
-    torch.testing.assert_close(net.scores(images), expected)
+    torch.testing.assert_close(net.logits(images), expected)
     torch.testing.assert_close(net.probabilities(images), expected.softmax(1))
     assert (net.name, net.classes, net.class_index("b")) == ("tiny", ["a", "b", "c"], 1)
     assert not any(parameter.requires_grad for parameter in net.parameters())
     plain = wrap(copy.deepcopy(tiny), input_size=SIZE, name="mine")
-    torch.testing.assert_close(plain.scores(shown), expected)
+    torch.testing.assert_close(plain.logits(shown), expected)
     assert (plain.name, plain.classes) == ("mine", ["0", "1", "2"])
 
 
@@ -112,7 +112,7 @@ def test_what_is_done_in_place_changes_no_layer(tiny: Tiny) -> None:
         "pair.1": pair,
         "pair": pair,
         "act": (norm.relu() + pair).relu(),
-        LOGITS: net.scores(images),
+        LOGITS: net.logits(images),
     }
     together = net.activations(images, list(expected))
     for name, value in expected.items():
@@ -137,7 +137,7 @@ def test_it_leaves_no_hooks_behind(tiny: Tiny) -> None:
     net = wrap(tiny, input_size=SIZE)
     net.activations(torch.rand(1, 3, *SIZE), ["act"])
     with pytest.raises(LucidError):
-        net.scores(torch.rand(1, 3, 0, 0))
+        net.logits(torch.rand(1, 3, 0, 0))
     assert not any(module._forward_hooks for module in net.modules())
 
 
@@ -188,11 +188,11 @@ def test_a_size_that_it_cannot_see() -> None:
     # Twice the size, it would take one image for four.
     large = torch.rand(1, 3, 62, 62)
     for layer in ("head", LOGITS):
-        with pytest.raises(LucidError, match=r"flat cannot see an image of 62x62 .*is 32x32"):
+        with pytest.raises(LucidError, match=r"flat cannot process an image of 62x62 .*is 32x32"):
             net.activations(large, [layer])
     # Its convolution sees any.
     assert net.activations(large, ["conv"])["conv"].shape == (1, 4, 60, 60)
-    with pytest.raises(LucidError, match="flat cannot see an image of 50x40 as far as head"):
+    with pytest.raises(LucidError, match="flat cannot process an image of 50x40 as far as head"):
         net.activations(torch.rand(1, 3, 40, 50), ["head"])
     assert wrap(Flat(), input_size=SIZE, any_size=True).any_size
 
@@ -204,7 +204,7 @@ def test_a_mistyped_name_finds_the_nearest(tiny: Tiny) -> None:
         net.resolve_layer("pear.1")
     with pytest.raises(UnknownClassError, match="tiny has no class 'tensh'; the nearest are tench"):
         net.class_index("tensh")
-    with pytest.raises(UsageError, match="classes have only numbers: wrap it with classes="):
+    with pytest.raises(UsageError, match="classes have only numbers here: wrap it with classes="):
         wrap(tiny, input_size=SIZE).class_index("tench")
 
 
@@ -219,7 +219,7 @@ def test_a_mistyped_name_finds_the_nearest(tiny: Tiny) -> None:
         ({"std": (1, 1, 0)}, r"std .* must be above 0"),
         ({"input_size": (3, 32, 32)}, r"input_size \(3, 32, 32\) must be \(height, width\)"),
         ({"input_size": 32}, r"input_size 32 must be \(height, width\)"),
-        ({"input_size": (2, 2)}, "tiny cannot see an image of 2x2 .*give the input_size"),
+        ({"input_size": (2, 2)}, "tiny cannot process an image of 2x2 .*give the input_size"),
     ],
 )
 def test_settings_that_make_no_sense(options: dict[str, object], message: str) -> None:
@@ -230,11 +230,11 @@ def test_settings_that_make_no_sense(options: dict[str, object], message: str) -
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ((torch.zeros(3, 5), None), "says puts out a tuple, not a tensor: wrap a module"),
-        ({"logits": torch.zeros(3, 5)}, "says puts out a dict, not a tensor: wrap a module"),
-        (torch.zeros(1, 5, 1, 1), r"says puts out \(1, 5, 1, 1\) for a batch of 1, not \(1, cl"),
-        (torch.zeros(5), r"says puts out \(5,\) for a batch of 1, not \(1, classes\)"),
-        (torch.zeros(1, 5), r"says puts out \(1, 5\) for a batch of 2, not \(2, classes\)"),
+        ((torch.zeros(3, 5), None), "says returns a tuple, not a tensor: wrap a module"),
+        ({"logits": torch.zeros(3, 5)}, "says returns a dict, not a tensor: wrap a module"),
+        (torch.zeros(1, 5, 1, 1), r"says returns \(1, 5, 1, 1\) for a batch of 1, not \(1, cl"),
+        (torch.zeros(5), r"says returns \(5,\) for a batch of 1, not \(1, classes\)"),
+        (torch.zeros(1, 5), r"says returns \(1, 5\) for a batch of 2, not \(2, classes\)"),
     ],
 )
 def test_what_puts_out_no_scores(output: object, message: str) -> None:
@@ -282,13 +282,13 @@ def test_what_shows_nothing_of_an_image_is_no_layer() -> None:
 
 
 class Moody(nn.Module):
-    """Recovers from errors, has a part for the dark only, one named as the scores are, and an
+    """Recovers from errors, has a part for the dark only, one named "logits", and an
     error of its own."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv, self.dark = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
-        self.scores = nn.Linear(4, 3)
+        self.logits = nn.Linear(4, 3)
 
     def forward(self, images: Tensor) -> Tensor:
         try:
@@ -299,21 +299,21 @@ class Moody(nn.Module):
             raise RuntimeError("no number")
         if images.mean() < 0.5:
             x = self.dark(x)
-        return self.scores(x.mean((2, 3)))
+        return self.logits(x.mean((2, 3)))
 
 
 def test_a_module_with_ways_of_its_own() -> None:
     net = wrap(Moody(), input_size=SIZE)
     assert net.layers == ["conv", "dark"]
     ran = []
-    net.model.scores.register_forward_hook(lambda *_: ran.append("scores"))
+    net.model.logits.register_forward_hook(lambda *_: ran.append("logits"))
     images = torch.full((1, 3, *SIZE), 0.9)
     assert net.activations(images, ["conv"])["conv"].shape == (1, 4, 30, 30)
     assert ran == []
     with pytest.raises(LucidError, match="moody does not run dark on such an image"):
         net.activations(images, ["dark"])
     with pytest.raises(RuntimeError, match="no number"):
-        net.scores(images * torch.nan)
+        net.logits(images * torch.nan)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -322,7 +322,7 @@ def test_compiled_modules(tiny: Tiny) -> None:
     assert (net.name, net.layers[0]) == ("tiny", "first")
     images = torch.rand(2, 3, *SIZE)
     scripted = wrap(torch.jit.script(tiny), input_size=SIZE)
-    torch.testing.assert_close(scripted.scores(images), net.scores(images))
+    torch.testing.assert_close(scripted.logits(images), net.logits(images))
     assert scripted.layers == []
 
 
@@ -333,7 +333,7 @@ def test_a_model_of_timms() -> None:
     images = torch.rand(2, 3, 64, 64)
     cfg = model.pretrained_cfg
     mean, std = (torch.tensor(cfg[key])[:, None, None] for key in ("mean", "std"))
-    torch.testing.assert_close(net.scores(images), model((images - mean) / std))
+    torch.testing.assert_close(net.logits(images), model((images - mean) / std))
     assert len(net.classes) == 7
     assert net.any_size
     assert "blocks.2.0" in net.layers

@@ -136,7 +136,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     handler = functools.partial(SimpleHTTPRequestHandler, directory=folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setattr(registry, "PUBLISHED", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setattr(registry, "PUBLISHED_URL", f"http://127.0.0.1:{server.server_port}/")
         monkeypatch.setenv("LUCID_CACHE", str(tmp_path / "cache"))
         yield folder
         server.shutdown()
@@ -144,7 +144,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 def test_published_weights_are_fetched_and_found(published: Path) -> None:
     outline = load_meta("vgg-conv")
-    count = sum(math.prod(shape) for layer in outline.stack for _, shape in layer.stored())
+    count = sum(math.prod(shape) for layer in outline.darknet_layers for _, shape in layer.stored())
     (published / "vgg-conv.weights").write_bytes(HEADER + bytes(4 * count))
     assert download("vgg-conv", progress=False) == cache_folder() / "vgg-conv.weights"
     assert len(load("vgg-conv").layers) == 18

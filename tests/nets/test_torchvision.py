@@ -68,7 +68,7 @@ def test_scores_come_before_the_last_relu(squeezenet11: Net) -> None:
     # Asked for beside what comes later, they are not what a ReLU in place made of them.
     assert (seen["classifier.1"] < 0).any()
     torch.testing.assert_close(seen[LOGITS], seen["classifier.1"].mean((2, 3)))
-    assert torch.equal(seen[LOGITS], squeezenet11.scores(images))
+    assert torch.equal(seen[LOGITS], squeezenet11.logits(images))
     answer = squeezenet11.model(images)
     assert (answer >= 0).all()
     torch.testing.assert_close(
@@ -77,7 +77,7 @@ def test_scores_come_before_the_last_relu(squeezenet11: Net) -> None:
 
 
 def _answer(net: Net, images: torch.Tensor) -> torch.Tensor:
-    return net.model((images - net.mean) / net.deviation).softmax(1)
+    return net.model((images - net.mean) / net.std).softmax(1)
 
 
 def test_both_forms_of_the_real_net_answer_alike(assets: Path, squeezenet: Net) -> None:
@@ -85,7 +85,7 @@ def test_both_forms_of_the_real_net_answer_alike(assets: Path, squeezenet: Net) 
     # At 224 torchvision's ceil_mode pools, which Darknet's cfg lacks, round nothing.
     images = torch.rand(2, 3, 224, 224)
     torch.testing.assert_close(
-        other.scores(images), squeezenet.scores(images), atol=1e-3, rtol=1e-3
+        other.logits(images), squeezenet.logits(images), atol=1e-3, rtol=1e-3
     )
     assert other.class_index("goldfish") == squeezenet.class_index("goldfish") == 1
 
@@ -136,7 +136,7 @@ def test_state_dicts_are_read(tmp_path: Path, squeezenet11: Net, kind: str) -> N
         torch.save({"state_dict": state} if kind == "checkpoint" else state, path)
     images = torch.rand(1, 3, 64, 64)
     read = load("squeezenet1_1", path)
-    torch.testing.assert_close(read.scores(images), squeezenet11.scores(images))
+    torch.testing.assert_close(read.logits(images), squeezenet11.logits(images))
     assert not any(parameter.requires_grad for parameter in read.parameters())
 
 
@@ -151,7 +151,7 @@ def test_families_with_their_own_ways_are_read(tmp_path: Path, name: str) -> Non
         state["AuxLogits.fc.bias"] = torch.zeros(1000)
     torch.save(state, tmp_path / "w.pth")
     images = torch.rand(1, 3, 224, 224)
-    torch.testing.assert_close(load(name, tmp_path / "w.pth").scores(images), net.scores(images))
+    torch.testing.assert_close(load(name, tmp_path / "w.pth").logits(images), net.logits(images))
 
 
 def test_names_say_how_many_classes(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_names_say_how_many_classes(tmp_path: Path) -> None:
     names.write_text("cat\ndog\n")
     net = load_meta("resnet18", names=names)
     assert net.classes == ["cat", "dog"]
-    assert net.scores(torch.zeros(1, 3, 64, 64, device="meta")).shape == (1, 2)
+    assert net.logits(torch.zeros(1, 3, 64, 64, device="meta")).shape == (1, 2)
 
 
 def test_weights_of_another_net_say_which_part(tmp_path: Path, squeezenet11: Net) -> None:
@@ -214,15 +214,15 @@ def test_without_a_network_it_says_what_to_do(
 
 def test_fixed_nets_refuse_other_sizes() -> None:
     net = load_meta("vit_b_32")
-    with pytest.raises(LucidError, match="vit_b_32 sees only 224x224 images, not 100x90"):
-        net.scores(torch.zeros(1, 3, 90, 100, device="meta"))
+    with pytest.raises(LucidError, match="vit_b_32 accepts only 224x224 images, not 100x90"):
+        net.logits(torch.zeros(1, 3, 90, 100, device="meta"))
 
 
 def test_too_small_an_image_is_refused(squeezenet11: Net) -> None:
     with pytest.raises(
-        LucidError, match="squeezenet1_1 cannot see an image of 9x8: it is too small"
+        LucidError, match="squeezenet1_1 cannot process an image of 9x8: it is too small"
     ):
-        squeezenet11.scores(torch.rand(1, 3, 8, 9))
+        squeezenet11.logits(torch.rand(1, 3, 8, 9))
 
 
 def test_all_of_torchvisions_classifiers_are_known() -> None:

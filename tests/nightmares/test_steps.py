@@ -21,13 +21,13 @@ from lucid.nightmares.steps import (
 STEP = {"layer": 2, "dx": -3, "dy": 4, "flip": 1, "scale": 0.75}
 
 
-def test_the_schedule_draws_from_all_of_its_ranges(classifier: Net) -> None:
+def test_random_steps_cover_all_of_their_ranges(classifier: Net) -> None:
     layers = layers_around(classifier, "2", 3)
-    draws = list(itertools.islice(draw_steps(layers, octaves=3, seed=0), 400))
-    assert {draw.layer for draw in draws} == {"1", "2", "3"}
-    assert {draw.scale for draw in draws} == {1, 0.75, 0.5625}
-    assert {draw.dx for draw in draws} == {draw.dy for draw in draws} == set(range(-8, 8))
-    assert {draw.flip for draw in draws} == {True, False}
+    steps = list(itertools.islice(draw_steps(layers, octaves=3, seed=0), 400))
+    assert {step.layer for step in steps} == {"1", "2", "3"}
+    assert {step.scale for step in steps} == {1, 0.75, 0.5625}
+    assert {step.dx for step in steps} == {step.dy for step in steps} == set(range(-8, 8))
+    assert {step.flip for step in steps} == {True, False}
 
 
 @given(
@@ -53,7 +53,9 @@ def test_steps_are_read_as_they_were_written(
 
 
 @pytest.mark.parametrize("content", [[STEP], {"command": "…", "steps": [STEP]}])
-def test_a_list_or_a_recording(classifier: Net, tmp_path: Path, content: object) -> None:
+def test_a_list_of_steps_or_an_object_with_one_is_read(
+    classifier: Net, tmp_path: Path, content: object
+) -> None:
     path = tmp_path / "steps.json"
     path.write_text(json.dumps(content))
     assert read_steps(path, classifier) == [NightmareStep("2", -3, 4, True, 0.75)]
@@ -78,7 +80,7 @@ def test_a_list_or_a_recording(classifier: Net, tmp_path: Path, content: object)
         (json.dumps([STEP | {"scale": True}]), "scale True is not"),
     ],
 )
-def test_what_is_no_schedule_names_the_step(
+def test_a_faulty_step_is_named(
     classifier: Net, tmp_path: Path, content: str, message: str
 ) -> None:
     path = tmp_path / "steps.json"

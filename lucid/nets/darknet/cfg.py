@@ -1,7 +1,6 @@
-"""Darknet's cfg text, read into sections.
+"""Darknet's cfg text, parsed into sections: ``[kind]`` lines, each with ``key=value`` lines.
 
-A cfg is a list of sections, ``[kind]``, each with ``key=value`` lines. The
-first is ``[net]`` (or ``[network]``); every other section is one layer.
+The first section is ``[net]`` or ``[network]``; every other section is one layer.
 """
 
 from __future__ import annotations
@@ -15,113 +14,122 @@ from lucid.errors import LucidError
 
 Value = TypeVar("Value")
 
-# Far above anything published (Darknet's longest cfg has some 400 sections),
-# and low enough that nonsense is refused before any memory is asked for.
-MOST_SECTIONS = 10_000
-LARGEST_NUMBER = 1_000_000
+# Far above any published cfg (Darknet's longest has some 400 sections), and low enough to
+# refuse nonsense before any memory is allocated.
+MAX_SECTIONS = 10_000
+MAX_INTEGER = 1_000_000
 
 
 @dataclass
 class Section:
-    """One ``[kind]`` of a cfg, with the line it stands on."""
+    """One section of a cfg.
+
+    The methods that read an option raise a LucidError, which names its line, if it is invalid.
+
+    Attributes:
+        source: the cfg's name, for messages.
+        line: the number of the section's line, from 1.
+        kind: the word in brackets, in lower case.
+        options: of each key, the value as text and the number of its line.
+    """
 
     source: str
     line: int
     kind: str
     options: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    def fail(self, problem: str, line: int | None = None) -> LucidError:
-        """An error that names the file and the line; the caller raises it."""
-        return LucidError(f"{self.source}, line {line or self.line}: [{self.kind}] {problem}")
+    def error(self, problem: str, key: str = "") -> LucidError:
+        """Return an error that names the file, the section and the line (an option's, by key)."""
+        line = self.options[key][1] if key in self.options else self.line
+        return LucidError(f"{self.source}, line {line}: [{self.kind}] {problem}")
 
     def text(self, key: str, default: str) -> str:
+        """Return an option's value as text."""
         return self.options[key][0] if key in self.options else default
 
     def integer(self, key: str, default: int, least: int = 0) -> int:
-        """A whole number from ``least`` to a million."""
+        """Return an option's value as a whole number from ``least`` to a million."""
         value = self._parse(key, default, int, "a whole number")
-        if not least <= value <= LARGEST_NUMBER:
-            raise self.fail(
-                f"{key}={value} must be from {least} to {LARGEST_NUMBER}", self._line(key)
-            )
+        if not least <= value <= MAX_INTEGER:
+            raise self.error(f"{key}={value} must be from {least} to {MAX_INTEGER}", key)
         return value
 
     def number(self, key: str, default: float) -> float:
+        """Return an option's value as a finite number."""
         value = self._parse(key, default, float, "a number")
         if not abs(value) < float("inf"):
-            raise self.fail(f"{key}={value} must be finite", self._line(key))
+            raise self.error(f"{key}={value} must be finite", key)
         return value
 
     def integers(self, key: str) -> list[int]:
-        """A comma-separated list of whole numbers, which must be there."""
+        """Return the value of a required option, whole numbers separated by commas."""
         if key not in self.options:
-            raise self.fail(f"needs {key}=, a list of layer numbers")
-        return self._parse(
-            key,
-            [],
-            lambda value: [int(part) for part in value.rstrip(",").split(",")],
-            "a list of whole numbers",
-        )
+            raise self.error(f"needs {key}=, a list of layer numbers")
 
-    def _line(self, key: str) -> int:
-        return self.options[key][1] if key in self.options else self.line
+        def split(value: str) -> list[int]:
+            return [int(part) for part in value.rstrip(",").split(",")]
+
+        return self._parse(key, [], split, "a list of whole numbers")
 
     def _parse(self, key: str, default: Value, parse: Callable[[str], Value], what: str) -> Value:
         if key not in self.options:
             return default
-        value, line = self.options[key]
+        value, _ = self.options[key]
         try:
             return parse(value)
         except ValueError:
-            raise self.fail(f"{key}={value} is not {what}", line) from None
+            raise self.error(f"{key}={value} is not {what}", key) from None
 
 
 def parse(text: str, source: str = "cfg") -> list[Section]:
-    """Split cfg text into its sections, ``[net]`` first.
+    """Split cfg text into its sections, ``[net]`` first and then at least one layer.
 
-    As Darknet does, drops all blanks and the lines that begin with ``#`` or
-    ``;``; unlike Darknet, also what follows a ``#`` or ``;`` further on.
+    As in Darknet, blanks are dropped, and so are lines that begin with ``#`` or ``;``. Unlike in
+    Darknet, a comment may also follow an option on its line.
+
+    Args:
+        text: of the whole cfg.
+        source: the cfg's name, for messages.
 
     Raises:
-        LucidError: a line that is neither a section, an option nor a comment,
-            or text that does not begin with ``[net]``. Names the line.
+        LucidError: a line is neither a section, an option nor a comment, the text does not begin
+            with ``[net]``, or there are no layers. The message names the line.
     """
     sections: list[Section] = []
     for number, raw in enumerate(text.splitlines(), start=1):
         line = "".join(raw.split("#")[0].split(";")[0].split())
         if not line:
             continue
+        where = f"{source}, line {number}"
         if line.startswith("["):
             if not line.endswith("]") or len(line) < 3:
-                raise LucidError(f"{source}, line {number}: {line!r} is not a [section]")
+                raise LucidError(f"{where}: {line!r} is not a [section]")
             sections.append(Section(source, number, line[1:-1].lower()))
-            if len(sections) > MOST_SECTIONS:
-                raise LucidError(f"{source}, line {number}: more than {MOST_SECTIONS} sections")
+            if len(sections) > MAX_SECTIONS:
+                raise LucidError(f"{where}: more than {MAX_SECTIONS} sections")
             continue
         key, equals, value = line.partition("=")
         if not equals or not key:
-            raise LucidError(
-                f"{source}, line {number}: {line!r} is neither a [section] nor a key=value"
-            )
+            raise LucidError(f"{where}: {line!r} is neither a [section] nor a key=value")
         if not sections:
-            raise LucidError(f"{source}, line {number}: {line!r} stands before any [section]")
-        sections[-1].options.setdefault(key, (value, number))  # Darknet finds the first
+            raise LucidError(f"{where}: {line!r} stands before any [section]")
+        sections[-1].options.setdefault(key, (value, number))  # Darknet uses the first, too
     if not sections or sections[0].kind not in ("net", "network"):
-        where = f", line {sections[0].line}" if sections else ""
-        raise LucidError(f"{source}{where}: a Darknet cfg begins with a [net] section")
+        place = f", line {sections[0].line}" if sections else ""
+        raise LucidError(f"{source}{place}: a Darknet cfg begins with a [net] section")
     if len(sections) == 1:
-        raise LucidError(f"{source}: there are no layers behind [net]")
+        raise LucidError(f"{source}: there are no layers after [net]")
     return sections
 
 
 def read(path: Path) -> list[Section]:
-    """Read and parse a cfg file.
+    """Read a cfg file and return its sections, ``[net]`` first.
 
     Raises:
         LucidError: the file cannot be read or does not parse.
     """
     try:
-        # What is not UTF-8 can only matter in a comment.
+        # Bytes that are not UTF-8 can only be part of a comment.
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise LucidError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,13 +1,10 @@
-"""From one kind of net to the other: torchvision's chains as Darknet's files."""
+"""Conversion: torchvision's AlexNet and VGG to Darknet's files, and nets to state dicts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
-import torch
 from torch import Tensor, nn
 from torchvision.models import VGG, AlexNet
 
@@ -17,137 +14,49 @@ from lucid.nets.darknet import weights
 from lucid.nets.darknet.layers import Crop, Layer
 from lucid.nets.darknet.net import DarknetNet
 from lucid.nets.net import Net
+from lucid.nets.state_dicts import import_safetensors, write_state_dict
 from lucid.nets.torchvision import TorchvisionNet
 from lucid.resources import bundled
 
 
 @dataclass
-class _Layer:
-    """A module with what stands behind it: batch normalisation folded in, and a ReLU."""
+class _Converted:
+    """One Darknet layer: its section of a cfg, and its bias and weight, if it has them."""
 
-    module: nn.Module
-    arrays: list[Tensor]  # bias and weight, or none
-    activation: str = "linear"
-
-    @property
-    def kind(self) -> str:
-        """What Darknet calls it."""
-        return KINDS[type(self.module)]
-
-    def section(self) -> str:
-        """Its part of a cfg."""
-        options: dict[str, object]
-        match self.module:
-            case nn.Conv2d() as module:
-                options = {
-                    "filters": module.out_channels,
-                    "size": module.kernel_size[0],
-                    "stride": module.stride[0],
-                    "padding": module.padding[0],
-                    "activation": self.activation,
-                }
-            case nn.Linear() as module:
-                options = {"output": module.out_features, "activation": self.activation}
-            case nn.MaxPool2d() as module:
-                options = {"size": module.kernel_size, "stride": module.stride, "padding": 0}
-            case module:
-                options = {"probability": module.p}
-        return "\n".join([f"[{self.kind}]", *(f"{key}={value}" for key, value in options.items())])
-
-
-KINDS: dict[type[nn.Module], str] = {
-    nn.Conv2d: "convolutional",
-    nn.Linear: "connected",
-    nn.MaxPool2d: "maxpool",
-    nn.Dropout: "dropout",
-}
-
-
-def _chain(net: TorchvisionNet) -> list[_Layer]:
-    """The layers of a net whose layers are a chain: AlexNet and the VGGs.
-
-    What the net does to an image first (mean and deviation) is folded into its
-    first layer. Where a layer pads its input, torchvision pads with the mean
-    colour and Darknet with black: the two differ at the picture's border, and
-    agree where it does not reach.
-
-    Raises:
-        LucidError: the net is no such chain.
-    """
-    if not isinstance(net.model, VGG | AlexNet):
-        raise LucidError(f"{net.name} is no chain of layers: only alexnet and the vggs are")
-    layers = list(_layers([*net.model.features, *net.model.classifier]))
-    bias, weight = layers[0].arrays
-    weight = weight / net.deviation
-    layers[0].arrays = [bias - (weight * net.mean).sum((1, 2, 3)), weight]
-    return layers
-
-
-def _see_from_minus_one(layer: _Layer) -> None:
-    """Make a layer that takes 0..1 take -1..1, as behind Darknet's ``[crop]``."""
-    bias, weight = layer.arrays
-    layer.arrays = [bias + weight.sum((1, 2, 3)) / 2, weight / 2]
-
-
-def _layers(modules: Sequence[nn.Module]) -> Iterator[_Layer]:
-    layer: _Layer | None = None
-    for module in modules:
-        if layer and isinstance(module, nn.BatchNorm2d):
-            bias, weight = layer.arrays
-            scale = module.weight * (_there(module.running_var) + module.eps).rsqrt()
-            layer.arrays = [
-                (bias - _there(module.running_mean)) * scale + module.bias,
-                weight * scale[:, None, None, None],
-            ]
-        elif layer and isinstance(module, nn.ReLU):
-            layer.activation = "relu"
-        else:
-            if layer:
-                yield layer
-            layer = _Layer(module, _arrays(module))
-    if layer:
-        yield layer
-
-
-def _arrays(module: nn.Module) -> list[Tensor]:
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        return [_there(module.bias), module.weight]
-    return []
-
-
-def _there(tensor: Tensor | None) -> Tensor:
-    assert tensor is not None, "VGG and AlexNet have all of theirs"
-    return tensor
-
-
-STATE_DICTS = (".pth", ".safetensors")
+    kind: str
+    options: dict[str, object]
+    arrays: list[Tensor]
 
 
 def plan(net: Net, output: Path) -> list[Path]:
-    """The files that ``write`` will write, all checked before there are any weights.
+    """Check that a net can be written, and list the files that ``write`` will write.
 
-    Weights that are called like a bundled cfg go with that cfg; others get a
-    cfg and names of their own beside them.
+    Weights with the name of a bundled cfg are written for that cfg; others get a cfg and class
+    names of their own beside them.
 
     Args:
-        net: without weights will do.
-        output: its ending says the form: ``.weights``, ``.pth`` or ``.safetensors``.
+        net: the net, with or without its weights.
+        output: the weights file; its ending, ``.weights``, ``.pth`` or ``.safetensors``, decides
+            the format.
+
+    Returns:
+        The files, the weights first.
 
     Raises:
-        UsageError: the ending is none of these, or there is no such folder.
-        LucidError: the net cannot be put so.
+        LucidError: the ending is another, there is no such folder, or the net cannot be converted
+            to that format.
     """
-    if output.suffix not in (".weights", *STATE_DICTS):
+    if output.suffix not in (".weights", ".pth", ".safetensors"):
         raise UsageError(f"{output}: end the name in .weights, .pth or .safetensors")
     if not output.parent.is_dir():
         raise UsageError(f"{output}: there is no folder {output.parent}")
+    if output.suffix == ".safetensors":
+        import_safetensors(output)
     if output.suffix != ".weights":
-        if output.suffix == ".safetensors":
-            _safetensors(output)
         return [output]
     if not isinstance(net, TorchvisionNet):
         raise LucidError(f"{net.name} is a Darknet net already: write a state dict, as .pth")
-    layers = _chain(net)
+    layers = _convert(net)
     if output.stem not in bundled():
         return [output, output.with_suffix(".cfg"), output.with_suffix(".names")]
     cfg = bundled()[output.stem]
@@ -161,68 +70,94 @@ def plan(net: Net, output: Path) -> list[Path]:
 
 
 def write(net: Net, output: Path) -> list[Path]:
-    """Write a net's weights: Darknet's as ``.weights``, a state dict as anything else.
+    """Write a net's weights in the format of a file's ending; return the files written.
 
-    Returns:
-        The files written, the weights first.
+    Args:
+        net: the net, with its weights.
+        output: the weights file, as for ``plan``.
 
     Raises:
-        UsageError: see ``plan``.
-        LucidError: the net cannot be put so, or a file cannot be written.
+        LucidError: ``plan`` refuses, or a file cannot be written.
     """
     paths = plan(net, output)
-    if output.suffix == ".weights":
-        _write_darknet(net, output)
+    if output.suffix != ".weights":
+        model = net.model if isinstance(net, TorchvisionNet) else net
+        write_state_dict(model.state_dict(), output)
         return paths
-    state = (net.model if isinstance(net, TorchvisionNet) else net).state_dict()
-    with atomic_write(output) as part:
-        try:
-            if output.suffix == ".safetensors":
-                whole = {key: value.contiguous() for key, value in state.items()}
-                _safetensors(output).save_file(whole, part)
-            else:
-                torch.save(state, part)
-        except Exception as error:  # neither raises OSError where the disk is full
-            raise LucidError(f"{output}: cannot be written ({error})") from error
-    return paths
-
-
-def _write_darknet(net: Net, output: Path) -> None:
     assert isinstance(net, TorchvisionNet)
-    layers = _chain(net)
+    layers = _convert(net)
     if output.stem in bundled():
         cfg = bundled()[output.stem]
-        if any(isinstance(layer, Crop) and layer.stretch for layer in DarknetNet(cfg).stack):
-            _see_from_minus_one(layers[0])
-        arrays = [array for layer in layers[: len(_stack(cfg))] for array in layer.arrays]
-        weights.write(output, [array.detach().numpy() for array in arrays])
-        return
+        if any(isinstance(layer, Crop) and layer.adjust for layer in DarknetNet(cfg).stack):
+            # Behind Darknet's [crop], images are of -1..1.
+            bias, weight = layers[0].arrays
+            layers[0].arrays = [bias + weight.sum((1, 2, 3)) / 2, weight / 2]
+        layers = layers[: len(_stack(cfg))]
+        weights.write(output, [array for layer in layers for array in layer.arrays])
+        return paths
     height, width = net.input_size
-    text = "\n\n".join([
-        f"# torchvision's {net.name}, converted.",
-        f"[net]\nwidth={width}\nheight={height}\nchannels=3",
-        *(layer.section() for layer in layers),
-        "[softmax]",
-    ])  # fmt: skip
+    text = f"# torchvision's {net.name}, converted.\n\n[net]\n{width=}\n{height=}\nchannels=3\n\n"
+    for layer in layers:
+        options = "".join(f"{key}={value}\n" for key, value in layer.options.items())
+        text += f"[{layer.kind}]\n{options}\n"
     with (
         atomic_write(output.with_suffix(".cfg")) as cfg_part,
         atomic_write(output.with_suffix(".names")) as names_part,
         atomic_write(output) as part,
     ):
-        cfg_part.write_text(text + "\n", encoding="utf-8")
+        cfg_part.write_text(text + "[softmax]\n", encoding="utf-8")
         names_part.write_text("\n".join(net.classes) + "\n", encoding="utf-8")
-        weights.write(part, [array.detach().numpy() for layer in layers for array in layer.arrays])
+        weights.write(part, [array for layer in layers for array in layer.arrays])
+    return paths
+
+
+def _convert(net: TorchvisionNet) -> list[_Converted]:
+    """Convert the layers of AlexNet or a VGG, which are a chain.
+
+    Batch normalisations are fused into the convolutions before them, and the normalisation of the
+    image by mean and std into the first. torchvision pads images with the mean colour, Darknet
+    with black: the two nets differ near the borders of a picture, and only there.
+
+    Raises:
+        LucidError: the net is another.
+    """
+    if not isinstance(net.model, VGG | AlexNet):
+        raise LucidError(f"{net.name} is no chain of layers: only alexnet and the vggs are")
+    layers: list[_Converted] = []
+    for module in [*net.model.features, *net.model.classifier]:
+        match module:
+            case nn.Conv2d():
+                assert module.bias is not None
+                options: dict[str, object] = {
+                    "filters": module.out_channels,
+                    "size": module.kernel_size[0],
+                    "stride": module.stride[0],
+                    "padding": module.padding[0],
+                    "activation": "linear",
+                }
+                layers.append(_Converted("convolutional", options, [module.bias, module.weight]))
+            case nn.Linear():
+                options = {"output": module.out_features, "activation": "linear"}
+                layers.append(_Converted("connected", options, [module.bias, module.weight]))
+            case nn.MaxPool2d():
+                options = {"size": module.kernel_size, "stride": module.stride, "padding": 0}
+                layers.append(_Converted("maxpool", options, []))
+            case nn.Dropout():
+                layers.append(_Converted("dropout", {"probability": module.p}, []))
+            case nn.ReLU():
+                layers[-1].options["activation"] = "relu"
+            case nn.BatchNorm2d(running_mean=Tensor() as mean, running_var=Tensor() as var):
+                bias, weight = layers[-1].arrays
+                scale = module.weight * (var + module.eps).rsqrt()
+                bias = (bias - mean) * scale + module.bias
+                layers[-1].arrays = [bias, weight * scale[:, None, None, None]]
+    bias, weight = layers[0].arrays
+    weight = weight / net.std
+    layers[0].arrays = [bias - (weight * net.mean).sum((1, 2, 3)), weight]
+    return layers
 
 
 def _stack(cfg: Path) -> list[Layer]:
-    """A bundled net's layers, without what only prepares its image or ends it."""
-    layers = [layer for layer in DarknetNet(cfg).stack if isinstance(layer, Layer)]
-    return [layer for layer in layers if layer.kind not in ("crop", "softmax", "cost")]
-
-
-def _safetensors(output: Path) -> ModuleType:
-    try:
-        import safetensors.torch
-    except ImportError as error:
-        raise LucidError(f"{output}: needs safetensors: pip install safetensors") from error
-    return safetensors.torch
+    """Build a bundled net's layers, without those before the first and after the last weights."""
+    unweighted = ("crop", "softmax", "cost")
+    return [layer for layer in DarknetNet(cfg).darknet_layers if layer.kind not in unweighted]

@@ -1,0 +1,161 @@
+"""Photographs in classes for train_lucid64.py: read them into memory, and augment batches."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional as F
+
+from lucid.nets.net import read_names
+
+SIDE = 64
+"""Height and width of the photographs in memory, in pixels."""
+
+
+@dataclass
+class Photographs:
+    """Photographs with their classes.
+
+    Attributes:
+        images: (n, 3, SIDE, SIDE), RGB, bytes.
+        labels: (n,), class numbers.
+        names: the classes' names.
+    """
+
+    images: Tensor
+    labels: Tensor
+    names: list[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def device(self) -> torch.device:
+        return self.labels.device
+
+    def to(self, device: torch.device) -> Photographs:
+        """Copy the photographs to a device."""
+        return Photographs(self.images.to(device), self.labels.to(device), self.names)
+
+    def subset(self, chosen: Tensor) -> Photographs:
+        """Select photographs by a mask or by indices."""
+        return Photographs(self.images[chosen], self.labels[chosen], self.names)
+
+    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Iterate over batches.
+
+        Args:
+            order: indices of the photographs.
+            size: photographs in a batch; the last batch may have fewer.
+
+        Yields:
+            Images, (n, 3, SIDE, SIDE), 0..1, and labels, (n,).
+        """
+        for chosen in order.to(self.device).split(size):
+            yield self.images[chosen].float() / 255, self.labels[chosen]
+
+
+def read_photographs(folder: Path) -> tuple[Photographs, Photographs]:
+    """Read a folder in one of the three layouts that train_lucid64.py describes.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        The photographs for training and those for validation.
+
+    Raises:
+        click.ClickException: a file cannot be read, or the folder has none of the layouts.
+    """
+    packed = sorted(folder.glob("*_train.npz"))
+    if packed:
+        stem = packed[0].name.removesuffix("_train.npz")
+        names = read_names(folder / f"{stem}_names.txt")
+        return _read_packed(packed[0], names), _read_packed(folder / f"{stem}_val.npz", names)
+    if (folder / "train").is_dir() and (folder / "val").is_dir():
+        train, val = (_read_classes(folder / split) for split in ("train", "val"))
+        if train.names != val.names:
+            raise click.ClickException(f"{folder}: train/ and val/ hold different classes")
+        return train, val
+    photographs = _read_classes(folder)
+    held_back = torch.arange(len(photographs)) % 10 == 0
+    return photographs.subset(~held_back), photographs.subset(held_back)
+
+
+def _read_packed(path: Path, names: list[str]) -> Photographs:
+    with np.load(path) as packed:
+        jpeg, offset, label = packed["jpeg"], packed["offset"], packed["label"]
+    files = (io.BytesIO(jpeg[a:b].tobytes()) for a, b in itertools.pairwise(offset))
+    images = _read_images(files, len(label), path.name)
+    return Photographs(images, torch.from_numpy(label).long(), names)
+
+
+def _read_classes(folder: Path) -> Photographs:
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    suffixes = Image.registered_extensions()
+    files = [
+        (path, label)
+        for label, name in enumerate(names)
+        for path in sorted((folder / name).iterdir())
+        if path.suffix.lower() in suffixes
+    ]
+    if len(names) < 2 or len(files) < len(names):
+        raise click.ClickException(f"{folder}: holds no folders of photographs, one per class")
+    images = _read_images((path for path, _ in files), len(files), folder.name)
+    return Photographs(images, torch.tensor([label for _, label in files]), names)
+
+
+def _read_images(files: Iterator[Path] | Iterator[io.BytesIO], count: int, label: str) -> Tensor:
+    images = torch.empty(count, 3, SIDE, SIDE, dtype=torch.uint8)
+    with click.progressbar(files, length=count, label=f"reading {label}") as bar:
+        for image, file in zip(images, bar, strict=True):
+            try:
+                with Image.open(file) as opened:
+                    upright = ImageOps.exif_transpose(opened).convert("RGB")
+            except (OSError, Image.DecompressionBombError) as error:
+                raise click.ClickException(f"{file}: cannot be read ({error})") from error
+            square = ImageOps.fit(upright, (SIDE, SIDE))
+            image.copy_(torch.from_numpy(np.array(square)).movedim(-1, 0))
+    return images
+
+
+def augment(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Crop, rotate, mirror and tint images at random.
+
+    Args:
+        images: (n, 3, height, width), RGB, 0..1.
+        strength: 1 for full strength, 0 for mirroring only.
+        generator: source of the random numbers.
+
+    Returns:
+        Images of the same shape and range.
+    """
+
+    def uniform(low: float, high: float, channels: int = 1) -> Tensor:
+        random = torch.rand(len(images), channels, 1, 1, generator=generator).to(images.device)
+        return strength * (low + (high - low) * random)
+
+    scale, angle = 1 + uniform(-0.35, 0.05), uniform(-0.15, 0.15)
+    mirror = uniform(-1, 1).sign()
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    rows = [
+        torch.cat([cos * mirror, -sin, uniform(-0.2, 0.2)], 3),
+        torch.cat([sin * mirror, cos, uniform(-0.2, 0.2)], 3),
+    ]
+    grid = F.affine_grid(torch.cat(rows, 2)[:, 0], list(images.shape), align_corners=False)
+    images = F.grid_sample(images, grid, "bicubic", padding_mode="reflection", align_corners=False)
+    grey = images.mean(1, keepdim=True)
+    images = grey + (1 + uniform(-0.5, 0.4)) * (images - grey)
+    mean = images.mean((2, 3), keepdim=True)
+    images = mean + (1 + uniform(-0.3, 0.3)) * (images - mean)
+    tint = (1 + uniform(-0.25, 0.25)) * (1 + uniform(-0.1, 0.1, channels=3))
+    return (images * tint).clamp(0, 1)

@@ -1,0 +1,119 @@
+"""State dicts (a model's tensors by name) on disk: ``.pth`` and ``.safetensors`` files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lucid.errors import LucidError
+from lucid.imaging.files import atomic_write
+
+
+def read_state_dict(path: Path) -> Mapping[str, Tensor]:
+    """Read a state dict, without running any code that a pickle may hold.
+
+    Args:
+        path: a ``.safetensors`` file, or one that ``torch.save`` wrote of a state dict or of a
+            checkpoint with a ``state_dict``.
+
+    Returns:
+        The tensors by name, on the CPU.
+
+    Raises:
+        LucidError: the file is damaged or holds no state dict, or the safetensors library is
+            missing.
+    """
+    if path.suffix == ".safetensors":
+        safetensors = import_safetensors(path)
+        try:
+            return safetensors.torch.load_file(path)
+        except (safetensors.SafetensorError, OSError) as error:
+            raise LucidError(f"{path}: is not a whole .safetensors file ({error})") from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a broken pickle raises errors of many types
+        raise LucidError(
+            f"{path}: cannot be read as a state dict: truncated, or not one torch saved"
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
+        raise LucidError(f"{path}: holds no state dict (a model's names and tensors)")
+    return state
+
+
+def write_state_dict(state: Mapping[str, Tensor], path: Path) -> None:
+    """Write a state dict.
+
+    Args:
+        state: the tensors by name.
+        path: the file; in the safetensors format if its name ends in ``.safetensors``.
+
+    Raises:
+        LucidError: the file cannot be written, or the safetensors library is missing.
+    """
+    safetensors = import_safetensors(path) if path.suffix == ".safetensors" else None
+    with atomic_write(path) as part:
+        try:
+            if safetensors:
+                contiguous = {key: value.contiguous() for key, value in state.items()}
+                safetensors.torch.save_file(contiguous, part)
+            else:
+                torch.save(state, part)
+        except Exception as error:  # neither library raises OSError when the disk is full
+            raise LucidError(f"{path}: cannot be written ({error})") from error
+
+
+def import_safetensors(path: Path) -> ModuleType:
+    """Import the optional safetensors library; a LucidError tells which file needs it."""
+    try:
+        import safetensors.torch
+    except ImportError as error:
+        raise LucidError(f"{path}: needs safetensors: pip install safetensors") from error
+    return safetensors
+
+
+def fill_model(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Set the parameters of a torchvision model and put it into eval mode.
+
+    Args:
+        model: the model, on any device; its tensors are replaced, not copied into.
+        state: the tensors by name; the auxiliary classifiers of training are ignored, and the
+            names of DenseNet's layers in old files are understood.
+        source: the file, for messages.
+
+    Raises:
+        LucidError: the names or shapes are not the model's.
+    """
+    given = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", key): value
+        for key, value in state.items()
+        if not re.match(r"(aux\d|AuxLogits)\.", key)
+    }
+    filled: Any = model.state_dict()
+    # The version of each module at the time of writing; MNASNet needs to know.
+    filled._metadata = getattr(state, "_metadata", filled._metadata)
+    wrong = f"{source}: the weights of another net"
+    for key, value in filled.items():
+        if key.endswith("num_batches_tracked"):
+            filled[key] = given.pop(key, torch.zeros((), dtype=torch.long))
+        elif key not in given:
+            raise LucidError(f"{wrong}: {key} is missing")
+        elif given[key].shape != value.shape:
+            raise LucidError(
+                f"{wrong}: {key} should be {tuple(value.shape)} and is {tuple(given[key].shape)}"
+            )
+        else:
+            filled[key] = given.pop(key)
+    if given:
+        raise LucidError(f"{wrong}: it has no {min(given)}")
+    model.load_state_dict(filled, assign=True)
+    model.float().eval().requires_grad_(False)
