@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -268,7 +269,7 @@ def test_grey_as_a_number_is_the_pulls_strength(image: Tensor, grad: Tensor) -> 
     ],
 )
 def test_settings_that_make_no_sense(
-    classifier: Net, options: dict[str, object], message: str
+    classifier: Net, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
         Ascent(classifier, Runtime(**options))  # type: ignore[arg-type]

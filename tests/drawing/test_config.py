@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,14 +13,13 @@ from lucid.core.device import Runtime
 from lucid.core.objectives import LayerL2
 from lucid.drawing.config import FROM_NOISE, on_canvas
 from lucid.drawing.loop import draw
-from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import prepare
 from lucid.drawing.preset_files import RENAMED, read_preset
 from lucid.errors import LucidError, UsageError
 from lucid.nets.net import Net
 from lucid.resources import presets
 
-SMALL: DrawOptions = {"tile_size": 32, "runtime": Runtime(device="cpu", precision="fp32")}
+SMALL: dict[str, Any] = {"tile_size": 32, "runtime": Runtime(device="cpu", precision="fp32")}
 
 
 def test_deepdraws_octaves_are_as_published() -> None:
