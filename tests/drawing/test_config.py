@@ -144,9 +144,10 @@ def test_a_mix_cools_down(classifier: Net) -> None:
         found = plan.pass_settings(size, octave, 0, done, torch.Generator())
         return found.lr, len(found.transforms)
 
-    early, late = settings(0.4), settings(1.0)
-    assert early == (plan.config.lr, 1)
-    assert late == (pytest.approx(0.03 * plan.config.lr), 8)
+    assert settings(0.4) == (plan.config.lr, 1)
+    lr, n_views = settings(1.0)
+    assert lr == pytest.approx(0.03 * plan.config.lr)
+    assert n_views == 8
 
 
 def test_keys_of_version_0_1_mean_the_same(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_settings_that_make_no_sense(
     classifier: Net, classes: list[str], options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        draw(classifier, classes, **(SMALL | options))  # type: ignore[typeddict-item]
+        draw(classifier, classes, **(SMALL | options))
 
 
 @pytest.mark.parametrize("form", ["darknet", "torchvision"])
@@ -225,7 +225,7 @@ def test_options_of_version_0_1_are_still_understood(classifier: Net) -> None:
         classifier,
         ["goldfish"],
         size=(32, 32),
-        **{**plain, "device": "cpu", "precision": "fp32", "manner": SMALL_FROM_NOISE},  # type: ignore[typeddict-item]
+        **{**plain, "device": "cpu", "precision": "fp32", "manner": SMALL_FROM_NOISE},
     )
     assert old.tobytes() == new.tobytes()
     with pytest.raises(TypeError, match="inside runtime=Runtime"):

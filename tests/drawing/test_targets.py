@@ -123,4 +123,5 @@ def test_objectives_written_for_version_0_1_still_work() -> None:
         nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
         input_size=(32, 32),
     )
-    assert draw(net, Brightness(), **SMALL).size == (32, 32)
+    brightness = Brightness()  # type: ignore[abstract]
+    assert draw(net, brightness, **SMALL).size == (32, 32)
