@@ -1,21 +1,35 @@
 # Two commands do everything: `make demo` and `make test`.
 
 PYTHON ?= python3
+OLDEST_PYTHON ?= python3.11
+WORKERS ?= 2
 BIN = .venv/bin
+PARALLEL = -n $(WORKERS) --dist loadgroup
 
-.PHONY: demo test docs gallery clean
+.PHONY: demo test quick check docs oldest gallery clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
 
-test: .venv/ready
+test: check
+	$(BIN)/pytest $(PARALLEL) --cov
+
+# What takes no longer than a minute: every check, and the tests that are not marked as slow.
+quick: check
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
+
+check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
-	$(BIN)/pytest
 
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The tests with the oldest versions of torch, torchvision, click and numpy that lucid supports.
+oldest: .venv-oldest/ready
+	.venv-oldest/bin/pytest $(PARALLEL)
 
 # Every picture of docs/gallery.md, made again from its recipe: eleven minutes on two cores.
 gallery: .venv/ready
@@ -32,5 +46,11 @@ gallery: .venv/ready
 	$(BIN)/pip install --quiet --editable '.[docs]'
 	touch $@
 
+# Several gigabytes: the CUDA libraries of an older torch are among them.
+.venv-oldest/ready: pyproject.toml .ci/oldest.txt
+	$(OLDEST_PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --constraint .ci/oldest.txt --editable '.[test]'
+	touch $@
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-oldest

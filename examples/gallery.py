@@ -29,15 +29,15 @@ PICTURES = DOCS / "images" / "gallery"
 HEAD = """\
 # Gallery
 
-All of it was made by lucid64, the net in the box, from noise or on bases that are the
-program's own: numbers turned into skies and hills by `examples/bases/make_bases.py`. Under
-each stands its [recipe](recipes.md), which lies in `docs/gallery`. `make gallery` follows them
-all again, in eleven minutes on two cores; for one of them:
-
 ```sh
 python examples/bases/make_bases.py docs/gallery/bases
 lucid run docs/gallery/moon.toml -o moon.png
 ```
+
+All pictures and films on this page were made by lucid64, the default net, from noise or on bases
+that `examples/bases/make_bases.py` computes. Below each one is its [recipe](recipes.md), which is a
+file in `docs/gallery`. The two commands above make one of them again; `make gallery` makes all of
+them, in eleven minutes on two cores.
 """
 
 

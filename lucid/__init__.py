@@ -19,6 +19,7 @@ __distribution__ = "lucid-nightmare"
 """The name for pip. (lucid.errors looks for this: tensorflow/lucid has the same import name.)"""
 
 from lucid.errors import LucidError, UsageError  # noqa: E402, looks at the name above
+from lucid.process import tune_process  # noqa: E402, comes before torch
 
 if TYPE_CHECKING:
     from lucid.core.device import Runtime
@@ -70,6 +71,7 @@ __all__ = [
     "load",
     "nightmare",
     "reconstruct",
+    "tune_process",
     "warp",
     "wrap",
 ]

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from lucid.nets.darknet import cfg
-from lucid.nets.darknet.layers import build
+from lucid.nets.darknet.layers import Shape, build
 from lucid.nets.net import Net
 from lucid.nets.registry import load
 
@@ -67,6 +68,11 @@ activation=relu
 groups=1
 """
 CLASS_NAMES = ["goldfish", "tench", "great white shark", "tiger shark", "tiger cat"]
+
+
+collect_ignore = ["recorded"]
+settings.register_profile("lucid", deadline=None)  # a busy machine is no fault of a test
+settings.load_profile("lucid")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -127,7 +133,7 @@ def random_weights(path: Path) -> bytes:
     random = np.random.default_rng(0)
     header, *sections = cfg.read(path)
     shape = (3, header.integer("height", 0), header.integer("width", 0))
-    shapes = []
+    shapes: list[Shape] = []
     parts = []
     for section in sections:
         layer = build(section, shape, shapes)
@@ -147,7 +153,7 @@ def random_weights(path: Path) -> bytes:
 def make_net(tmp_path: Path) -> Callable[..., Net]:
     """Builds a Darknet net from cfg text, with random weights read from a real file."""
 
-    def make(text: str, **options: object) -> Net:
+    def make(text: str, **options: Any) -> Net:
         return load(str(write_net(tmp_path, text, **options)))
 
     return make

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lucid.errors import LucidError
 from lucid.nets.darknet.layers import ACTIVATIONS
+from lucid.nets.darknet.net import DarknetNet
 from lucid.nets.registry import load, load_meta, random_init
 
 KINDS = [
@@ -54,11 +55,12 @@ def check_message(message: str, path: Path) -> None:
 def try_net(path: Path) -> None:
     """Build it, give it weights, show it a picture; or hear in one line why not."""
     try:
-        outline = load_meta(str(path))
+        meta = load_meta(str(path))
+        assert isinstance(meta, DarknetNet)
         stored = 4 * sum(
-            int(np.prod(shape)) for layer in outline.darknet_layers for _, shape in layer.stored()
+            int(np.prod(shape)) for layer in meta.darknet_layers for _, shape in layer.stored()
         )
-        shapes = [(3, *outline.input_size), *(layer.out for layer in outline.darknet_layers)]
+        shapes = [(3, *meta.input_size), *(layer.out for layer in meta.darknet_layers)]
         if stored < 2**20 and max(int(np.prod(shape)) for shape in shapes) < 2**20:
             net = random_init(str(path))
             seen = net.activations(torch.zeros(1, 3, *net.input_size), net.layers)

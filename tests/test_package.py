@@ -14,6 +14,9 @@ from PIL import Image
 
 import lucid
 
+# Wheels are built and environments made: slow, and by one process for all tests.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("package")]
+
 ROOT = Path(__file__).parent.parent
 
 ELSEWHERE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -81,7 +84,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     held = contents(wheel)
     package = {str(path.relative_to(ROOT)) for path in (ROOT / "lucid").rglob("*.py")}
     cfgs = {f"lucid/cfg/{path.name}" for path in (ROOT / "cfg").iterdir()}
-    presets = {f"lucid/presets/{name}.toml" for name in ("deepdraw", "deepdream")}
+    presets = {f"lucid/drawing/presets/{name}.toml" for name in ("deepdraw", "deepdream")}
     assert {name for name in held if name.startswith("lucid/")} == {
         *package,
         *cfgs,
@@ -95,9 +98,10 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
 
 def test_a_wheel_works_alone(environment: Path, tmp_path: Path) -> None:
     code = (
-        "import lucid; from lucid import manners, nets; "
-        "print(lucid.__file__, bundled()['vgg-conv'], len(load_meta('vgg-conv').layers), "
-        "load('lucid64').classes[0], *manners.presets())"
+        "import lucid; from lucid.nets.registry import load_meta; from lucid import resources; "
+        "print(lucid.__file__, resources.bundled()['vgg-conv'], "
+        "len(load_meta('vgg-conv').layers), lucid.load('lucid64').classes[0], "
+        "*resources.presets())"
     )
     (package,) = environment.glob("lib/python*/site-packages/lucid")
     assert run(environment / "bin" / "python", "-c", code, folder=tmp_path).split() == [

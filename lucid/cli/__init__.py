@@ -15,6 +15,10 @@ from typing import NoReturn
 
 import click
 
+try:
+    from lucid.errors import LucidError
+except ImportError as error:  # another package called lucid is installed over this one
+    sys.exit(f"Error: {error}")
 from lucid import __version__
 from lucid.cli.bench import bench
 from lucid.cli.classes import classes
@@ -31,7 +35,6 @@ from lucid.cli.redo import redo
 from lucid.cli.run import run
 from lucid.cli.show import show
 from lucid.cli.weights import weights
-from lucid.errors import LucidError
 from lucid.process import tune_process
 
 

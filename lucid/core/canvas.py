@@ -80,8 +80,9 @@ class PixelCanvas(Canvas):
 
 
 class SpectralCanvas(Canvas):
-    """The base of canvases that hold a picture's two-dimensional Fourier transform, as logits in
-    decorrelated colours.
+    """The base of canvases that hold a picture's two-dimensional Fourier transform.
+
+    What is transformed are logits in decorrelated colours.
 
     Waves that leave a picture at one edge come in at the opposite one. A margin that is never
     shown lets opposite edges differ.
@@ -214,8 +215,12 @@ class PhaseCanvas(SpectralCanvas):
 
     @classmethod
     def from_image(cls, image: Tensor, *, margin: int = 0) -> PhaseCanvas:
-        """Start from the phases of an image, (3, height, width), 0..1: its shapes, but not its
-        contrast."""
+        """Start from an image's phases: its shapes, but not its contrast.
+
+        Args:
+            image: (3, height, width), 0..1.
+            margin: on every side, in pixels, at the least.
+        """
         phases = torch.fft.rfft2(reflect_margin(_decorrelated_logits(image), margin)).angle()
         return cls(phases, (image.shape[1], image.shape[2]), margin)
 
@@ -279,8 +284,16 @@ class TintedCanvas(Canvas):
 
 
 def grey_noise(image: Tensor, background: float, generator: Generator) -> Tensor:
-    """Fill an image in place with a grey of 0..1 plus noise whose standard deviation is 8/255,
-    as deepdraw starts."""
+    """Fill an image in place with grey noise, whose standard deviation is 8/255, as deepdraw does.
+
+    Args:
+        image: of any shape.
+        background: the mean grey, 0..1.
+        generator: of the random numbers.
+
+    Returns:
+        The image.
+    """
     return image.normal_(background, 8 / 255, generator=generator).clamp_(0, 1)
 
 
@@ -296,8 +309,11 @@ def _decorrelated_logits(image: Tensor) -> Tensor:
 
 
 class CropMargin(torch.autograd.Function):
-    """Cuts a margin off. In the backward pass, the margin gets the reflection of the picture's
-    gradient: without one, waves that reach into the margin would hold the edges back."""
+    """Cuts a margin off.
+
+    In the backward pass, the margin gets the reflection of the picture's gradient: without one,
+    waves that reach into the margin would hold the edges back.
+    """
 
     @staticmethod
     def forward(context: Any, padded: Tensor, size: Size, margin: int) -> Tensor:
@@ -312,8 +328,11 @@ class CropMargin(torch.autograd.Function):
 
 
 def padded_size(size: Size, margin: int) -> Size:
-    """A size with a margin on every side, and a few pixels more on the far sides where that
-    makes the lengths quick to transform: products of small factors."""
+    """A size with a margin on every side.
+
+    The far sides have a few pixels more where that makes the lengths quick to transform: products
+    of small factors.
+    """
     if not margin:
         return size
     return (

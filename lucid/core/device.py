@@ -173,8 +173,10 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that are free on a GPU; on the CPU all of its memory, so that what depends on it
-    does not change from one run to the next."""
+    """Bytes that are free on a GPU; on the CPU all of its memory.
+
+    So what depends on it does not change from one run on the CPU to the next.
+    """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return total_memory(device)

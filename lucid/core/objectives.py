@@ -148,8 +148,9 @@ class LayerL2(LayerObjective):
 
 @dataclass(frozen=True)
 class Channel(LayerObjective):
-    """One channel of a layer: its mean, or one neuron (Olah, Mordvintsev and Schubert,
-    "Feature Visualization", 2017).
+    """One channel of a layer: its mean, or one neuron.
+
+    From Olah, Mordvintsev and Schubert, "Feature Visualization", 2017.
 
     Attributes:
         channel: number of the channel, from 0.
@@ -174,10 +175,10 @@ class Channel(LayerObjective):
 
 @dataclass(frozen=True)
 class Guide(LayerObjective):
-    """Similarity to another picture: each position of a layer moves towards the guide's
-    feature vector with which its dot product is largest.
+    """Similarity to another picture, the guide.
 
-    The guided dreams of Google's DeepDream notebook (2015).
+    Each position of a layer moves towards the guide's feature vector with which its dot product is
+    largest. The guided dreams of Google's DeepDream notebook (2015).
 
     Attributes:
         features: the layer's activations for the guide, (channels, positions).
@@ -244,8 +245,9 @@ class Enhance(LayerObjective):
 
 @dataclass(frozen=True)
 class FeatureInversion(LayerObjective):
-    """Minus half the squared distance to another picture's activations: Darknet's
-    ``-reconstruct`` (Mahendran and Vedaldi, "Understanding Deep Image Representations by
+    """Minus half the squared distance to another picture's activations.
+
+    Darknet's ``-reconstruct`` (Mahendran and Vedaldi, "Understanding Deep Image Representations by
     Inverting Them", 2014).
 
     Attributes:

@@ -60,8 +60,9 @@ class Adam:
 
 @dataclass
 class DeepDreamStep:
-    """The step of Google's DeepDream and of deepdraw (2015), on pixels: as long as makes the
-    pixels that have a gradient move by ``lr`` in the mean.
+    """The step of Google's DeepDream and of deepdraw (2015), on pixels.
+
+    The step's length makes the pixels that have a gradient move by ``lr`` in the mean.
 
     Attributes:
         lr: in units of the picture's 0..1.
@@ -100,8 +101,11 @@ GREY_PULL = 0.1
 
 
 class DarknetStep:
-    """The step of Darknet's nightmare, on pixels: the gradient plus a pull towards grey,
-    normalised to mean 0 and standard deviation 1, times ``lr``."""
+    """The step of Darknet's nightmare, on pixels.
+
+    The gradient plus a pull towards grey, normalised to mean 0 and standard deviation 1, times
+    ``lr``.
+    """
 
     def __init__(self, lr: float, *, normalize: bool = True, grey: str | float = "auto") -> None:
         """Set the step up.
@@ -145,11 +149,11 @@ class DarknetStep:
 
 
 class MomentumSGD:
-    """The step of Darknet's reconstruction, on pixels: gradient ascent with momentum and a pull
-    of every pixel towards its neighbours.
+    """The step of Darknet's reconstruction, on pixels.
 
-    The gradient is normalised to mean 0 and standard deviation 1 (after ``reconstruct_picture``
-    in Darknet's nightmare.c, where the normalisation and the pull are commented out).
+    Gradient ascent with momentum and a pull of every pixel towards its neighbours. The gradient is
+    normalised to mean 0 and standard deviation 1 (after ``reconstruct_picture`` in Darknet's
+    nightmare.c, where the normalisation and the pull are commented out).
     """
 
     def __init__(self, lr: float, momentum: float, smoothing: float, radius: int) -> None:

@@ -22,8 +22,9 @@ BAND = 2**22
 
 
 class TensorFolder:
-    """A folder whose files are seen as tensors (``torch.from_file``): the system keeps in memory
-    what there is room for.
+    """A folder whose files are seen as tensors (``torch.from_file``).
+
+    The system keeps in memory what there is room for.
 
     Attributes:
         folder: the folder.
@@ -81,8 +82,10 @@ class TensorFolder:
 
 
 def bands(size: Size) -> Iterator[slice]:
-    """Bands of about equally many rows that cover (height, width), each of at most ``BAND``
-    pixels unless it is a single row."""
+    """Bands of about equally many rows that cover (height, width).
+
+    Each band has at most ``BAND`` pixels, unless it is a single row.
+    """
     height, width = size
     count = min(math.ceil(height * width / BAND), height)
     bounds = [height * number // count for number in range(count + 1)]

@@ -213,8 +213,10 @@ def _as_objective(net: Net, item: Objective | Function) -> Objective:
 
 
 class _Probe(dict[str, Tensor]):
-    """Activations of a blank image, computed when they are read; so the keys are the layers that
-    a function reads."""
+    """Activations of a blank image, computed when they are read.
+
+    So the keys are the layers that a function reads.
+    """
 
     def __init__(self, net: Net) -> None:
         super().__init__()

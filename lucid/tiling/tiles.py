@@ -199,8 +199,9 @@ def tile_offsets(length: int, tile: int, stride: int, offset: int, wrap: bool = 
 
 
 def rings(rows: Sequence[int], columns: Sequence[int]) -> list[Batch]:
-    """Order the tiles of a lattice ring by ring from the centre, each ring clockwise from the
-    left.
+    """Order the tiles of a lattice ring by ring from the centre.
+
+    Each ring runs clockwise from the left.
 
     Args:
         rows: the tops of the tiles.

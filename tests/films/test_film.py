@@ -10,24 +10,27 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Unpack
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
 from conftest import CLASS_NAMES, CLASSIFIER, write_net
-from flicker import camera, motions
+from flicker import camera_flows, camera_frames
 from metrics import flicker
 from PIL import Image
 from torch import Generator, Tensor
 
 from lucid.cli import main
 from lucid.core.device import Runtime
+from lucid.core.objectives import LayerL2
 from lucid.drawing.config import DEFAULTS
 from lucid.drawing.loop import draw
-from lucid.drawing.targets import classes
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.targets import Target, classes
 from lucid.errors import UsageError
-from lucid.films.film import film
+from lucid.films.film import film, film_config
 from lucid.films.keyframes import Keyframes, between
 from lucid.films.optical_flow import estimate_flow
 from lucid.films.video_dream import dream_over
@@ -36,9 +39,10 @@ from lucid.imaging import video
 from lucid.imaging.io import from_pil, to_pil, write_image
 from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import load
+from lucid.tiling.regions import MaskRegion
 
 CPU = Runtime("cpu", "fp32")
-QUICK = {"tile_size": 32, "octave_count": 1, "iterations": 1, "runtime": CPU}
+QUICK: dict[str, Any] = {"tile_size": 32, "octave_count": 1, "iterations": 1, "runtime": CPU}
 OPTIONS = "--net tiny.cfg --class goldfish --tile-size 32 --octaves 1 --iters 1 --device cpu"
 
 
@@ -85,20 +89,87 @@ def test_a_film_cut_short_continues_with_the_same_frames(
     classifier: Net, photo: Tensor, from_noise: bool
 ) -> None:
     keyframes = Keyframes({0: classes(classifier, ["goldfish"])}, [parse("random-roll:-3,3")])
-    options = {**QUICK, "frames": 4, "seed": 3, "size": (40, 48)}
+    options: dict[str, Any] = {**QUICK, "seed": 3, "size": (40, 48)}
     base = None if from_noise else photo
-    whole = list(film(classifier, keyframes, base, **options))
-    rest = list(film(classifier, keyframes, base, after=(1, whole[1]), **options))
+    whole = list(film(classifier, keyframes, base, frames=4, **options))
+    rest = list(film(classifier, keyframes, base, frames=4, after=(1, whole[1]), **options))
     assert len(rest) == 2
     assert all(map(same, rest, whole[2:]))
 
 
 @pytest.mark.usefixtures("quick_noise")
 def test_without_a_base_the_first_frame_is_what_draw_draws_from_noise(classifier: Net) -> None:
-    options = {**QUICK, "size": (40, 36), "seed": 5}
-    first, second = film(classifier, ["goldfish"], frames=2, **options)
+    options: dict[str, Any] = {**QUICK, "size": (40, 36), "seed": 5}
+    first, second = film(classifier, "goldfish", frames=2, **options)
     assert first.size == second.size == (36, 40)
-    assert same(first, draw(classifier, ["goldfish"], **options))
+    assert same(first, draw(classifier, "goldfish", **options))
+
+
+def test_a_film_takes_the_options_of_draw(classifier: Net, photo: Tensor) -> None:
+    def last(**more: Unpack[DrawOptions]) -> Image.Image:
+        options: dict[str, Any] = {**QUICK, **more}
+        return list(film(classifier, "goldfish", photo, frames=2, **options))[-1]
+
+    plain = last()
+    changes: list[DrawOptions] = [
+        {"order": "grid"},
+        {"padding": "wrap"},
+        {"overlap": 0.2},
+        {"keep_colors": True},
+        {"octave_count": 2, "octave_scale": 1.1},
+        {"config": replace(film_config(classifier), lr=0.02)},
+    ]
+    for change in changes:
+        assert not same(last(**change), plain), change
+    mask = torch.zeros(photo.shape[1:])
+    mask[:, 30:] = 1
+    masked = from_pil(last(mask=mask))
+    original = from_pil(to_pil(photo))
+    assert masked[:, :, :28].equal(original[:, :, :28])
+    assert not masked[:, :, 30:].equal(original[:, :, 30:])
+
+
+def test_a_deterministic_runtime_is_passed_on(classifier: Net, photo: Tensor) -> None:
+    options: dict[str, Any] = {**QUICK, "runtime": Runtime("cpu", "fp32", deterministic=True)}
+    try:
+        next(film(classifier, "goldfish", photo, frames=1, **options))
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def test_keywords_of_version_0_1_are_understood(classifier: Net, photo: Tensor) -> None:
+    pytest.importorskip("cv2")
+    config = replace(film_config(classifier), iterations=1)
+    now: dict[str, Any] = {"config": config, "runtime": CPU, "tile_size": 32}
+    before: dict[str, Any] = {"manner": config, "device": "cpu", "precision": "fp32"}
+    before["tile_size"] = 32
+    (frame,) = film(classifier, "goldfish", photo, frames=1, **now)
+    (same_frame,) = film(classifier, "goldfish", photo, frames=1, **before)
+    assert same(frame, same_frame)
+    footage = [to_pil(photo), to_pil(photo.roll(2, 2))]
+    frames = [
+        list(dream_over(classifier, "goldfish", footage, **options))[1]
+        for options in ({**now, "blend": 0.3}, {**before, "hold": 0.3}, now)
+    ]
+    assert same(frames[0], frames[1])
+    assert not same(frames[0], frames[2])
+
+
+def test_a_film_draws_any_function_of_activations(classifier: Net, photo: Tensor) -> None:
+    (frame,) = film(classifier, lambda acts: acts["2"].mean((1, 2, 3)), photo, frames=1, **QUICK)
+    assert not same(frame, to_pil(photo))
+
+
+def test_targets_that_make_no_film_are_refused(classifier: Net, photo: Tensor) -> None:
+    goldfish = classes(classifier, ["goldfish"])
+    for targets, warps, said in (
+        (Target(goldfish, MaskRegion(torch.ones(40, 56))), (), "no regions"),
+        (Keyframes({0: goldfish}), ["zoom:1"], "warps of their own"),
+        (Keyframes({0: goldfish, 9: LayerL2("77")}), (), "no layer 77"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            next(film(classifier, targets, photo, frames=1, warps=warps, **QUICK))
 
 
 def test_between_two_keyframes_the_position_grows_linearly() -> None:
@@ -120,7 +191,7 @@ def test_keyframes_change_objective_strength_and_warp(classifier: Net, photo: Te
     assert keyframes.objective(0) is goldfish
     scores = {LOGITS: torch.randn(1, 5)}
     mixed = 0.6 * goldfish.forward(scores) + 0.4 * tench.forward(scores)
-    torch.testing.assert_close(keyframes.objective(4).forward(scores), mixed)
+    torch.testing.assert_close(keyframes.objective(4).forward(scores).sum(), mixed.sum())
     assert keyframes.strength(5) == 0.5
     assert keyframes.objective(12) is tench
     moved = keyframes.warp(photo, 2, Generator())
@@ -323,13 +394,13 @@ def test_a_full_disk_leaves_only_whole_frames(desk: Path) -> None:
 def test_a_known_motion_is_estimated(photo: Tensor) -> None:
     pytest.importorskip("cv2")
     large = torch.nn.functional.interpolate(photo[None], (160, 224), mode="bicubic")[0].clamp(0, 1)
-    video = camera(large, 2, (96, 128), pan=3, turn=1)
-    (known,) = motions(2, (96, 128), pan=3, turn=1)
-    found = estimate_flow(*video)
+    clip = camera_frames(large, 2, (96, 128), pan=3, turn=1)
+    (known,) = camera_flows(2, (96, 128), pan=3, turn=1)
+    found = estimate_flow(*clip)
     inside = known.valid.bool()
     inside[:8], inside[-8:], inside[:, :8], inside[:, -8:] = False, False, False, False
     assert (found.backward - known.backward).abs()[:, inside].median() < 0.3
-    error = (known.warp(video[0]) - video[1]).abs()[:, inside]
+    error = (known.warp(clip[0]) - clip[1]).abs()[:, inside]
     assert error.mean() < 0.01
 
 
@@ -352,9 +423,9 @@ def test_raft_is_used_where_its_weights_are(
 def test_results_warped_along_the_optical_flow_flicker_less(photo: Tensor) -> None:
     pytest.importorskip("cv2")
     large = torch.nn.functional.interpolate(photo[None], (160, 224), mode="bicubic")[0].clamp(0, 1)
-    video = camera(large, 3, (96, 96), pan=2, turn=0.5)
-    flows = motions(3, (96, 96), pan=2, turn=0.5)
-    footage = [to_pil(frame) for frame in video]
+    clip = camera_frames(large, 3, (96, 96), pan=2, turn=0.5)
+    flows = camera_flows(3, (96, 96), pan=2, turn=0.5)
+    footage = [to_pil(frame) for frame in clip]
     net = load("lucid64")
     keyframes = Keyframes({0: classes(net, ["tabby"])})
 
@@ -367,24 +438,25 @@ def test_results_warped_along_the_optical_flow_flicker_less(photo: Tensor) -> No
 
 def test_drawing_on_a_video_continues_with_the_same_frames(classifier: Net, photo: Tensor) -> None:
     pytest.importorskip("cv2")
-    footage = [to_pil(frame) for frame in camera(photo, 4, (40, 48), pan=2, turn=0.5)]
+    footage = [to_pil(frame) for frame in camera_frames(photo, 4, (40, 48), pan=2, turn=0.5)]
     keyframes = Keyframes({0: classes(classifier, ["goldfish"])})
     whole = list(dream_over(classifier, keyframes, footage, **QUICK))
     rest = list(dream_over(classifier, keyframes, footage, skip=2, last=whole[1], **QUICK))
     assert len(rest) == 2
     assert all(map(same, rest, whole[2:]))
-    with pytest.raises(UsageError, match="hold"):
-        next(dream_over(classifier, keyframes, footage, hold=2))
+    with pytest.raises(UsageError, match="blend"):
+        next(dream_over(classifier, keyframes, footage, blend=2))
 
 
 def test_every_frame_of_a_video_is_drawn_on(desk: Path) -> None:
     pytest.importorskip("av")
     pytest.importorskip("cv2")
-    frames = [to_pil(frame) for frame in camera(torch.rand(3, 60, 80), 3, (40, 48), 1, 0)]
+    frames = [to_pil(frame) for frame in camera_frames(torch.rand(3, 60, 80), 3, (40, 48), 1, 0)]
     video.write(frames, Path("clip.mp4"), delay=20)
     assert run(f"clip.mp4 {OPTIONS} -o dream.mp4").exit_code == 0
     made = video.Footage(Path("dream.mp4"))
-    assert (made.count, made.delay) == (3, 20)
+    assert made.count == 3
+    assert made.delay == 20
     assert len(list(made)) == 3
     assert run(f"clip.mp4 {OPTIONS} --frames 2 -o dream.gif").exit_code == 0
     assert video.Footage(Path("dream.gif")).count == 2

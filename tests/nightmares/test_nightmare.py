@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from lucid.nightmares.steps import NightmareStep, read_steps
 CPU = Runtime("cpu", "fp32")
 
 # How the recordings were made; the rest is Darknet's default.
-RECORDINGS = {
+RECORDINGS: dict[str, dict[str, Any]] = {
     "plain": {"rate": 0.04},
     "options": {"rate": 0.05, "threshold": 0.5, "zoom": 0.94, "rotate": 0.07},
     "zoom_out": {"rate": 0.01, "threshold": 0, "zoom": 1.08, "normalize": False},
@@ -41,7 +42,7 @@ def psnr(found: Tensor, expected: np.ndarray) -> float:
     return -10 * math.log10(max(error, 1e-30))
 
 
-def warp(picture: Tensor, options: dict[str, float]) -> Tensor:
+def warp(picture: Tensor, options: dict[str, Any]) -> Tensor:
     if "rotate" in options:
         picture = darknet_ops.rotate(picture, options["rotate"])
     return darknet_ops.zoom(picture, options.get("zoom", 1))
@@ -101,7 +102,7 @@ def test_recorded_steps_are_replayed(sequential: Net, name: str) -> None:
 
 
 def test_rounds_depend_on_the_round_before_and_on_the_seed(classifier: Net, photo: Tensor) -> None:
-    def rounds(**options: object) -> list[bytes]:
+    def rounds(**options: Any) -> list[bytes]:
         return [
             picture.tobytes()
             for picture in nightmare(
@@ -138,7 +139,7 @@ def test_a_layer_of_a_torchvision_net_is_enhanced(photo: Tensor) -> None:
 
 def test_a_nightmare_on_squeezenet_keeps_its_contrast(assets: Path, squeezenet: Net) -> None:
     scream = read_image(assets / "golden" / "nightmare" / "scream_small.png")
-    options = {"rounds": 2, "iterations": 6, "octaves": 1, "runtime": CPU}
+    options: dict[str, Any] = {"rounds": 2, "iterations": 6, "octaves": 1, "runtime": CPU}
     *_, last = nightmare(squeezenet, scream, "12", layer_range=5, **options)
     assert min(ImageStat.Stat(last).stddev) > 30
 
@@ -147,7 +148,13 @@ def test_a_nightmare_on_squeezenet_keeps_its_contrast(assets: Path, squeezenet: 
 def test_grey_auto_keeps_contrast_where_gradients_are_small(photo: Tensor, rate: float) -> None:
     """An untrained GoogLeNet's gradients are 1e-9 of the pull."""
     net = random_init("googlenet")
-    options = {"rounds": 3, "iterations": 10, "octaves": 1, "runtime": CPU, "rate": rate}
+    options: dict[str, Any] = {
+        "rounds": 3,
+        "iterations": 10,
+        "octaves": 1,
+        "runtime": CPU,
+        "rate": rate,
+    }
     left = {}
     for grey in ("darknet", "auto"):
         *_, last = nightmare(net, photo, "inception4c", grey=grey, **options)
@@ -185,7 +192,7 @@ def test_watch_is_called_after_each_step(classifier: Net, photo: Tensor) -> None
     ],
 )
 def test_settings_that_make_no_sense_are_refused_before_the_first_step(
-    classifier: Net, photo: Tensor, layer: str, options: dict[str, object], message: str
+    classifier: Net, photo: Tensor, layer: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
         nightmare(classifier, photo, layer, runtime=CPU, **options)
@@ -223,8 +230,9 @@ def test_a_reconstruction_depends_on_its_seed(sequential: Net, photo: Tensor) ->
 
 @pytest.mark.parametrize("name", ["momentum", "rate", "pull"])
 def test_a_reconstruction_needs_finite_settings(sequential: Net, photo: Tensor, name: str) -> None:
+    options: dict[str, Any] = {name: math.nan}
     with pytest.raises(UsageError, match=r"must be (a finite number|from 0 to under 1)"):
-        reconstruct(sequential, photo, "0", runtime=CPU, **{name: math.nan})
+        reconstruct(sequential, photo, "0", runtime=CPU, **options)
 
 
 def test_steps_that_do_not_fill_the_rounds_are_refused(classifier: Net, photo: Tensor) -> None:
