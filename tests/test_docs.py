@@ -68,7 +68,13 @@ class _Shorten(ast.NodeTransformer):
         return node
 
 
-TINY = {"iterations": 1, "octave_count": 1, "size": (48, 64), "rounds": 2, "frames": 2}
+TINY: dict[str, Any] = {
+    "iterations": 1,
+    "octave_count": 1,
+    "size": (48, 64),
+    "rounds": 2,
+    "frames": 2,
+}
 """Settings that take the place of an example's."""
 
 

@@ -151,8 +151,9 @@ class DarknetStep:
 class MomentumSGD:
     """The step of Darknet's reconstruction, on pixels.
 
-    Gradient ascent with momentum and a pull of every pixel towards its neighbours. The gradient is normalised to mean 0 and standard deviation 1 (after ``reconstruct_picture``
-    in Darknet's nightmare.c, where the normalisation and the pull are commented out).
+    Gradient ascent with momentum and a pull of every pixel towards its neighbours. The gradient is
+    normalised to mean 0 and standard deviation 1 (after ``reconstruct_picture`` in Darknet's
+    nightmare.c, where the normalisation and the pull are commented out).
     """
 
     def __init__(self, lr: float, momentum: float, smoothing: float, radius: int) -> None:

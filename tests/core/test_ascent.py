@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from lucid.core.objectives import SHARE_PENALTY, Activations, ClassLogits, Enhan
 from lucid.core.optimizers import Adam, DarknetStep, MomentumSGD
 from lucid.core.transforms import Affine
 from lucid.errors import LucidError, UsageError
+from lucid.nets.darknet.net import DarknetNet
 from lucid.nets.net import LOGITS, Net
 from lucid.tiling.tiles import Tiling
 
@@ -73,13 +75,14 @@ def test_the_batch_size_changes_nothing_but_rounding(classifier: Net, batch: int
     torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
 
 
-def test_several_devices_share_the_images(classifier: Net) -> None:
+def test_several_devices_share_the_images(classifier: DarknetNet) -> None:
     """Two workers of one processor stand for two devices."""
     images = torch.rand(7, 3, 32, 32)
     seen = set()
     shared = Ascent(classifier, Runtime(device="cpu,cpu", precision="fp32", batch=2))
     for number, worker in enumerate(shared.workers):
-        worker.net.stack[0].register_forward_pre_hook(
+        assert isinstance(worker.net, DarknetNet)
+        worker.net.darknet_layers[0].register_forward_pre_hook(
             lambda _, inputs, number=number: seen.add((number, len(inputs[0])))
         )
     gradient = shared.gradient(images, ClassLogits({1: 1.0}))
@@ -130,11 +133,13 @@ def test_a_batch_that_fits_is_found(classifier: Net, caplog: pytest.LogCaptureFi
 
 
 def test_one_image_does_not_settle_for_more(
-    classifier: Net, caplog: pytest.LogCaptureFixture
+    classifier: DarknetNet, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     ascent, shown = fp32(classifier), []
-    classifier.stack[0].register_forward_pre_hook(lambda _, inputs: shown.append(len(inputs[0])))
+    classifier.darknet_layers[0].register_forward_pre_hook(
+        lambda _, inputs: shown.append(len(inputs[0]))
+    )
     ascent.gradient(torch.rand(1, 3, 32, 32), ClassLogits({1: 1.0}))
     assert shown == [1]  # nothing was tried beside it
     assert not caplog.records
@@ -158,12 +163,14 @@ def test_several_views_of_an_image_are_one_batch(classifier: Net) -> None:
         torch.testing.assert_close(gradient, expected[0], rtol=1e-3, atol=1e-5)
 
 
-def test_what_is_shown_keeps_its_precision(classifier: Net) -> None:
+def test_what_is_shown_keeps_its_precision(classifier: DarknetNet) -> None:
     """In bf16 the positions of a rotation would be off by a good part of a pixel."""
     affine = Affine(0.2, 0.9, (0.03, -0.02))
     images = torch.rand(1, 3, 224, 224)
     shown: list[Tensor] = []
-    classifier.stack[0].register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    classifier.darknet_layers[0].register_forward_pre_hook(
+        lambda _, inputs: shown.append(inputs[0])
+    )
     ascent = Ascent(classifier, Runtime(device="cpu", precision="bf16"))
     ascent.gradient(images, ClassLogits({1: 1.0}), [[affine]])
     torch.testing.assert_close(shown[-1], affine(images), atol=1e-5, rtol=0)
@@ -188,10 +195,12 @@ def test_adam_climbs(classifier: Net) -> None:
     assert classifier.logits(canvas.image()[None])[0, 2].item() > before + 0.3
 
 
-def test_each_ring_of_a_spiral_is_shown_what_the_last_one_changed(classifier: Net) -> None:
+def test_each_ring_of_a_spiral_is_shown_what_the_last_one_changed(classifier: DarknetNet) -> None:
     image = torch.rand(3, 80, 80)
     shown: list[Tensor] = []
-    classifier.stack[0].register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    classifier.darknet_layers[0].register_forward_pre_hook(
+        lambda _, inputs: shown.append(inputs[0])
+    )
     for order, changed in (("spiral", True), ("grid", False)):
         shown.clear()
         canvas, ascent = PixelCanvas(image), fp32(classifier, batch=3)
@@ -268,10 +277,10 @@ def test_grey_as_a_number_is_the_pulls_strength(image: Tensor, grad: Tensor) -> 
     ],
 )
 def test_settings_that_make_no_sense(
-    classifier: Net, options: dict[str, object], message: str
+    classifier: Net, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        Ascent(classifier, Runtime(**options))  # type: ignore[arg-type]
+        Ascent(classifier, Runtime(**options))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,14 +13,13 @@ from lucid.core.device import Runtime
 from lucid.core.objectives import LayerL2
 from lucid.drawing.config import FROM_NOISE, on_canvas
 from lucid.drawing.loop import draw
-from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import prepare
 from lucid.drawing.preset_files import RENAMED, read_preset
 from lucid.errors import LucidError, UsageError
 from lucid.nets.net import Net
 from lucid.resources import presets
 
-SMALL: DrawOptions = {"tile_size": 32, "runtime": Runtime(device="cpu", precision="fp32")}
+SMALL: dict[str, Any] = {"tile_size": 32, "runtime": Runtime(device="cpu", precision="fp32")}
 
 
 def test_deepdraws_octaves_are_as_published() -> None:
@@ -144,9 +144,10 @@ def test_a_mix_cools_down(classifier: Net) -> None:
         found = plan.pass_settings(size, octave, 0, done, torch.Generator())
         return found.lr, len(found.transforms)
 
-    early, late = settings(0.4), settings(1.0)
-    assert early == (plan.config.lr, 1)
-    assert late == (pytest.approx(0.03 * plan.config.lr), 8)
+    assert settings(0.4) == (plan.config.lr, 1)
+    lr, n_views = settings(1.0)
+    assert lr == pytest.approx(0.03 * plan.config.lr)
+    assert n_views == 8
 
 
 def test_keys_of_version_0_1_mean_the_same(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from torch import Tensor
 from lucid.core.device import Runtime
 from lucid.drawing.config import SMALL_FROM_NOISE
 from lucid.drawing.loop import Progress, draw, grow, paint
-from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import fit_tiling, prepare
 from lucid.drawing.targets import class_weights, classes
 from lucid.errors import UsageError
@@ -25,7 +25,7 @@ from lucid.nets.registry import load
 from lucid.tiling.tiles import Tiling
 
 CPU = Runtime(device="cpu", precision="fp32")
-SMALL: DrawOptions = {"tile_size": 32, "octave_count": 2, "iterations": 2, "runtime": CPU}
+SMALL: dict[str, Any] = {"tile_size": 32, "octave_count": 2, "iterations": 2, "runtime": CPU}
 
 
 def pixels(image: Image.Image) -> np.ndarray:
@@ -64,12 +64,12 @@ def test_one_pass_with_other_batches_changes_hardly_a_pixel(
 ) -> None:
     """Some processors multiply one image otherwise than sixteen, and Adam's first step takes
     only the sign of what is nearly nothing."""
-    options: DrawOptions = {**SMALL, "octave_count": 1, "iterations": 1, "order": order}
+    options: dict[str, Any] = SMALL | {"octave_count": 1, "iterations": 1, "order": order}
     options["size"] = (90, 110)
     base = photo if on_photo else None
     one, many = (
         pixels(
-            draw(classifier, ["goldfish"], base, **{**options, "runtime": replace(CPU, batch=b)})
+            draw(classifier, ["goldfish"], base, **(options | {"runtime": replace(CPU, batch=b)}))
         )
         for b in (1, 16)
     )
@@ -79,7 +79,7 @@ def test_one_pass_with_other_batches_changes_hardly_a_pixel(
 
 def test_wrap_makes_a_texture_without_seams(classifier: Net) -> None:
     """Across the edges neighbours differ no more than they do inside."""
-    options: DrawOptions = {**SMALL, "iterations": 8, "size": (64, 64)}
+    options: dict[str, Any] = SMALL | {"iterations": 8, "size": (64, 64)}
 
     def seam(padding: str) -> float:
         image = pixels(draw(classifier, ["goldfish"], padding=padding, **options))
@@ -108,7 +108,7 @@ def test_an_objective_paints_what_its_names_do(classifier: Net) -> None:
 
 def test_the_default_size_is_a_tile(make_net: Callable[..., Net]) -> None:
     net = make_net(CLASSIFIER.replace("[avgpool]", "[connected]\noutput=5\n"))
-    options: DrawOptions = {"octave_count": 1, "iterations": 1, "runtime": CPU}
+    options: dict[str, Any] = {"octave_count": 1, "iterations": 1, "runtime": CPU}
     assert draw(net, ["0"], **options).size == (32, 32)
     assert draw(net, ["0"], size=(50, 60), **options).size == (60, 50)
     with pytest.raises(UsageError, match="sees only 32x32 pixels: leave the tile size out"):
@@ -118,7 +118,7 @@ def test_the_default_size_is_a_tile(make_net: Callable[..., Net]) -> None:
 
 
 def test_a_class_grows_where_it_is_drawn(classifier: Net) -> None:
-    options: DrawOptions = {**SMALL, "iterations": 20, "size": (32, 32)}
+    options: dict[str, Any] = SMALL | {"iterations": 20, "size": (32, 32)}
     painted = [from_pil(draw(classifier, [str(n)], **options)) for n in range(5)]
     likely = classifier.probabilities(torch.stack(painted))
     assert (likely.diagonal() > likely.mean(0)).all()
@@ -138,7 +138,7 @@ def test_progress_is_reported(classifier: Net) -> None:
     assert [progress.octave for progress in told] == [(46, 46)] * 2 + [(64, 64)] * 2
     assert told[0].picture().size == (64, 64)
     told.clear()
-    options: DrawOptions = {**SMALL, "octave_count": 4, "iterations": 1}
+    options: dict[str, Any] = SMALL | {"octave_count": 4, "iterations": 1}
     draw(classifier, ["goldfish"], size=(36, 60), watch=told.append, **options)
     assert [min(progress.octave) for progress in told] == [24, 24, 26, 36]
 
@@ -173,10 +173,10 @@ def test_tiles_are_no_larger_than_an_octave_that_the_net_sees_whole(classifier: 
     ],
 )
 def test_settings_that_make_no_sense(
-    classifier: Net, classes: list[str], options: dict[str, object], message: str
+    classifier: Net, classes: list[str], options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        draw(classifier, classes, **{**SMALL, **options})  # type: ignore[typeddict-item]
+        draw(classifier, classes, **(SMALL | options))
 
 
 @pytest.mark.parametrize("form", ["darknet", "torchvision"])
@@ -192,7 +192,7 @@ def test_a_goldfish_can_be_seen(assets: Path, squeezenet: Net, form: str) -> Non
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_deterministic_cuda_gives_the_same_bytes(classifier: Net) -> None:
-    options: DrawOptions = {**SMALL, "size": (70, 90)}
+    options: dict[str, Any] = SMALL | {"size": (70, 90)}
     options["runtime"] = Runtime(device="cuda", precision="fp32", deterministic=True)
     try:
         first, again = (draw(classifier, ["goldfish"], **options).tobytes() for _ in range(2))
@@ -225,7 +225,7 @@ def test_options_of_version_0_1_are_still_understood(classifier: Net) -> None:
         classifier,
         ["goldfish"],
         size=(32, 32),
-        **{**plain, "device": "cpu", "precision": "fp32", "manner": SMALL_FROM_NOISE},  # type: ignore[typeddict-item]
+        **{**plain, "device": "cpu", "precision": "fp32", "manner": SMALL_FROM_NOISE},
     )
     assert old.tobytes() == new.tobytes()
     with pytest.raises(TypeError, match="inside runtime=Runtime"):

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,13 +23,12 @@ from lucid.drawing import disk_tensors
 from lucid.drawing.config import SMALL_FROM_NOISE, default_config, on_canvas
 from lucid.drawing.loop import draw
 from lucid.drawing.on_disk import draw_on_disk
-from lucid.drawing.options import DrawOptions
 from lucid.errors import LucidError, UsageError
 from lucid.imaging.io import to_pil, write_image, write_png_rows
 from lucid.nets.net import Net
 
 SIZE = (160, 208)
-SMALL: DrawOptions = {
+SMALL: dict[str, Any] = {
     "size": SIZE,
     "tile_size": 32,
     "octave_count": 2,
@@ -59,7 +59,7 @@ def test_it_paints_what_memory_would(
 ) -> None:
     base = photo if on_photo else None
     # More passes would make differences of rounding visible.
-    settings: DrawOptions = {**SMALL, "iterations": 1, "order": order, "padding": padding}
+    settings: dict[str, Any] = SMALL | {"iterations": 1, "order": order, "padding": padding}
     path = tmp_path / "large.png"
     draw_on_disk(classifier, ["goldfish"], path, base, **settings)
     config = on_canvas(default_config(classifier, on_base=on_photo), "pixels")
@@ -110,10 +110,10 @@ def test_what_it_resumes_is_the_same_drawing(classifier: Net, tmp_path: Path) ->
     with pytest.raises(KeyboardInterrupt):
         draw_on_disk(classifier, ["goldfish"], path, watch=cut_short, **SMALL)
     with pytest.raises(UsageError, match="seed 5"):
-        draw_on_disk(classifier, ["goldfish"], path, resume=True, **{**SMALL, "seed": 6})
+        draw_on_disk(classifier, ["goldfish"], path, resume=True, **(SMALL | {"seed": 6}))
     with pytest.raises(UsageError, match="other settings"):
         draw_on_disk(classifier, ["tench"], path, resume=True, **SMALL)
-    seedless: DrawOptions = {**SMALL}
+    seedless: dict[str, Any] = {**SMALL}
     del seedless["seed"]
     draw_on_disk(classifier, ["goldfish"], path, resume=True, **seedless)
     again = tmp_path / "again.png"
@@ -140,7 +140,7 @@ def test_another_guide_is_another_drawing(classifier: Net, tmp_path: Path) -> No
 
 
 def test_a_full_disk_is_found_before_the_work(classifier: Net, tmp_path: Path) -> None:
-    settings: DrawOptions = {**SMALL, "size": (1_000_000, 1_000_000)}
+    settings: dict[str, Any] = SMALL | {"size": (1_000_000, 1_000_000)}
     with pytest.raises(LucidError, match="GiB of disk"):
         draw_on_disk(classifier, ["goldfish"], tmp_path / "large.png", **settings)
     assert not list(tmp_path.glob("large*"))
@@ -156,10 +156,10 @@ def test_a_full_disk_is_found_before_the_work(classifier: Net, tmp_path: Path) -
     ],
 )
 def test_what_needs_the_whole_picture_is_refused(
-    classifier: Net, tmp_path: Path, settings: DrawOptions, name: str, said: str
+    classifier: Net, tmp_path: Path, settings: dict[str, Any], name: str, said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        draw_on_disk(classifier, ["goldfish"], tmp_path / name, **{**SMALL, **settings})
+        draw_on_disk(classifier, ["goldfish"], tmp_path / name, **(SMALL | settings))
 
 
 def test_a_png_written_by_rows_is_the_picture(photo: Tensor, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_memory_does_not_grow_with_the_picture(classifier: Net, tmp_path: Path) 
         return int(line.split()[1]) // 1024
 
     def peak(side: int) -> int:
-        once: DrawOptions = {
+        once: dict[str, Any] = {
             "size": (side, side),
             "octave_count": 1,
             "iterations": 1,
@@ -197,7 +197,7 @@ def test_memory_does_not_grow_with_the_picture(classifier: Net, tmp_path: Path) 
         looking = threading.Thread(target=look)
         looking.start()
         try:
-            draw_on_disk(classifier, ["goldfish"], path, **{**SMALL, **once})
+            draw_on_disk(classifier, ["goldfish"], path, **(SMALL | once))
         finally:
             over.set()
             looking.join()

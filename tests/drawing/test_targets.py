@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,6 @@ from lucid.core.device import Runtime
 from lucid.core.objectives import Channel, ClassLogits, LayerL2, Objective, Sum
 from lucid.drawing.config import SMALL_FROM_NOISE
 from lucid.drawing.loop import draw
-from lucid.drawing.options import DrawOptions
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError
 from lucid.nets.module import wrap
@@ -18,7 +18,7 @@ from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import random_init
 from lucid.tiling.regions import MaskRegion
 
-SMALL: DrawOptions = {
+SMALL: dict[str, Any] = {
     "size": (32, 32),
     "tile_size": 32,
     "octave_count": 1,
@@ -102,7 +102,7 @@ def test_layers_in_caffes_spelling_are_painted() -> None:
     """`lucid layers googlenet` says inception4c; Caffe says inception_4c/output."""
     net = random_init("googlenet")
     caffe, own = (
-        draw(net, LayerL2(name), **{**SMALL, "size": (64, 64)})
+        draw(net, LayerL2(name), **(SMALL | {"size": (64, 64)}))
         for name in ("inception_3a/output", net.resolve_layer("inception_3a/output"))
     )
     assert caffe.tobytes() == own.tobytes()
@@ -123,4 +123,5 @@ def test_objectives_written_for_version_0_1_still_work() -> None:
         nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
         input_size=(32, 32),
     )
-    assert draw(net, Brightness(), **SMALL).size == (32, 32)
+    brightness = Brightness()  # type: ignore[abstract]
+    assert draw(net, brightness, **SMALL).size == (32, 32)

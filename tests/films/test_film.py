@@ -42,7 +42,7 @@ from lucid.nets.registry import load
 from lucid.tiling.regions import MaskRegion
 
 CPU = Runtime("cpu", "fp32")
-QUICK: DrawOptions = {"tile_size": 32, "octave_count": 1, "iterations": 1, "runtime": CPU}
+QUICK: dict[str, Any] = {"tile_size": 32, "octave_count": 1, "iterations": 1, "runtime": CPU}
 OPTIONS = "--net tiny.cfg --class goldfish --tile-size 32 --octaves 1 --iters 1 --device cpu"
 
 
@@ -89,7 +89,7 @@ def test_a_film_cut_short_continues_with_the_same_frames(
     classifier: Net, photo: Tensor, from_noise: bool
 ) -> None:
     keyframes = Keyframes({0: classes(classifier, ["goldfish"])}, [parse("random-roll:-3,3")])
-    options: DrawOptions = {**QUICK, "seed": 3, "size": (40, 48)}
+    options: dict[str, Any] = {**QUICK, "seed": 3, "size": (40, 48)}
     base = None if from_noise else photo
     whole = list(film(classifier, keyframes, base, frames=4, **options))
     rest = list(film(classifier, keyframes, base, frames=4, after=(1, whole[1]), **options))
@@ -99,7 +99,7 @@ def test_a_film_cut_short_continues_with_the_same_frames(
 
 @pytest.mark.usefixtures("quick_noise")
 def test_without_a_base_the_first_frame_is_what_draw_draws_from_noise(classifier: Net) -> None:
-    options: DrawOptions = {**QUICK, "size": (40, 36), "seed": 5}
+    options: dict[str, Any] = {**QUICK, "size": (40, 36), "seed": 5}
     first, second = film(classifier, "goldfish", frames=2, **options)
     assert first.size == second.size == (36, 40)
     assert same(first, draw(classifier, "goldfish", **options))
@@ -107,7 +107,7 @@ def test_without_a_base_the_first_frame_is_what_draw_draws_from_noise(classifier
 
 def test_a_film_takes_the_options_of_draw(classifier: Net, photo: Tensor) -> None:
     def last(**more: Unpack[DrawOptions]) -> Image.Image:
-        options: DrawOptions = {**QUICK, **more}
+        options: dict[str, Any] = {**QUICK, **more}
         return list(film(classifier, "goldfish", photo, frames=2, **options))[-1]
 
     plain = last()
@@ -130,7 +130,7 @@ def test_a_film_takes_the_options_of_draw(classifier: Net, photo: Tensor) -> Non
 
 
 def test_a_deterministic_runtime_is_passed_on(classifier: Net, photo: Tensor) -> None:
-    options: DrawOptions = {**QUICK, "runtime": Runtime("cpu", "fp32", deterministic=True)}
+    options: dict[str, Any] = {**QUICK, "runtime": Runtime("cpu", "fp32", deterministic=True)}
     try:
         next(film(classifier, "goldfish", photo, frames=1, **options))
         assert torch.are_deterministic_algorithms_enabled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from lucid.errors import LucidError, UsageError
 from lucid.nets.module import wrap
 from lucid.nets.net import LOGITS, UnknownClassError
 
-FAST = {"iterations": 1, "octave_count": 1, "device": "cpu", "precision": "fp32"}
+FAST: dict[str, Any] = {"iterations": 1, "octave_count": 1, "device": "cpu", "precision": "fp32"}
 
 
 class Tiny(nn.Module):
@@ -222,7 +223,7 @@ def test_a_mistyped_name_finds_the_nearest(tiny: Tiny) -> None:
         ({"input_size": (2, 2)}, "tiny cannot process an image of 2x2 .*give the input_size"),
     ],
 )
-def test_settings_that_make_no_sense(options: dict[str, object], message: str) -> None:
+def test_settings_that_make_no_sense(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         wrap(Tiny(), **{"input_size": SIZE, **options})
 

@@ -51,6 +51,7 @@ def test_only_the_change_is_carried_up_so_the_photograph_stays_sharp() -> None:
     again = start_image((64, 64), small, base)
     torch.testing.assert_close(again, base, atol=1e-3, rtol=1e-3)
     brighter = start_image((64, 64), (small + 0.05).clamp(0, 1), base)
+    assert brighter is not None
     assert ((brighter - base) > 0).float().mean() > 0.95
 
 

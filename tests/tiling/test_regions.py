@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,6 @@ from torch import Tensor
 
 from lucid.core.device import Runtime
 from lucid.drawing.loop import draw
-from lucid.drawing.options import DrawOptions
 from lucid.drawing.targets import Target, classes
 from lucid.errors import UsageError
 from lucid.imaging.io import from_pil, to_pil
@@ -18,7 +19,7 @@ from lucid.nets.net import Net
 from lucid.tiling.regions import PATHS, MaskRegion, PathRegion, read_path
 from lucid.tiling.tiles import Tiling
 
-SMALL: DrawOptions = {
+SMALL: dict[str, Any] = {
     "tile_size": 32,
     "octave_count": 2,
     "iterations": 3,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -126,6 +127,6 @@ def test_reflection_wrap_and_mean_fill_what_lies_outside() -> None:
         ({"tile": (4, 4)}, "tiles of 4 pixels"),
     ],
 )
-def test_settings_that_make_no_sense(setting: dict[str, object], message: str) -> None:
+def test_settings_that_make_no_sense(setting: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Tiling(**{"tile": (16, 16), **setting})
