@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from click.testing import CliRunner, Result
@@ -38,7 +39,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def size_of(path: Path) -> tuple[int, int]:
+def size_of(path: Path | IO[bytes]) -> tuple[int, int]:
     """Width and height of a picture."""
     with Image.open(path) as image:
         return image.size
