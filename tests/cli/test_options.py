@@ -16,6 +16,7 @@ from PIL import Image
 
 from lucid.cli import main
 from lucid.cli.recipe_args import EXCLUDED
+from lucid.imaging import recipes
 from lucid.nets.net import Net
 
 CALLS = {
@@ -230,3 +231,28 @@ def test_what_is_listed_are_parameters(command: str) -> None:
     names = {parameter.name for parameter in main.commands[command].params}
     assert names >= ABOUT_OUTPUT.get(command, set())
     assert set(TYPED[command]) == names - EXCLUDED - ABOUT_OUTPUT.get(command, set())
+
+
+def test_an_option_may_have_its_old_name_in_a_recipe(desk: Path) -> None:
+    words = "--net tiny.cfg --class goldfish --iters 1 --octaves 1 --device cpu --seed 1"
+    (desk / "old.toml").write_text(
+        'command = "film"\nbase = "clip.gif"\nclass = "goldfish"\nnet = "tiny.cfg"\n'
+        'iters = 1\noctaves = 1\ndevice = "cpu"\nseed = 1\nhold = 0.5\n'
+    )
+    old = CliRunner().invoke(main, ["run", "old.toml", "-o", "old.gif"])
+    assert old.exit_code == 0, old.output
+    new = CliRunner().invoke(main, f"film clip.gif {words} --blend .5 -o new.gif".split())
+    assert new.exit_code == 0, new.output
+    assert (desk / "old.gif").read_bytes() == (desk / "new.gif").read_bytes()
+    assert recipes.read(desk / "old.gif").options["blend"] == 0.5
+
+
+def test_a_film_that_was_begun_with_an_old_name_is_resumed(desk: Path) -> None:
+    words = "film clip.gif --net tiny.cfg --class goldfish --iters 1 --octaves 1 --device cpu"
+    begun = CliRunner().invoke(main, f"{words} --blend .5 --frames 1 -o frames".split())
+    assert begun.exit_code == 0, begun.output
+    note = desk / "frames" / "film.json"
+    note.write_text(note.read_text().replace('"blend"', '"hold"'))
+    resumed = CliRunner().invoke(main, f"{words} --hold .5 -o frames --resume".split())
+    assert resumed.exit_code == 0, resumed.output
+    assert len(list((desk / "frames").glob("frame_*.png"))) == 2
