@@ -1,6 +1,6 @@
-"""The nets of Darknet's zoo, written down again as cfg text.
+"""The cfgs of Darknet's published nets, generated from their papers and Darknet's pages.
 
-Each function gives the cfg of one net as its paper and Darknet's page describe it.
+Each function returns the cfg of one net as text.
 """
 
 from __future__ import annotations

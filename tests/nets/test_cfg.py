@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lucid.errors import LucidError
@@ -31,7 +31,7 @@ def test_sections_options_and_lines() -> None:
         (NET, "there are no layers"),
     ],
 )
-def test_faults_name_their_line(text: str, message: str) -> None:
+def test_errors_name_their_line(text: str, message: str) -> None:
     with pytest.raises(LucidError) as error:
         cfg.parse(text, "my.cfg")
     assert message in str(error.value)
@@ -62,8 +62,9 @@ lines = st.one_of(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(lines, max_size=30))
-def test_any_text_gives_sections_or_one_line(text: list[str]) -> None:
+def test_any_text_gives_sections_or_an_error_of_one_line(text: list[str]) -> None:
     try:
         sections = cfg.parse("\n".join(text))
     except LucidError as refusal:
@@ -76,6 +77,7 @@ def test_any_text_gives_sections_or_one_line(text: list[str]) -> None:
         assert len(message.splitlines()) == 1
 
 
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(
@@ -90,7 +92,7 @@ def test_any_text_gives_sections_or_one_line(text: list[str]) -> None:
         max_size=8,
     )
 )
-def test_what_is_written_is_read(layers: list[tuple[str, dict[str, int]]]) -> None:
+def test_sections_that_are_written_are_read_again(layers: list[tuple[str, dict[str, int]]]) -> None:
     text = NET + "".join(
         f"[{kind}]\n" + "".join(f"{key} = {value}\n" for key, value in options.items())
         for kind, options in layers

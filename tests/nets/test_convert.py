@@ -1,4 +1,4 @@
-"""torchvision's chains as Darknet's files, and back to what PyTorch reads."""
+"""Conversion: AlexNet and VGG to Darknet's files, and nets to state dicts."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import write_net
-from torch import Tensor
+from torch import Tensor, nn
 
 from lucid.errors import LucidError
 from lucid.nets.darknet import convert
 from lucid.nets.net import Net
-from lucid.nets.registry import load, random_init
-from lucid.nets.torchvision import TorchvisionNet
+from lucid.nets.registry import load, load_meta
+from lucid.nets.torchvision import TorchvisionNet, build_model
 
 
 def features(net: TorchvisionNet, picture: Tensor) -> list[Tensor]:
-    """What comes out of each convolution (behind its ReLU) and pool."""
+    """The output of each convolution (after its ReLU) and pool."""
     x = (picture - net.mean) / net.std
     found = []
     for module in net.model.features:
         x = module(x)
-        if isinstance(module, torch.nn.Conv2d | torch.nn.MaxPool2d):
+        if isinstance(module, nn.Conv2d | nn.MaxPool2d):
             found.append(x)
         else:
             found[-1] = x
@@ -32,18 +31,42 @@ def features(net: TorchvisionNet, picture: Tensor) -> list[Tensor]:
 
 @pytest.fixture(params=["alexnet", "vgg11_bn"])
 def chain(request: pytest.FixtureRequest) -> TorchvisionNet:
-    net = random_init(request.param)
-    assert isinstance(net, TorchvisionNet)
-    for module in net.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-    return net.eval()
+    """The features of the real net, with a smaller classifier."""
+    with torch.device("meta"):
+        model = build_model(request.param, None)
+    linear = next(part for part in model.classifier if isinstance(part, nn.Linear))
+    model.classifier = nn.Sequential(
+        nn.Linear(linear.in_features, 20), nn.ReLU(), nn.Dropout(), nn.Linear(20, 1000)
+    )
+    return TorchvisionNet(request.param, randomize(model))
 
 
-def test_every_layer_agrees_where_the_border_does_not_reach(
-    chain: TorchvisionNet, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def vgg16() -> TorchvisionNet:
+    with torch.device("meta"):
+        model = build_model("vgg16", None)
+    return TorchvisionNet("vgg16", randomize(model))
+
+
+def randomize(model: nn.Module) -> nn.Module:
+    """Draw weights by the rule of He et al. (2015), but 0 for very large layers: they take time."""
+    model.to_empty(device="cpu")
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            if module.weight.numel() < 10_000_000:
+                nn.init.kaiming_normal_(module.weight)
+            else:
+                nn.init.zeros_(module.weight)
+            nn.init.uniform_(module.bias, -0.1, 0.1)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 2)
+            nn.init.normal_(module.bias, std=0.1)
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    return model
+
+
+def test_every_layer_agrees_away_from_the_borders(chain: TorchvisionNet, tmp_path: Path) -> None:
     convert.write(chain, tmp_path / "chain.weights")
     made = load(str(tmp_path / "chain.cfg"))
     assert made.classes == chain.classes
@@ -55,7 +78,7 @@ def test_every_layer_agrees_where_the_border_does_not_reach(
     compared = 0
     for number, (name, there) in enumerate(zip(names, expected, strict=True)):
         assert seen[name].shape == there.shape
-        # Each layer lets the border in by at most two features.
+        # Each layer spreads the border's influence by at most two features.
         border = 2 * (number + 1)
         if there.shape[2] > 2 * border:
             inner = slice(border, -border)
@@ -66,7 +89,7 @@ def test_every_layer_agrees_where_the_border_does_not_reach(
     assert compared >= 3
 
 
-def test_all_of_a_net_agrees_where_black_is_the_mean_colour(
+def test_logits_and_probabilities_agree_if_black_is_the_mean_colour(
     chain: TorchvisionNet, tmp_path: Path
 ) -> None:
     chain.mean.zero_()
@@ -81,10 +104,9 @@ def test_all_of_a_net_agrees_where_black_is_the_mean_colour(
         )
 
 
-def test_vgg_16_is_made_for_the_crop_before_it(tmp_path: Path) -> None:
-    vgg16 = random_init("vgg16")
-    assert isinstance(vgg16, TorchvisionNet)
-    vgg16.mean.zero_()
+def test_vgg_16_gets_weights_for_images_of_minus_1_to_1(
+    tmp_path: Path, vgg16: TorchvisionNet
+) -> None:
     convert.write(vgg16, tmp_path / "vgg-16.weights")
     made = load("vgg-16", tmp_path / "vgg-16.weights")
     picture = torch.rand(1, 3, 256, 256)
@@ -98,9 +120,7 @@ def test_vgg_16_is_made_for_the_crop_before_it(tmp_path: Path) -> None:
     )
 
 
-def test_vgg_conv_is_made_of_torchvisions_vgg16(tmp_path: Path) -> None:
-    vgg16 = random_init("vgg16")
-    assert isinstance(vgg16, TorchvisionNet)
+def test_vgg_conv_gets_the_convolutions_of_vgg16(tmp_path: Path, vgg16: TorchvisionNet) -> None:
     written = convert.write(vgg16, tmp_path / "vgg-conv.weights")
     assert written == [tmp_path / "vgg-conv.weights"]
     made = load("vgg-conv", tmp_path / "vgg-conv.weights")
@@ -115,7 +135,9 @@ def test_vgg_conv_is_made_of_torchvisions_vgg16(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".pth", ".safetensors"])
-def test_a_darknet_net_becomes_a_state_dict(classifier: Net, tmp_path: Path, ending: str) -> None:
+def test_a_darknet_net_is_written_as_a_state_dict(
+    classifier: Net, tmp_path: Path, ending: str
+) -> None:
     pytest.importorskip("safetensors" if ending == ".safetensors" else "torch")
     path = tmp_path / f"tiny{ending}"
     convert.write(classifier, path)
@@ -130,21 +152,13 @@ def test_a_darknet_net_becomes_a_state_dict(classifier: Net, tmp_path: Path, end
     assert all(torch.equal(state[key], expected[key]) for key in expected)
 
 
-def test_what_cannot_be_converted_says_why(
+def test_nets_that_cannot_be_converted_are_refused(
     make_net: Callable[..., Net], classifier: Net, tmp_path: Path
 ) -> None:
-    with pytest.raises(LucidError, match="resnet18 is no chain of layers"):
-        convert.write(random_init("resnet18"), tmp_path / "a.weights")
+    with pytest.raises(LucidError, match="squeezenet1_1 is no chain of layers"):
+        convert.write(load_meta("squeezenet1_1"), tmp_path / "a.weights")
     with pytest.raises(LucidError, match="tiny is a Darknet net already"):
         convert.write(classifier, tmp_path / "a.weights")
     with pytest.raises(LucidError, match=r"alexnet does not begin as vgg-conv\.cfg does"):
-        convert.write(random_init("alexnet"), tmp_path / "vgg-conv.weights")
+        convert.write(load_meta("alexnet"), tmp_path / "vgg-conv.weights")
     assert list(tmp_path.glob("*.weights")) == [tmp_path / "tiny.weights"]
-
-
-def test_a_converted_state_dict_holds_what_darknets_file_held(tmp_path: Path) -> None:
-    text = "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\n"
-    net = load(str(write_net(tmp_path, text)))
-    convert.write(net, tmp_path / "state.pth")
-    state = torch.load(tmp_path / "state.pth", weights_only=True)
-    assert {tuple(value.shape) for value in state.values()} >= {(4, 3, 3, 3), (4,)}

@@ -1,4 +1,4 @@
-"""Darknet's layers, against plain restatements of its C and against its own output."""
+"""Darknet's layers, against its C code written again in Python, and against its own output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NET = "[net]\nwidth=12\nheight=8\nchannels=3\n"
 
 
 @pytest.mark.parametrize("name", ["sequential", "graph", "classifier", "acts"])
-def test_every_layer_is_as_the_original_recorded_it(name: str) -> None:
+def test_every_layer_has_the_output_recorded_from_darknet(name: str) -> None:
     net = load(str(RECORDED / f"{name}.cfg"))
     recorded = np.load(RECORDED / f"{name}.npz")
     images = torch.from_numpy(recorded["input"])[None]
@@ -66,7 +66,7 @@ def test_maxpool_pads_as_darknet_does(length: int, size: int, stride: int, paddi
                 assert pool(x)[0, 0, i, j] == x[0, 0][rows][:, columns].max()
 
 
-def test_every_activation_is_darknets() -> None:
+def test_every_activation_function_is_darknets() -> None:
     def stair(x: float) -> float:
         n = math.floor(x)
         return math.floor(x / 2) if n % 2 == 0 else (x - n) + math.floor(x / 2)
@@ -99,7 +99,7 @@ def test_every_activation_is_darknets() -> None:
         torch.testing.assert_close(found, torch.tensor([float(plain(x)) for x in points]))
 
 
-def test_reorg_reads_memory_as_darknet_does() -> None:
+def test_reorg_has_darknets_order_in_memory() -> None:
     channels, height, width, stride = 8, 4, 6, 2
     x = torch.rand(1, channels, height, width)
     flat, out = x.flatten().tolist(), [0.0] * x.numel()
@@ -123,7 +123,7 @@ def test_reorg_reads_memory_as_darknet_does() -> None:
     times=st.integers(1, 3),
     from_larger=st.booleans(),
 )
-def test_shortcut_joins_mixed_sizes_as_darknet_does(
+def test_shortcut_adds_layers_of_different_sizes_as_darknet_does(
     channels: tuple[int, int], small: tuple[int, int], times: int, from_larger: bool
 ) -> None:
     large = (small[0] * times, small[1] * times)
@@ -142,7 +142,7 @@ def test_shortcut_joins_mixed_sizes_as_darknet_does(
     torch.testing.assert_close(shortcut(x, [added]), expected)
 
 
-def test_crop_takes_the_middle_and_stretches_it() -> None:
+def test_crop_takes_the_centre_and_maps_it_to_plus_minus_1() -> None:
     images = torch.rand(1, 3, 8, 12)
     crop = layer("[crop]\ncrop_height=4\ncrop_width=6\n")
     torch.testing.assert_close(crop(images), 2 * images[:, :, 2:6, 3:9] - 1)
@@ -150,7 +150,7 @@ def test_crop_takes_the_middle_and_stretches_it() -> None:
     assert torch.equal(plain(images), images[:, :, 2:6, 3:9])
 
 
-def test_upsample_repeats_or_sums() -> None:
+def test_upsample_repeats_pixels_or_sums_them() -> None:
     x = torch.rand(1, 3, 8, 12)
     up = layer("[upsample]\nstride=2\nscale=3\n")(x)
     torch.testing.assert_close(up, 3 * x.repeat_interleave(2, 2).repeat_interleave(2, 3))
@@ -158,13 +158,13 @@ def test_upsample_repeats_or_sums() -> None:
     torch.testing.assert_close(down, 12 * x)
 
 
-def test_softmax_works_within_groups() -> None:
+def test_softmax_sums_to_1_in_each_group() -> None:
     answer = layer("[softmax]\ngroups=2\n", (6, 1, 1))(torch.rand(1, 6, 1, 1))
     torch.testing.assert_close(answer.view(2, 3).sum(1), torch.ones(2))
 
 
 @pytest.mark.parametrize("kind", ["convolutional", "connected"])
-def test_batch_normalisation_is_folded_in(tmp_path: Path, kind: str) -> None:
+def test_batch_normalisation_is_fused(tmp_path: Path, kind: str) -> None:
     text = f"{NET}[{kind}]\nbatch_normalize=1\nfilters=4\noutput=4\nsize=3\nactivation=linear\n"
     path = write_net(tmp_path, text)
     floats = np.frombuffer(random_weights(path), "<f4")
@@ -184,29 +184,7 @@ def test_batch_normalisation_is_folded_in(tmp_path: Path, kind: str) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_pass_stops_at_the_deepest_layer(classifier: Net) -> None:
-    ran: list[str] = []
-    for number, module in enumerate(classifier.stack):
-        module.register_forward_hook(lambda *_, number=number: ran.append(str(number)))
-    seen = classifier.activations(torch.rand(1, 3, 32, 32), ["0", "2"])
-    assert ran == ["0", "1", "2"]
-    assert {name: tuple(value.shape) for name, value in seen.items()} == {
-        "0": (1, 8, 32, 32),
-        "2": (1, 12, 16, 16),
-    }
-
-
-def test_any_input_size_until_a_connected_layer(make_net: MakeNet, classifier: Net) -> None:
-    assert classifier.any_size
-    assert classifier.logits(torch.rand(2, 3, 50, 41)).shape == (2, 5)
-    fixed = make_net(CLASSIFIER.replace("[avgpool]", "[connected]\noutput=5\n"), stem="fixed")
-    assert not fixed.any_size
-    assert fixed.activations(torch.rand(1, 3, 50, 41), ["3"])["3"].shape == (1, 5, 25, 21)
-    with pytest.raises(LucidError, match="fixes this net's input"):
-        fixed.logits(torch.rand(1, 3, 50, 41))
-
-
-def test_branches_that_differ_by_a_row_still_meet(make_net: MakeNet) -> None:
+def test_route_joins_the_common_part_of_branches_that_differ_by_a_row(make_net: MakeNet) -> None:
     net = make_net(
         NET + "[convolutional]\nfilters=4\n[maxpool]\nsize=2\nstride=2\n[upsample]\nstride=2\n"
         "[route]\nlayers=-1,0\n[reorg]\nstride=2\n"
@@ -217,7 +195,7 @@ def test_branches_that_differ_by_a_row_still_meet(make_net: MakeNet) -> None:
     assert odd["4"].shape == (1, 32, 4, 6)
 
 
-def test_normalization_is_fp32_whatever_the_rest_is() -> None:
+def test_normalization_runs_in_fp32_under_autocast() -> None:
     net = load(str(RECORDED / "classifier.cfg"))
     images = torch.rand(1, 3, 32, 32)
     with torch.autocast("cpu", torch.bfloat16):
@@ -225,7 +203,7 @@ def test_normalization_is_fp32_whatever_the_rest_is() -> None:
     torch.testing.assert_close(net.logits(images), rough.float(), atol=0.1, rtol=0.1)
 
 
-def test_of_two_options_of_a_name_darknet_takes_the_first(tmp_path: Path) -> None:
+def test_of_two_options_of_a_name_the_first_counts_as_in_darknet(tmp_path: Path) -> None:
     path = tmp_path / "twice.cfg"
     path.write_text(NET + "[convolutional]\nfilters=4\nfilters=9\n")
     assert load_meta(str(path)).describe()[0][2] == (4, 8, 12)
@@ -240,26 +218,26 @@ def test_of_two_options_of_a_name_darknet_takes_the_first(tmp_path: Path) -> Non
         "[convolutional]\nfilters=5000\n[normalization]\n",
     ],
 )
-def test_absurd_nets_are_refused_at_once(tmp_path: Path, text: str) -> None:
+def test_too_large_layers_are_refused_by_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "absurd.cfg"
     path.write_text(NET + text)
     with pytest.raises(LucidError, match=r"absurd\.cfg, line"):
         load_meta(str(path))
 
 
-def test_scores_come_before_the_last_relu(classifier: Net) -> None:
+def test_logits_are_taken_before_the_last_relu(classifier: Net) -> None:
     images = torch.rand(3, 3, 32, 32)
     before = classifier.activations(images, ["2"])["2"]
     linear = classifier.stack[3].module(before).mean((2, 3))
     torch.testing.assert_close(classifier.logits(images), linear)
-    assert (linear < 0).any(), "the ReLU would have changed nothing: the test shows nothing"
+    assert (linear < 0).any(), "the ReLU would change nothing"
     rectified = classifier.stack[3].module(before).relu().mean((2, 3)).softmax(1)
     torch.testing.assert_close(classifier.probabilities(images), rectified)
     both = classifier.activations(images, [LOGITS, "4"])
     assert both.keys() == {LOGITS, "4"}
 
 
-def test_a_detection_head_ends_a_net_whose_layers_can_be_climbed(make_net: MakeNet) -> None:
+def test_a_net_that_ends_in_a_detection_head_has_layers_but_no_classes(make_net: MakeNet) -> None:
     net = make_net(NET + "[convolutional]\nfilters=4\nactivation=linear\n[yolo]\nclasses=2\n")
     seen = net.activations(torch.rand(1, 3, 8, 12), ["0", "1"])
     assert torch.equal(seen["0"], seen["1"])
@@ -284,7 +262,7 @@ def test_a_detection_head_ends_a_net_whose_layers_can_be_climbed(make_net: MakeN
         ("[softmax]\ntree=a.tree\n", "tree of classes is not supported"),
     ],
 )
-def test_what_cannot_be_built_names_its_line(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_sections_are_refused_by_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "bad.cfg"
     path.write_text(NET + text)
     with pytest.raises(LucidError) as error:
@@ -293,7 +271,7 @@ def test_what_cannot_be_built_names_its_line(tmp_path: Path, text: str, message:
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_a_huge_net_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
+def test_a_layer_of_too_many_weights_is_refused(tmp_path: Path) -> None:
     path = write_net(tmp_path, NET + "[convolutional]\nfilters=1\n")
     path.write_text(NET + "[convolutional]\nfilters=900000\nsize=999\npadding=999\n" * 2)
     with pytest.raises(LucidError, match=r"asks for [\d,]+ weights"):
@@ -309,7 +287,7 @@ def test_both_headers_are_read(tmp_path: Path, version: tuple[int, int], seen: i
     assert torch.equal(load(str(path)).logits(torch.ones(1, 3, 32, 32)), expected)
 
 
-def test_old_files_hold_connected_layers_transposed(tmp_path: Path) -> None:
+def test_old_files_with_transposed_connected_layers_are_read(tmp_path: Path) -> None:
     path = write_net(tmp_path, NET + "[connected]\noutput=4\nactivation=linear\n")
     floats = np.frombuffer(random_weights(path), "<f4")
     turned = np.concatenate([floats[:4], floats[4:].reshape(4, 288).T.ravel()])
@@ -323,7 +301,9 @@ def test_old_files_hold_connected_layers_transposed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "word"), [(-1, "truncated"), (-4, "truncated"), (4, "too long")]
 )
-def test_weights_of_a_wrong_length_say_how_long(tmp_path: Path, change: int, word: str) -> None:
+def test_weights_of_a_wrong_length_are_refused_with_both_lengths(
+    tmp_path: Path, change: int, word: str
+) -> None:
     path = write_net(tmp_path, CLASSIFIER)
     whole = HEADER + random_weights(path)
     path.with_suffix(".weights").write_bytes((whole + bytes(4))[: len(whole) + change])
@@ -335,14 +315,14 @@ def test_weights_of_a_wrong_length_say_how_long(tmp_path: Path, change: int, wor
 
 
 @pytest.mark.parametrize("content", [b"", b"short"])
-def test_what_is_no_weights_file_says_so(tmp_path: Path, content: bytes) -> None:
+def test_an_empty_or_short_weights_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = write_net(tmp_path, CLASSIFIER)
     path.with_suffix(".weights").write_bytes(content)
     with pytest.raises(LucidError, match=r"tiny\.weights"):
         load(str(path))
 
 
-def test_the_bundled_cfgs_are_what_darknet_publishes() -> None:
+def test_the_bundled_cfgs_have_the_layers_of_darknets() -> None:
     shapes = {name: load_meta(f"{name}.cfg").describe() for name in bundled()}
     assert set(shapes) >= {
         "vgg-conv",

@@ -10,7 +10,7 @@ import darknet_zoo
 import pytest
 import torch
 
-from lucid.nets.darknet.layers import Layer, Weighted
+from lucid.nets.darknet.layers import Weighted
 from lucid.nets.net import Net
 from lucid.nets.registry import load_meta, random_init
 
@@ -36,46 +36,49 @@ PUBLISHED = {
     "yolov3_tiny": (5.56, 34, (255, 26, 26)),
 }
 """Of each net, as Darknet's pages give them: billions of operations, the size of the
-weights in MiB, and the shape of what comes out."""
-
-
-def layers_of(net: Net) -> list[Layer]:
-    return [layer for layer in net.stack if isinstance(layer, Layer)]
+weights in MiB, and the shape of the output."""
 
 
 def operations(net: Net) -> int:
-    """As Darknet counts them: two for each weight at each place of the output."""
+    """Count operations as Darknet does: two for each weight at each pixel of the output."""
     return sum(
         2 * math.prod(dict(layer.stored())["weight"]) * math.prod(layer.out[1:])
-        for layer in layers_of(net)
+        for layer in net.darknet_layers
         if isinstance(layer, Weighted)
     )
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_it_is_as_large_and_as_dear_as_published(tmp_path: Path, name: str) -> None:
+def test_operations_and_size_are_those_published(tmp_path: Path, name: str) -> None:
     billions, mebibytes, shape = PUBLISHED[name]
     path = tmp_path / f"{name}.cfg"
     path.write_text(getattr(darknet_zoo, name)())
     net = load_meta(str(path))
     assert net.describe()[-1][2] == shape
     assert operations(net) / 1e9 == pytest.approx(billions, rel=0.05)
-    stored = sum(math.prod(shape) for layer in layers_of(net) for _, shape in layer.stored())
+    stored = sum(math.prod(shape) for layer in net.darknet_layers for _, shape in layer.stored())
     assert 4 * stored / 2**20 == pytest.approx(mebibytes, rel=0.02)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_every_layer_puts_out_what_its_cfg_says(tmp_path: Path, name: str) -> None:
+def test_every_layer_has_the_output_shape_of_its_cfg(tmp_path: Path, name: str) -> None:
     text = getattr(darknet_zoo, name)()
     if "[connected]" not in text:
         text = re.sub(r"(width|height)=\d+", r"\1=96", text)
     path = tmp_path / f"{name}.cfg"
     path.write_text(text)
-    net = random_init(str(path))
-    picture = torch.rand(1, 3, *net.input_size)
-    with torch.no_grad():
-        seen = net.activations(picture, net.layers)
-    assert {key: tuple(value.shape[1:]) for key, value in seen.items()} == {
+    net = load_meta(str(path))
+    images = torch.zeros(1, 3, *net.input_size, device="meta")
+    activations = net.activations(images, net.layers)
+    assert {key: tuple(value.shape[1:]) for key, value in activations.items()} == {
         key: shape for key, _, shape in net.describe()
     }
-    assert all(value.isfinite().all() for value in seen.values())
+
+
+@pytest.mark.parametrize("name", ["darknet19", "resnet18", "yolov3_tiny"])
+def test_random_weights_give_finite_activations(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.cfg"
+    path.write_text(re.sub(r"(width|height)=\d+", r"\1=96", getattr(darknet_zoo, name)()))
+    net = random_init(str(path))
+    activations = net.activations(torch.rand(1, 3, 96, 96), net.layers)
+    assert all(value.isfinite().all() for value in activations.values())

@@ -1,5 +1,8 @@
+"""torchvision's classifiers: layers, logits, fused graphs, and state dicts."""
+
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -7,11 +10,21 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torchvision.models import DenseNet
 
 from lucid.errors import LucidError, UsageError
 from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import download, load, load_meta, local_weights, random_init
-from lucid.nets.torchvision import model_names
+from lucid.nets.state_dicts import fill_model, read_state_dict
+from lucid.nets.torchvision import CAFFE_NAMES, TorchvisionNet, build_model, model_names
+
+meta_net = functools.cache(load_meta)
+"""Building a net traces its graph twice, which takes seconds: the tests here share them."""
+
+
+def small_densenet() -> nn.Module:
+    """The blocks of densenet121, but fewer and narrower."""
+    return DenseNet(8, (2, 2), 16)
 
 
 @pytest.fixture(scope="module")
@@ -39,91 +52,140 @@ def squeezenet11() -> Net:
         "vit_b_32",
     ],
 )
-def test_every_family_shows_its_layers_and_scores(name: str) -> None:
-    net = load_meta(name)
+def test_every_family_has_activations_and_logits(name: str) -> None:
+    net = TorchvisionNet(name, small_densenet()) if name == "densenet121" else meta_net(name)
+    net = net.to("meta")
     images = torch.zeros(1, 3, *net.input_size, device="meta")
-    pictures = [layer for layer, _, shape in net.describe() if shape]
-    middle = pictures[len(pictures) // 2]
-    seen = net.activations(images, [middle, LOGITS])
-    assert seen[LOGITS].shape == (1, 1000)
+    middle = net.layers[len(net.layers) // 2]
+    activations = net.activations(images, [middle, LOGITS])
+    assert activations.keys() == {middle, LOGITS}
+    assert activations[LOGITS].shape == (1, 1000)
     assert len(net.classes) == 1000
-    assert middle in seen
-    assert net.describe()[-1][2] == (1000,)
+    assert net.describe()[-1].shape == (1000,)
 
 
-def test_a_pass_stops_at_the_deepest_layer(squeezenet11: Net) -> None:
-    ran = []
-    for name, module in squeezenet11.model.named_modules():
-        module.register_forward_hook(lambda *_, name=name: ran.append(name))
-    squeezenet11.activations(torch.rand(1, 3, 64, 64), [squeezenet11.resolve_layer("features.4")])
-    assert "features.3.squeeze" in ran
-    assert "features.5" not in ran
-    assert "features.6.squeeze" not in ran
+@pytest.mark.parametrize(
+    ("name", "node"),
+    [
+        ("shufflenet_v2_x0_5", "stage2.1.chunk"),
+        ("vit_b_32", "class_token"),
+        ("swin_t", "features.1.0.attn.features_1_0_attn_relative_position_bias_table"),
+    ],
+)
+def test_nodes_that_are_no_function_of_an_image_are_no_layers(name: str, node: str) -> None:
+    with pytest.raises(UsageError, match="has no layer"):
+        meta_net(name).resolve_layer(node)
 
 
-def test_scores_come_before_the_last_relu(squeezenet11: Net) -> None:
+def test_squeezenets_logits_are_taken_before_its_last_relu(squeezenet11: Net) -> None:
     images = torch.rand(2, 3, 64, 64)
-    seen = squeezenet11.activations(images, [LOGITS, "classifier.1", squeezenet11.layers[-1]])
-    assert (seen[LOGITS] < 0).any()
-    # Asked for beside what comes later, they are not what a ReLU in place made of them.
-    assert (seen["classifier.1"] < 0).any()
-    torch.testing.assert_close(seen[LOGITS], seen["classifier.1"].mean((2, 3)))
-    assert torch.equal(seen[LOGITS], squeezenet11.logits(images))
-    answer = squeezenet11.model(images)
-    assert (answer >= 0).all()
-    torch.testing.assert_close(
-        squeezenet11.probabilities(images / 1), _answer(squeezenet11, images)
-    )
+    output = squeezenet11.layers[-1]
+    activations = squeezenet11.activations(images, [LOGITS, "classifier.1", output])
+    logits = activations[LOGITS]
+    assert (logits < 0).any()
+    torch.testing.assert_close(logits, activations["classifier.1"].mean((2, 3)))
+    assert torch.equal(logits, squeezenet11.logits(images))
+    expected = squeezenet11.model((images - squeezenet11.mean) / squeezenet11.std)
+    assert (expected >= 0).all()
+    torch.testing.assert_close(squeezenet11.probabilities(images), expected.softmax(1))
 
 
-def _answer(net: Net, images: torch.Tensor) -> torch.Tensor:
-    return net.model((images - net.mean) / net.std).softmax(1)
-
-
-def test_both_forms_of_the_real_net_answer_alike(assets: Path, squeezenet: Net) -> None:
+def test_both_forms_of_the_real_squeezenet_have_the_same_logits(
+    assets: Path, squeezenet: Net
+) -> None:
     other = load("squeezenet1_1", assets / "models" / "squeezenet1_1.pth")
-    # At 224 torchvision's ceil_mode pools, which Darknet's cfg lacks, round nothing.
+    # At 224 pixels torchvision's ceil_mode, which Darknet's pools lack, makes no difference.
     images = torch.rand(2, 3, 224, 224)
     torch.testing.assert_close(
         other.logits(images), squeezenet.logits(images), atol=1e-3, rtol=1e-3
     )
-    assert other.class_index("goldfish") == squeezenet.class_index("goldfish") == 1
+    assert other.classes == squeezenet.classes
 
 
-def test_a_module_stands_for_its_last_node() -> None:
-    net = load_meta("googlenet")
+def test_the_name_of_a_module_resolves_to_its_last_node() -> None:
+    net = meta_net("googlenet")
     assert net.resolve_layer("inception4c") == "inception4c.cat"
+    assert net.resolve_layer("conv1") == "conv1.relu"
     assert net.resolve_layer("conv1.conv") == "conv1.conv"
     with pytest.raises(UsageError, match=r"the nearest are .*inception4c"):
         net.resolve_layer("inception4cc")
 
 
-@pytest.mark.parametrize(
-    ("caffe", "ours", "channels"),
-    [
-        ("conv2/3x3_reduce", "conv2", 64),
-        ("inception_3a/1x1", "inception3a.branch1", 64),
-        ("inception_3b/5x5_reduce", "inception3b.branch3.0", 32),
-        ("inception_4c/output", "inception4c", 512),
-        ("inception_4e/pool_proj", "inception4e.branch4.1", 128),
-        ("inception_5b/3x3", "inception5b.branch2.1", 384),
-        ("loss3/classifier", "fc", 1000),
-    ],
-)
-def test_caffes_names_for_googlenet(caffe: str, ours: str, channels: int) -> None:
-    net = load_meta("googlenet")
-    assert net.resolve_layer(caffe) == net.resolve_layer(ours)
-    layer = net.resolve_layer(caffe)
-    seen = net.activations(torch.zeros(1, 3, 224, 224, device="meta"), [layer])
-    assert seen[layer].shape[1] == channels
+def test_every_caffe_name_of_googlenet_resolves_to_a_layer_with_activations() -> None:
+    net = meta_net("googlenet")
+    resolved = {caffe: net.resolve_layer(caffe) for caffe in CAFFE_NAMES}
+    assert len(set(resolved.values())) == 9 + 9 * 8
+    images = torch.zeros(1, 3, *net.input_size, device="meta")
+    activations = net.activations(images, list(resolved.values()))
+    # The numbers of channels are those of Szegedy et al. (2014), table 1.
+    for caffe, channels in {
+        "conv2/3x3_reduce": 64,
+        "inception_3a/1x1": 64,
+        "inception_3b/5x5_reduce": 32,
+        "inception_4c/output": 512,
+        "inception_4e/pool_proj": 128,
+        "inception_5b/3x3": 384,
+        "loss3/classifier": 1000,
+    }.items():
+        assert activations[resolved[caffe]].shape[1] == channels
+    with pytest.raises(UsageError, match=r"the nearest are .*inception_4c/output"):
+        net.resolve_layer("inception_4c/outptu")
 
 
-def test_googlenet_sees_what_google_trained_it_on() -> None:
-    # Its published weights expect images from -1 to 1: torchvision turns its
-    # usual normalisation back into that, if it is told to.
-    net = random_init("googlenet")
-    assert net.model.transform_input
-    assert not net.model.aux_logits
+def test_googlenet_is_built_for_googles_weights() -> None:
+    """They expect images of -1..1: transform_input makes these of torchvision's own."""
+    model = build_model("googlenet", None)
+    assert model.transform_input
+    assert not model.aux_logits
+
+
+def test_a_file_of_names_sets_the_number_of_classes(tmp_path: Path) -> None:
+    names = tmp_path / "mine.names"
+    names.write_text("cat\ndog\n")
+    net = load_meta("alexnet", names=names)
+    assert net.classes == ["cat", "dog"]
+    assert net.logits(torch.zeros(1, 3, 64, 64, device="meta")).shape == (1, 2)
+
+
+def test_nets_of_a_fixed_size_refuse_other_sizes() -> None:
+    with pytest.raises(LucidError, match="vit_b_32 accepts only 224x224 images, not 100x90"):
+        meta_net("vit_b_32").logits(torch.zeros(1, 3, 90, 100, device="meta"))
+
+
+def test_too_small_an_image_is_refused(squeezenet11: Net) -> None:
+    with pytest.raises(
+        LucidError, match="squeezenet1_1 cannot process an image of 9x8: it is too small"
+    ):
+        squeezenet11.logits(torch.rand(1, 3, 8, 9))
+
+
+def test_model_names_are_those_of_classifiers() -> None:
+    assert {"googlenet", "vgg16", "vit_b_16"} <= set(model_names())
+    assert not any(name.startswith(("fcn", "raft", "quantized")) for name in model_names())
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet", "mobilenet_v3_small", "densenet121"])
+def test_fusing_and_working_in_place_change_no_activation(name: str) -> None:
+    """Each layer requested alone, with all before it fused and overwritten, has the activations
+    and the gradient that it has beside all others, when nothing may be fused or overwritten."""
+    model = small_densenet() if name == "densenet121" else build_model(name, None)
+    # In double precision: in single, a ReLU or a maximum may fall on the other side.
+    net = TorchvisionNet(name, model).double()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.5, 0.5)
+            module.running_var.uniform_(0.5, 2)
+    images = torch.rand(1, 3, 64, 64, dtype=torch.double, requires_grad=True)
+    together = net.activations(images, net.layers)
+    for layer in [*net.layers[5:60:25], net.layers[-1]]:
+        both = (net.activations(images, [layer])[layer], together[layer])
+        grads = [
+            torch.autograd.grad(activations.square().sum(), images, retain_graph=True)[0]
+            for activations in both
+        ]
+        for alone, beside in (both, grads):
+            scale = alone.std()
+            torch.testing.assert_close(alone / scale, beside / scale, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["pth", "safetensors", "checkpoint"])
@@ -140,49 +202,53 @@ def test_state_dicts_are_read(tmp_path: Path, squeezenet11: Net, kind: str) -> N
     assert not any(parameter.requires_grad for parameter in read.parameters())
 
 
-@pytest.mark.parametrize("name", ["mnasnet0_5", "densenet121", "swin_t", "inception_v3"])
-def test_families_with_their_own_ways_are_read(tmp_path: Path, name: str) -> None:
-    """Versions in the file, names of old, buffers that no parameter follows, aux heads."""
-    net = random_init(name)
-    state = net.model.state_dict()
-    for key in [key for key in state if "denselayer" in key]:
-        state[re.sub(r"(norm|conv)(\d)", r"\1.\2", key)] = state.pop(key)
-    if name == "inception_v3":
-        state["AuxLogits.fc.bias"] = torch.zeros(1000)
-    torch.save(state, tmp_path / "w.pth")
-    images = torch.rand(1, 3, 224, 224)
-    torch.testing.assert_close(load(name, tmp_path / "w.pth").logits(images), net.logits(images))
+@pytest.mark.parametrize("name", ["mnasnet0_5", "densenet121", "swin_t", "googlenet"])
+def test_published_state_dicts_may_differ_from_the_models(tmp_path: Path, name: str) -> None:
+    """In versions of modules, names of old, buffers beside parameters, auxiliary classifiers."""
+    with torch.device("meta"):
+        model = small_densenet() if name == "densenet121" else build_model(name, None)
+    own = model.state_dict()
+    values = {
+        key: torch.full(value.shape, number, dtype=value.dtype)
+        for number, (key, value) in enumerate(own.items())
+    }
+    published = type(own)(
+        (re.sub(r"(norm|conv)(\d)", r"\1.\2", key) if "denselayer" in key else key, value)
+        for key, value in values.items()
+    )
+    published._metadata = own._metadata
+    if name == "googlenet":
+        published["aux1.fc2.bias"] = torch.zeros(1000)
+    torch.save(published, tmp_path / "w.pth")
+    fill_model(model, read_state_dict(tmp_path / "w.pth"), "w.pth")
+    filled = model.state_dict()
+    assert filled.keys() == values.keys()
+    assert all(torch.equal(filled[key], value) for key, value in values.items())
 
 
-def test_names_say_how_many_classes(tmp_path: Path) -> None:
-    names = tmp_path / "mine.names"
-    names.write_text("cat\ndog\n")
-    net = load_meta("resnet18", names=names)
-    assert net.classes == ["cat", "dog"]
-    assert net.logits(torch.zeros(1, 3, 64, 64, device="meta")).shape == (1, 2)
-
-
-def test_weights_of_another_net_say_which_part(tmp_path: Path, squeezenet11: Net) -> None:
-    path = tmp_path / "w.pth"
-    torch.save(squeezenet11.model.state_dict(), path)
-    with pytest.raises(LucidError, match=r"another net: conv1\.weight is missing"):
-        load("resnet18", path)
-    with pytest.raises(
-        LucidError, match=r"another net: features.0.weight should be \(96, 3, 7, 7\)"
-    ):
-        load("squeezenet1_0", path)
-    torch.save({**squeezenet11.model.state_dict(), "more": torch.zeros(1)}, path)
-    with pytest.raises(LucidError, match="it has no more"):
-        load("squeezenet1_1", path)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("resnet18", r"conv1\.weight is missing"),
+        ("squeezenet1_0", r"features.0.weight should be \(96, 3, 7, 7\) and is \(64, 3, 3, 3\)"),
+        ("squeezenet1_1", "it has no more"),
+    ],
+)
+def test_the_weights_of_another_net_are_refused(squeezenet11: Net, name: str, message: str) -> None:
+    state = {**squeezenet11.model.state_dict(), "more": torch.zeros(1)}
+    with torch.device("meta"):
+        model = build_model(name, None)
+    with pytest.raises(LucidError, match=f"w.pth: the weights of another net: {message}"):
+        fill_model(model, state, "w.pth")
 
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
-def test_broken_files_say_so(tmp_path: Path, squeezenet11: Net, suffix: str) -> None:
+def test_a_truncated_file_is_named(tmp_path: Path, squeezenet11: Net, suffix: str) -> None:
     path = tmp_path / f"w.{suffix}"
     torch.save(squeezenet11.model.state_dict(), path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(LucidError, match=rf"w\.{suffix}"):
-        load("squeezenet1_1", path)
+        read_state_dict(path)
 
 
 def test_pickled_code_is_not_run(tmp_path: Path) -> None:
@@ -197,10 +263,10 @@ def test_pickled_code_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_without_a_network_it_says_what_to_do(
+def test_without_a_network_the_message_tells_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nobody listens on the discard port: the real download fails at once.
+    # Nothing listens on the discard port: the real download fails at once.
     for variable in ("https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -212,69 +278,6 @@ def test_without_a_network_it_says_what_to_do(
     assert not list((tmp_path / "cache").iterdir())
 
 
-def test_fixed_nets_refuse_other_sizes() -> None:
-    net = load_meta("vit_b_32")
-    with pytest.raises(LucidError, match="vit_b_32 accepts only 224x224 images, not 100x90"):
-        net.logits(torch.zeros(1, 3, 90, 100, device="meta"))
-
-
-def test_too_small_an_image_is_refused(squeezenet11: Net) -> None:
-    with pytest.raises(
-        LucidError, match="squeezenet1_1 cannot process an image of 9x8: it is too small"
-    ):
-        squeezenet11.logits(torch.rand(1, 3, 8, 9))
-
-
-def test_all_of_torchvisions_classifiers_are_known() -> None:
-    assert {"googlenet", "vgg16", "vit_b_16"} <= set(model_names())
-    assert not any(name.startswith(("fcn", "raft", "quantized")) for name in model_names())
-
-
-@pytest.mark.parametrize(
-    ("name", "node"),
-    [
-        ("shufflenet_v2_x0_5", "stage2.1.chunk"),
-        ("vit_b_32", "class_token"),
-        ("swin_t", "features.1.0.attn.features_1_0_attn_relative_position_bias_table"),
-    ],
-)
-def test_what_shows_nothing_of_an_image_is_no_layer(name: str, node: str) -> None:
-    with pytest.raises(UsageError, match="has no layer"):
-        load_meta(name).resolve_layer(node)
-
-
-def test_a_residual_sum_leaves_what_it_sums_alone() -> None:
-    net = random_init("resnet18")
-    images = torch.rand(1, 3, 64, 64)
-    alone = net.activations(images, ["layer1.0.bn2"])["layer1.0.bn2"]
-    beside = net.activations(images, ["layer1.0.bn2", "layer2.0.add"])["layer1.0.bn2"]
-    assert torch.equal(alone, beside)
-
-
-@pytest.mark.parametrize("name", ["resnet18", "googlenet", "mobilenet_v3_small", "densenet121"])
-def test_folding_changes_no_layer(name: str) -> None:
-    """Each layer asked for alone, with all before it folded and overwritten, shows what it
-    shows when none may be, because every one is asked for; and its slope is the same."""
-    # In double precision: in single, a ReLU or a maximum may fall on the other side.
-    net = random_init(name).double()
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.5, 0.5)
-            module.running_var.uniform_(0.5, 2)
-    images = torch.rand(1, 3, 64, 64, dtype=torch.double, requires_grad=True)
-    beside = net.activations(images, net.layers)
-    for layer in [*net.layers[3:60:11], net.layers[-1]]:
-        alone = net.activations(images, [layer])[layer]
-        scale = beside[layer].std()
-        torch.testing.assert_close(alone / scale, beside[layer] / scale, atol=1e-6, rtol=1e-6)
-        slopes = [
-            torch.autograd.grad(seen.square().sum(), images, retain_graph=True)[0]
-            for seen in (alone, beside[layer])
-        ]
-        scale = slopes[0].std()
-        torch.testing.assert_close(*(slope / scale for slope in slopes), atol=1e-6, rtol=1e-6)
-
-
 def test_a_damaged_file_in_the_cache_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,5 +287,5 @@ def test_a_damaged_file_in_the_cache_is_named(
     for content in (b"", b"<html>", b"PK\x03\x04 half a zip"):
         cached.write_bytes(content)
         with pytest.raises(LucidError, match=r"squeezenet1_1-b8a52dc0\.pth: is damaged .*delete"):
-            load("squeezenet1_1")
+            download("squeezenet1_1")
     assert local_weights("squeezenet1_1") == cached
