@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import contextlib
 import json
 import os
 import platform
@@ -109,11 +109,11 @@ def _known(find: Callable[[], Fact]) -> Fact:
 
 
 def _version(packages: tuple[str, ...]) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     for package in packages:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            pass
+        with contextlib.suppress(PackageNotFoundError):
+            return version(package)
     return None
 
 
