@@ -94,7 +94,9 @@ def read_photographs(folder: Path) -> tuple[Photographs, Photographs]:
 def _read_packed(path: Path, names: list[str]) -> Photographs:
     with np.load(path) as packed:
         jpeg, offset, label = packed["jpeg"], packed["offset"], packed["label"]
-    files = (io.BytesIO(jpeg[a:b].tobytes()) for a, b in itertools.pairwise(offset))
+    files: Iterator[Path | io.BytesIO] = (
+        io.BytesIO(jpeg[a:b].tobytes()) for a, b in itertools.pairwise(offset)
+    )
     images = _read_images(files, len(label), path.name)
     return Photographs(images, torch.from_numpy(label).long(), names)
 
@@ -114,7 +116,7 @@ def _read_classes(folder: Path) -> Photographs:
     return Photographs(images, torch.tensor([label for _, label in files]), names)
 
 
-def _read_images(files: Iterator[Path] | Iterator[io.BytesIO], count: int, label: str) -> Tensor:
+def _read_images(files: Iterator[Path | io.BytesIO], count: int, label: str) -> Tensor:
     images = torch.empty(count, 3, SIDE, SIDE, dtype=torch.uint8)
     with click.progressbar(files, length=count, label=f"reading {label}") as bar:
         for image, file in zip(images, bar, strict=True):

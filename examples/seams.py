@@ -39,11 +39,7 @@ LABELS = {"fixed": "deepdraw's first form", "none": "none at all"}
 
 
 def draw_change(
-    net: Net,
-    class_name: str,
-    photo: torch.Tensor | None,
-    size: tuple[int, int],
-    **options: Unpack[DrawOptions],
+    net: Net, class_name: str, photo: torch.Tensor | None, **options: Unpack[DrawOptions]
 ) -> tuple[torch.Tensor, TileEdges]:
     """Draw a class on a photograph, or from noise.
 
@@ -51,19 +47,20 @@ def draw_change(
         net: a net with classes.
         class_name: the class to draw.
         photo: (3, height, width), 0..1, cropped and resized to ``size``; None for noise.
-        size: height and width in pixels.
-        options: more options of ``lucid.draw``.
+        options: options of ``lucid.draw``, among them ``size``.
 
     Returns:
         The change, (3, *size), from the photograph or from mid-grey, and the tile edges.
     """
+    size = options["size"]
+    assert size is not None
     edges = TileEdges(size)
 
     def watch(progress: Progress) -> None:
         edges.add(progress.tiles(), progress.octave)
 
     base = None if photo is None else center_crop_resize(photo, size)
-    drawn = draw(net, class_name, base, watch=watch, size=size, **options)
+    drawn = draw(net, class_name, base, watch=watch, **options)
     return from_pil(drawn) - (0.5 if base is None else base), edges
 
 
@@ -95,12 +92,13 @@ def main(
     spiral_edges: list[TileEdges] = []
     with click.progressbar(length=len(runs) * seeds, file=sys.stderr) as bar:
         for size, base, order in runs:
-            padding = "mean" if order == "fixed" else "reflect"
-            options: DrawOptions = {"order": order, "padding": padding, "iterations": iters}
+            options: DrawOptions = {"size": size, "order": order, "iterations": iters}
+            options["padding"] = "mean" if order == "fixed" else "reflect"
             changes, edges = [], []
             for seed in range(seeds):
                 photo = base[seed % len(base)]
-                change, drawn = draw_change(net, class_name, photo, size, seed=seed, **options)
+                options["seed"] = seed
+                change, drawn = draw_change(net, class_name, photo, **options)
                 changes.append(change)
                 edges.append(drawn)
                 bar.update(1)

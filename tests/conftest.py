@@ -91,11 +91,10 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def popen(command: list[str], **settings: Any) -> subprocess.Popen[str]:
-        def heed_interrupts() -> None:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-        settings |= {"text": True, "preexec_fn": heed_interrupts}
-        started.append(subprocess.Popen(command, **settings))
+        # A process inherits that a signal is ignored, but not that it is handled.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        started.append(subprocess.Popen(command, text=True, **settings))
+        signal.signal(signal.SIGINT, before)
         return started[-1]
 
     yield popen

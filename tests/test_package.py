@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -122,3 +123,29 @@ def test_the_command_works_alone(environment: Path, tmp_path: Path) -> None:
     run(command, *painting.split(), folder=tmp_path)
     with Image.open(tmp_path / "x.png") as picture:
         assert picture.size == (48, 48)
+
+
+def test_another_package_called_lucid_is_said_to_be_one(tmp_path: Path) -> None:
+    """tensorflow/lucid, installed later, leaves its own lucid/__init__.py."""
+    shutil.copytree(ROOT / "lucid", tmp_path / "lucid")
+    (tmp_path / "lucid" / "__init__.py").write_text("")
+    here = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    answer = subprocess.run(
+        [sys.executable, "-c", "from lucid.cli import main; main()", "models"],
+        env=here,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Error: ")
+    assert "tensorflow/lucid" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+def test_python_m_lucid_is_the_command() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "lucid", "--version"], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.startswith("lucid, version ")

@@ -53,7 +53,7 @@ def nets(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     others = _torchvision()["nets"]
     # Where torchvision has the name too, the bundled net needs its suffix.
     own = [f"{name}.cfg" if name in others else name for name in resources.bundled()]
-    return _begun([*own, *others], incomplete) + _files(incomplete, ".cfg")
+    return _matching([*own, *others], incomplete) + _files(incomplete, ".cfg")
 
 
 @_completer
@@ -65,7 +65,7 @@ def classes(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     typed, _, _ = incomplete.partition("@")
     name = typed.rpartition(":")[0] or typed
     names = _class_names(ctx)
-    return _begun([*names, *_groups(names)], name, incomplete[len(name) :])
+    return _matching([*names, *_groups(names)], name, incomplete[len(name) :])
 
 
 @_completer
@@ -73,7 +73,7 @@ def layers(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Offer names of the net's layers; a channel behind the name is kept."""
     name = incomplete.partition(":")[0]
     names = _layer_names(ctx)
-    return _begun(names, name, incomplete[len(name) :], names)
+    return _matching(names, name, incomplete[len(name) :], names)
 
 
 @_completer
@@ -82,13 +82,13 @@ def warps(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     known = _warps(resources.PACKAGE / "films" / "warps.py")
     if ctx.params.get("own_warps"):
         known |= _warps(ctx.params["own_warps"])
-    return _begun(sorted(known), incomplete, helps=known)
+    return _matching(sorted(known), incomplete, helps=known)
 
 
 @_completer
 def presets(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Offer names of presets, and files that may be one."""
-    return _begun(resources.presets(), incomplete) + _files(incomplete, ".toml", ".json")
+    return _matching(resources.presets(), incomplete) + _files(incomplete, ".toml", ".json")
 
 
 def nightmare(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -101,7 +101,7 @@ def nightmare(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [CompletionItem(incomplete, type="file")]
 
 
-def _begun(
+def _matching(
     names: Iterable[str], start: str, behind: str = "", helps: Mapping[str, str] | None = None
 ) -> list[CompletionItem]:
     """Offer the names with a start, whatever its case, dashes and underscores.
@@ -115,12 +115,12 @@ def _begun(
     return [
         CompletionItem(name + behind, help=(helps or {}).get(name))
         for name in dict.fromkeys(names)
-        if _plain(name).startswith(_plain(start)) and not (behind and name == start)
+        if _fold(name).startswith(_fold(start)) and not (behind and name == start)
     ]
 
 
-def _plain(name: str) -> str:
-    """Fold a name as `lucid.nets.net.plain` does, but keep a blank at its end."""
+def _fold(name: str) -> str:
+    """Fold a name as `lucid.nets.net.normalize_name` does, but keep a blank at its end."""
     return name.casefold().replace("-", " ").replace("_", " ")
 
 
@@ -172,8 +172,8 @@ def _class_names(ctx: click.Context) -> list[str]:
 
 def _groups(names: list[str]) -> list[str]:
     """List the groups that hold some of a net's classes."""
-    own = {_plain(name) for name in names}
-    thousand = [_plain(name) for name in _imagenet()]
+    own = {_fold(name) for name in names}
+    thousand = [_fold(name) for name in _imagenet()]
     return [
         group
         for group, ranges in GROUPS.items()
@@ -204,7 +204,7 @@ def _layer_names(ctx: click.Context) -> dict[str, str]:
         from lucid.nets.registry import load_meta
 
         known["layers"][name] = load_meta(name).layers
-        _keep(known)
+        _write_cache(known)
     # A module stands for its last layer.
     paths = [node.split(".") for node in known["layers"][name]]
     prefixes = (path[: end + 1] for path in paths for end in range(len(path)))
@@ -215,28 +215,28 @@ def _torchvision() -> dict[str, Any]:
     """Return the names of torchvision's nets, and the layers of those asked for so far."""
     version = importlib.metadata.version("torchvision")
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        known = json.loads(_kept_at().read_bytes())
+        known = json.loads(_cache_file().read_bytes())
         if known["torchvision"] == version:
             return {"torchvision": version, "nets": known["nets"], "layers": known["layers"]}
 
     from lucid.nets.torchvision import model_names
 
     known = {"torchvision": version, "nets": model_names(), "layers": {}}
-    _keep(known)
+    _write_cache(known)
     return known
 
 
-def _kept_at() -> Path:
+def _cache_file() -> Path:
     return resources.cache_folder() / "completion.json"
 
 
-def _keep(known: dict[str, Any]) -> None:
+def _write_cache(known: dict[str, Any]) -> None:
     from lucid.imaging.files import atomic_write
 
     # If it cannot be written, the next TAB is slow again.
     with contextlib.suppress(OSError, LucidError):
-        _kept_at().parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(_kept_at()) as part:
+        _cache_file().parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(_cache_file()) as part:
             part.write_text(json.dumps(known), encoding="utf-8")
 
 

@@ -270,7 +270,7 @@ class Watcher:
         self.written: list[Path] = []
 
     def __call__(self, progress: Progress) -> None:
-        """Show the progress, and write the picture if it is due."""
+        """Take note of a pass."""
         before, self.latest = self.latest, progress
         self.passes += 1
         if self._verbose and (before is None or before.octave != progress.octave):

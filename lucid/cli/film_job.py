@@ -6,12 +6,12 @@ import contextlib
 import functools
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from PIL import Image
-from torch import Tensor
 
 from lucid.cli import console, files, targets
 from lucid.cli.film import FilmArguments
@@ -114,73 +114,104 @@ def _dream_frames(
 ) -> tuple[Frames, Recipe]:
     """Dream all frames that are not in the folder yet; return them all and the recipe."""
     count = _frame_count(arguments, footage)
-    picture = read_image(files.resolve_stdin(base)) if base and footage is None else None
     targets.read_keyframes(arguments.load_meta(), arguments)  # errors appear before any download
+    if base and footage is None:
+        read_image(files.resolve_stdin(base))
     before = _resumed_recipe(folder, arguments.seed) if arguments.resume else None
     frames = Frames(folder) if before else _empty_folder(folder, arguments.force)
-    net = arguments.load()
     seed = before.options["seed"] if before else arguments.seed
     seed = secrets.randbelow(2**31) if seed is None else seed
-    batch = arguments.batch
-
-    def recipe() -> Recipe:
-        made = {"config": film_config(net).to_dict()}
-        return build_recipe(net, made, base=base, frames=count, seed=seed, batch=batch)
-
-    def watch(frame: int, progress: Progress) -> None:
-        nonlocal batch
-        batch = progress.batch
-
-    begun = recipe()
-    if before and _frozen(before) != _frozen(begun):
+    dream = _Dream(arguments, arguments.load(), base, footage, frames, count, seed, arguments.batch)
+    recipe = dream.recipe()
+    if before and _frozen(before) != _frozen(recipe):
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
-    recipes.write_sidecar(begun, folder / FILM_RECIPE)
+    recipes.write_sidecar(recipe, folder / FILM_RECIPE)
     console.configure_logging(arguments.verbose, arguments.quiet)
     if arguments.verbose:
-        console.print_settings(net, arguments.device, arguments.precision, seed)
+        console.print_settings(dream.net, arguments.device, arguments.precision, seed)
         click.echo(f"the frames so far: {folder / SHEET}", err=True)
-    dreams = _start_dreaming(arguments, net, picture, footage, frames, count, seed, watch)
     with console.progress_bar(folder.name.removesuffix(".part"), count, arguments.quiet) as bar:
         bar.update(min(len(frames), count))
         try:
-            _keep(dreams, frames, count, bar, begun.toml(), arguments.preview)
+            dream.write(bar, recipe.toml())
         except KeyboardInterrupt:
             click.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
             raise SystemExit(130) from None
-    return frames, recipe()
+    return frames, dream.recipe()
 
 
-def _start_dreaming(
-    arguments: FilmArguments,
-    net: Net,
-    picture: Tensor | None,
-    footage: Footage | None,
-    frames: Frames,
-    count: int,
-    seed: int,
-    watch: Callable[[int, Progress], None],
-) -> Iterator[Image.Image]:
-    """Dream the frames that come after those in a folder."""
-    keyframes = targets.read_keyframes(net, arguments)
-    done = len(frames)
-    last = frames[done - 1] if done else None
-    options: DrawOptions = {
-        "size": arguments.size,
-        "octave_count": arguments.octaves,
-        "iterations": arguments.iters,
-        "strength": arguments.strength,
-        "tile_size": arguments.tile_size,
-        "seed": seed,
-        "runtime": arguments.runtime,
-    }
-    if footage is None:
-        after = None if last is None else (done - 1, last)
-        return film(net, keyframes, picture, frames=count, after=after, watch=watch, **options)
-    over = dream_over
-    if arguments.blend is not None:
-        over = functools.partial(dream_over, blend=arguments.blend)
-    images, flow = itertools.islice(footage, count), not arguments.no_flow
-    return over(net, keyframes, images, flow=flow, skip=done, last=last, watch=watch, **options)
+@dataclass
+class _Dream:
+    """A film that is dreamt into a folder; ``batch`` is what the net really sees at once."""
+
+    arguments: FilmArguments
+    net: Net
+    base: Path | None
+    footage: Footage | None
+    frames: Frames
+    count: int
+    seed: int
+    batch: int | None
+
+    def recipe(self) -> Recipe:
+        overrides = {"base": self.base, "frames": self.count, "seed": self.seed}
+        made = {"config": film_config(self.net).to_dict()}
+        return build_recipe(self.net, made, **overrides, batch=self.batch)
+
+    def write(self, bar: console.ProgressBar, metadata: str) -> None:
+        """Write frames as they come, and now and then a contact sheet of those so far."""
+        preview = console.open_preview(self.arguments.preview)
+        for frame in self.dream():
+            self.frames.append(frame, metadata)
+            bar.update(1)
+            done = len(self.frames)
+            if preview:
+                preview.show(frame, last=done == self.count)
+            if done % max(1, self.count // 16) == 0 or done == self.count:
+                some = self.frames[:: max(1, done // 16)]
+                small = [
+                    each.resize((160, max(1, 160 * each.height // each.width))) for each in some
+                ]
+                write_image(contact_sheet(small), self.frames.folder / SHEET)
+
+    def dream(self) -> Iterator[Image.Image]:
+        """Dream the frames that come after those in the folder."""
+        arguments, done = self.arguments, len(self.frames)
+        last = self.frames[done - 1] if done else None
+        keyframes = targets.read_keyframes(self.net, arguments)
+        options: DrawOptions = {
+            "size": arguments.size,
+            "octave_count": arguments.octaves,
+            "iterations": arguments.iters,
+            "strength": arguments.strength,
+            "tile_size": arguments.tile_size,
+            "seed": self.seed,
+            "runtime": arguments.runtime,
+        }
+        if self.footage is None:
+            base = read_image(files.resolve_stdin(self.base)) if self.base else None
+            after = None if last is None else (done - 1, last)
+            return film(
+                *(self.net, keyframes, base),
+                frames=self.count,
+                after=after,
+                watch=self.watch,
+                **options,
+            )
+        over = dream_over
+        if arguments.blend is not None:
+            over = functools.partial(dream_over, blend=arguments.blend)
+        return over(
+            *(self.net, keyframes, itertools.islice(self.footage, self.count)),
+            flow=not arguments.no_flow,
+            skip=done,
+            last=last,
+            watch=self.watch,
+            **options,
+        )
+
+    def watch(self, frame: int, progress: Progress) -> None:
+        self.batch = progress.batch
 
 
 def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:
@@ -199,27 +230,6 @@ def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:
     if not arguments.no_flow:
         optical_flow.check_installed()
     return count
-
-
-def _keep(
-    dreams: Iterator[Image.Image],
-    frames: Frames,
-    count: int,
-    bar: console.ProgressBar,
-    note: str,
-    preview: bool,
-) -> None:
-    """Write frames as they come, and now and then a contact sheet of those so far."""
-    screen = console.open_preview(preview)
-    for frame in dreams:
-        frames.append(frame, note)
-        bar.update(1)
-        if screen:
-            screen.show(frame, last=len(frames) == count)
-        if len(frames) % max(1, count // 16) == 0 or len(frames) == count:
-            shown = frames[:: max(1, len(frames) // 16)]
-            small = [each.resize((160, max(1, 160 * each.height // each.width))) for each in shown]
-            write_image(contact_sheet(small), frames.folder / SHEET)
 
 
 def _empty_folder(folder: Path, force: bool) -> Frames:

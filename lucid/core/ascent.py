@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -206,11 +207,6 @@ class Ascent:
         """The batch size asked for, or the largest that was found to fit; None until then."""
         return max(self._batches.values(), default=self._batch)
 
-    @property
-    def precision(self) -> str:
-        """The short name of the first device's number format."""
-        return precision_name(self.dtype)
-
     def forward(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Compute the outputs of layers.
 
@@ -288,7 +284,10 @@ class Ascent:
                 if self._threads is None or len(parts) == 1:
                     done.append(self.workers[0].input_grad(parts[0], objective, transforms))
                 else:
-                    done += self._in_threads(parts, objective, transforms)
+                    grad = functools.partial(
+                        Worker.input_grad, objective=objective, transforms=transforms
+                    )
+                    done += self._threads.map(grad, self.workers, parts)
             except RuntimeError as error:
                 if batch <= n_views or not is_out_of_memory(error):
                     raise
@@ -298,20 +297,6 @@ class Ascent:
                     *(batch, batch // 2, batch // 2),
                 )
         return torch.cat(done) if len(done) > 1 else done[0]
-
-    def _in_threads(
-        self,
-        parts: Sequence[Tensor],
-        objective: Objective,
-        transforms: Sequence[Sequence[Transform]],
-    ) -> list[Tensor]:
-        """The gradients of one part for each worker, computed at the same time."""
-        assert self._threads is not None
-        running = [
-            self._threads.submit(worker.input_grad, part, objective, transforms)
-            for worker, part in zip(self.workers, parts, strict=False)
-        ]
-        return [each.result() for each in running]
 
     def _fitting_batch(
         self, images: Tensor, objective: Objective, transforms: Sequence[Sequence[Transform]]

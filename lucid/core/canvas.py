@@ -229,25 +229,20 @@ class PhaseCanvas(SpectralCanvas):
         return self._to_rgb(torch.polar(self.magnitude, self.parameter))
 
     def blur(self, sigma: float) -> None:
-        """Refuse: amplitudes are fixed.
-
-        Raises:
-            UsageError: always.
-        """
+        """Raise a UsageError: amplitudes are fixed."""
         raise UsageError("phases cannot be blurred: use the canvas fourier or pixels")
 
 
 class LayeredCanvas(Canvas):
-    """A canvas that is shown through a mask, over a picture that does not change."""
+    """A canvas that is shown through a mask, over a picture that does not change.
+
+    Attributes:
+        canvas: what is painted.
+        background: (3, height, width), 0..1.
+        mask: (height, width): 1 where the canvas is shown, 0 where the background is.
+    """
 
     def __init__(self, canvas: Canvas, background: Tensor, mask: Tensor) -> None:
-        """Put a canvas over a picture.
-
-        Args:
-            canvas: what is painted.
-            background: (3, height, width), 0..1.
-            mask: (height, width): 1 where the canvas is shown, 0 where the background is.
-        """
         self.canvas, self.background, self.mask = canvas, background, mask
         self.parameter = canvas.parameter
 
@@ -261,15 +256,9 @@ class LayeredCanvas(Canvas):
 
 
 class TintedCanvas(Canvas):
-    """A canvas whose brightness is shown in the colours of a given picture."""
+    """A canvas whose brightness is shown in the colours of a picture, (3, height, width), 0..1."""
 
     def __init__(self, canvas: Canvas, colours: Tensor) -> None:
-        """Take the colours of a picture.
-
-        Args:
-            canvas: what is painted.
-            colours: (3, height, width), 0..1, the picture that lends them.
-        """
         self.canvas, self.colours = canvas, colours
         self.parameter = canvas.parameter
 

@@ -66,28 +66,17 @@ def find_devices(names: str) -> list[torch.device]:
     Raises:
         UsageError: there is no such device here.
     """
+    has_mps = int(torch.backends.mps.is_available())
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": has_mps}
     devices = []
-    for name in names.split(","):
-        if name.strip() == "auto":
-            has_mps = torch.backends.mps.is_available()
-            best = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
-            devices.append(torch.device(best))
-            continue
+    for name in map(str.strip, names.split(",")):
+        best = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
         try:
-            device = torch.device(name.strip())
+            device = torch.device(best if name == "auto" else name)
         except RuntimeError:
-            raise UsageError(
-                f"device {name.strip()!r} is not auto, cpu, cuda, cuda:N or mps"
-            ) from None
-        count = {
-            "cpu": 1,
-            "cuda": torch.cuda.device_count(),
-            "mps": int(torch.backends.mps.is_available()),
-        }.get(device.type)
-        if count is None or (device.index or 0) >= count:
-            raise UsageError(
-                f"there is no device {name.strip()} here: try --device auto or --device cpu"
-            )
+            raise UsageError(f"device {name!r} is not auto, cpu, cuda, cuda:N or mps") from None
+        if (device.index or 0) >= counts.get(device.type, 0):
+            raise UsageError(f"there is no device {name} here: try --device auto or --device cpu")
         devices.append(device)
     return devices
 
@@ -173,10 +162,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that are free on a GPU; on the CPU all of its memory.
-
-    So what depends on it does not change from one run on the CPU to the next.
-    """
+    """Bytes free on a GPU; on the CPU all of them, so that runs do not depend on other programs."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return total_memory(device)

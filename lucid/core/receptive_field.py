@@ -38,12 +38,7 @@ LayerOutput = Callable[[Tensor, str], Tensor]
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """How a layer's features lie over the picture.
-
-    Attributes:
-        stride: pixels from one feature to the next.
-        margin: how many pixels past a part of the picture the features above it see.
-    """
+    """Pixels from one feature of a layer to the next, and how far past its own place one sees."""
 
     stride: int
     margin: int
@@ -73,12 +68,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Window:
-    """A span of rows and a span of columns.
-
-    Attributes:
-        rows: the window along the vertical axis.
-        columns: the window along the horizontal axis.
-    """
+    """A span of rows and a span of columns."""
 
     rows: Span
     columns: Span
@@ -108,12 +98,7 @@ def spans(length: int, core: int, margin: int) -> list[Span]:
 
 @dataclass(frozen=True)
 class Windows:
-    """How to cut pictures for a layer.
-
-    Attributes:
-        receptive_field: the layer's.
-        core: the side of each window's core, in pixels.
-    """
+    """How to cut pictures for a layer: its receptive field, and the side of cores in pixels."""
 
     receptive_field: ReceptiveField
     core: int
@@ -240,9 +225,10 @@ def _cannot_be_cut(layer: str) -> LucidError:
 
 def _bytes_per_pixel(layer_output: LayerOutput, layer: str, device: torch.device) -> float:
     """Bytes saved for the backward pass, as the difference that a picture's size makes."""
-    saved = []
-    for side in MEMORY_SIDES:
+
+    def saved(side: int) -> int:
         picture = torch.full((1, 3, side, side), 0.5, device=device, requires_grad=True)
-        saved.append(saved_activation_bytes(lambda shown=picture: layer_output(shown, layer)))  # type: ignore[misc]
+        return saved_activation_bytes(lambda: layer_output(picture, layer))
+
     small, large = MEMORY_SIDES
-    return max(1.0, (saved[1] - saved[0]) / (large**2 - small**2))
+    return max(1.0, (saved(large) - saved(small)) / (large**2 - small**2))

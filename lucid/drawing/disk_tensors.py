@@ -25,25 +25,13 @@ class TensorFolder:
     """A folder whose files are seen as tensors (``torch.from_file``).
 
     The system keeps in memory what there is room for.
-
-    Attributes:
-        folder: the folder.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Use a folder, which may not exist yet."""
         self.folder = folder
 
     def tensor(self, name: str, *shape: int) -> Tensor:
-        """A file as a tensor in fp32; a file that does not exist yet is made, all zeros.
-
-        Args:
-            name: of the file.
-            shape: of the tensor.
-
-        Raises:
-            OSError: the disk is full.
-        """
+        """A file as a tensor in fp32; a file that does not exist yet is made, all zeros."""
         path, count = self.folder / name, math.prod(shape)
         if not path.exists() and hasattr(os, "posix_fallocate"):
             # If the disk ran full later, at a write to memory, the system would kill the process.
@@ -59,16 +47,7 @@ class TensorFolder:
                 path.unlink()
 
     def resize(self, image: Tensor, target: Tensor, *, wrap: bool) -> Tensor:
-        """Fill a tensor with an image at its size, first along rows, then along columns.
-
-        Args:
-            image: (3, height, width).
-            target: (3, new height, new width).
-            wrap: whether opposite borders fit together.
-
-        Returns:
-            The target.
-        """
+        """Fill a target, (3, rows, columns), with an image, (3, height, width), at its size."""
         height, width = target.shape[1:]
         wide = self.tensor("wide", 3, image.shape[1], width)
         for rows in bands((image.shape[1], max(width, image.shape[2]))):
@@ -93,13 +72,7 @@ def bands(size: Size) -> Iterator[slice]:
 
 
 def blocks_along(span: slice, radius: int, length: int) -> range:
-    """The numbers of the blocks along an axis that a span touches.
-
-    Args:
-        span: pixels of the axis.
-        radius: how far the span's effect spreads, in pixels.
-        length: of the axis, in pixels.
-    """
+    """The numbers of the blocks along an axis that a span touches, with ``radius`` around it."""
     first, last = max(0, span.start - radius), min(length, span.stop + radius)
     return range(first // BLOCK, (last - 1) // BLOCK + 1)
 

@@ -148,35 +148,18 @@ class _State:
 
 
 class DiskDrawing:
-    """A drawing under way, and its folder.
-
-    Attributes:
-        plan: what is painted.
-        files: the folder.
-        state: after the last whole pass; None before the first.
-        done: pixels passed over.
-    """
+    """A drawing under way, and its folder; ``state`` is what a killed run had done before."""
 
     def __init__(
-        self,
-        plan: Plan,
-        folder: Path,
-        state: _State | None,
-        watch: Callable[[int, int], None],
+        self, plan: Plan, folder: Path, state: _State | None, watch: Callable[[int, int], None]
     ) -> None:
-        """Take a plan, a folder, what a killed run had done before, and who is to be told."""
         self.plan, self.files, self.state, self.watch = plan, TensorFolder(folder), state, watch
         self.fingerprint = plan.fingerprint()
         self.generator = Generator().manual_seed(plan.seed)
         self.done = 0
 
     def begin(self) -> None:
-        """Make the folder ready, and set the generator to where a killed run left it.
-
-        Raises:
-            UsageError: the folder holds another drawing.
-            LucidError: there is not enough room on the disk.
-        """
+        """Make the folder ready, or refuse it; set the generator to where a killed run left it."""
         folder = self.files.folder
         if self.state is None:
             if (folder / STATE).exists():
@@ -201,11 +184,7 @@ class DiskDrawing:
         self.files.folder.rmdir()
 
     def paint(self) -> Tensor:
-        """Paint all octaves, or what is left of them.
-
-        Returns:
-            The canvas, (3, height, width), 0..1, in a file.
-        """
+        """Paint what is left of the octaves; return the canvas, (3, height, width), in a file."""
         before = self.state
         canvas: Tensor | None = None
         for index, (size, octave) in enumerate(self.plan.octaves):

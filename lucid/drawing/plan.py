@@ -293,16 +293,10 @@ def _octaves(
 
 
 def octave_sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:
-    """The sizes of octaves that grow by a factor and end at ``size``.
+    """The sizes of ``count`` octaves, each ``scale`` times as large as the one before.
 
-    No octave's shorter side falls below ``smallest`` (nor is enlarged to it): octaves that would
-    stay at that size, so that their passes are not lost.
-
-    Args:
-        size: height and width of the last octave.
-        count: how many octaves.
-        scale: how much larger each octave is than the one before, 1 or more.
-        smallest: in pixels.
+    The last is ``size``. No octave's shorter side falls below ``smallest`` pixels (nor is enlarged
+    to it): octaves that would stay at that size, so that their passes are not lost.
     """
     least = min(1.0, smallest / min(size))
     sizes = []
@@ -320,12 +314,7 @@ def octave_count(size: Size, scale: float, smallest: int) -> int:
 
 
 def sizes_from_scales(scales: Sequence[float], size: Size) -> list[Size]:
-    """The sizes of octaves that each have their own scale.
-
-    Args:
-        scales: how much larger each octave is than the one before; the first is not used.
-        size: height and width of the last octave.
-    """
+    """The sizes of octaves up to ``size``, each ``scale`` times as large as the one before."""
     shares = [1 / math.prod(scales[number + 1 :]) for number in range(len(scales))]
     return [(max(1, round(size[0] * share)), max(1, round(size[1] * share))) for share in shares]
 
@@ -358,15 +347,7 @@ def fits_memory(size: Size, tile: Size = (TILE, TILE)) -> bool:
 
 
 def check_memory(size: Size, tile: Size) -> None:
-    """Refuse, before any work, a picture that this machine cannot hold.
-
-    Args:
-        size: height and width of the picture.
-        tile: height and width of its tiles.
-
-    Raises:
-        UsageError: it does not fit into memory.
-    """
+    """Raise a UsageError if this machine cannot hold a picture of (height, width) in tiles."""
     available = total_memory(torch.device("cpu"))
     # A picture smaller than a tile is padded to one.
     needed = BYTES_PER_PIXEL * max(size[0], tile[0]) * max(size[1], tile[1])

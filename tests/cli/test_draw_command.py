@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageStat
-from test_cli import QUICK, Run, desk, run
+from test_cli import QUICK, Run, desk, run, size_of
 
 __all__ = ["desk", "run"]
 
@@ -17,8 +17,8 @@ TINY = ("--tile-size", "32", "--octaves", "1", "--iters", "1", "--device", "cpu"
 def test_draw_many_and_a_sheet_of_them(desk: Path, run: Run) -> None:
     result = run(*QUICK, "--seed", "3", "--count", "4", "-o", "many.png", "--size", "40x30")
     assert result.output == "wrote 5 pictures, many_seed3.png to many.png (seed 3)\n"
-    assert Image.open(desk / "many_seed6.png").size == (40, 30)
-    assert Image.open(desk / "many.png").size == (82, 62)
+    assert size_of(desk / "many_seed6.png") == (40, 30)
+    assert size_of(desk / "many.png") == (82, 62)
     assert (desk / "many_seed3.png").read_bytes() != (desk / "many_seed4.png").read_bytes()
 
 
@@ -32,7 +32,7 @@ def test_draw_keeps_its_stages(desk: Path, run: Run) -> None:
     ]
     (desk / "kept.png").unlink()
     assert "kept_pass0000" in run(*QUICK, *words).output, "and are not lost without a word"
-    assert Image.open(desk / "kept_pass00001.png").size == (32, 32)
+    assert size_of(desk / "kept_pass00001.png") == (32, 32)
 
 
 def test_a_transparent_base_stays_transparent(desk: Path, run: Run) -> None:
@@ -52,7 +52,7 @@ def test_exif_turns_the_picture_the_right_way(desk: Path, run: Run) -> None:
     exif[0x0112] = 6  # a quarter turn
     Image.open(desk / "photo.v2.png").save(desk / "turned.jpg", exif=exif)
     assert run(*QUICK, "turned.jpg", "-o", "out.png").exit_code == 0
-    assert Image.open(desk / "out.png").size == (44, 60)
+    assert size_of(desk / "out.png") == (44, 60)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,6 @@ def test_what_cannot_be_drawn_says_why(desk: Path, run: Run, words: str, message
 def test_a_sheet_of_layers(desk: Path, run: Run) -> None:
     result = run("layers", "tiny.cfg", "--sheet", "photo.v2.png", "--device", "cpu")
     assert result.output == "wrote tiny_layers.png\n"
-    assert Image.open(desk / "tiny_layers.png").width == 128 * 2 + 2
+    assert size_of(desk / "tiny_layers.png")[0] == 128 * 2 + 2
     assert "exists" in run("layers", "tiny.cfg", "--sheet", "photo.v2.png").output
     assert "mean nothing without --sheet" in run("layers", "tiny.cfg", "--force").output

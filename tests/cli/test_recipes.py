@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from test_cli import QUICK, Run, desk, run
+from test_cli import QUICK, Run, desk, run, size_of
 
 from lucid.cli import main
 from lucid.errors import LucidError
@@ -102,7 +102,7 @@ def test_a_picture_is_made_again_with_changes(desk: Path, run: Run) -> None:
     changes = ("--size", "50x40", "--class", "tench", "--class", "tiger cat", "-o", "new.png")
     result = run("redo", "out.png", *changes)
     assert result.output == "wrote new.png (seed 3)\n"
-    assert Image.open(desk / "new.png").size == (50, 40)
+    assert size_of(desk / "new.png") == (50, 40)
     assert recipes.read(desk / "new.png").options["class"] == ["tench", "tiger cat"]
     on_a_base = run("redo", "out.png", "photo.v2.png", "--size", "60x44", "-o", "based.png")
     assert on_a_base.exit_code == 0, on_a_base.output
@@ -298,7 +298,7 @@ def test_a_picture_goes_through_a_pipe(desk: Path) -> None:
     given = (desk / "photo.v2.png").read_bytes()
     result = CliRunner().invoke(main, words, input=given)
     assert result.exit_code == 0
-    assert Image.open(io.BytesIO(result.stdout_bytes)).size == (60, 44)
+    assert size_of(io.BytesIO(result.stdout_bytes)) == (60, 44)
     again = CliRunner().invoke(main, [*QUICK, "photo.v2.png", "--seed", "3", "-o", "file.png"])
     assert again.exit_code == 0
     with Image.open(io.BytesIO(result.stdout_bytes)) as piped:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,10 @@ def test_it_paints_what_memory_would(
 
 
 def test_a_killed_run_goes_on_to_the_same_picture(
-    tmp_path: Path, photo: Tensor, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    photo: Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[..., subprocess.Popen[str]],
 ) -> None:
     cfg = write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES)
     write_image(to_pil(photo), tmp_path / "photo.png")
@@ -77,7 +81,7 @@ def test_a_killed_run_goes_on_to_the_same_picture(
              f"--net {cfg} --on-disk --device cpu --seed 3 -q -o").split()  # fmt: skip
 
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}  # as this process has
-    running = subprocess.Popen([*LUCID, *words, "cut.png"], env=one_thread)
+    running = start([*LUCID, *words, "cut.png"], env=one_thread)
     state = Path("cut.png.part/state.json")
     while running.poll() is None and not (state.exists() and '"octave": 1' in state.read_text()):
         time.sleep(0.01)

@@ -212,6 +212,7 @@ def test_keyframes_know_a_warp_by_its_name_of_version_0_1(classifier: Net, photo
     assert not old.warp(photo, 2, Generator()).equal(photo)
 
 
+@pytest.mark.slow
 def test_a_film_killed_while_it_writes_a_frame_resumes_to_the_same_bytes(desk: Path) -> None:
     words = f"photo.png {OPTIONS} --warp random-roll:-2,2 --warp zoom:.02 --frames 6 --seed 4"
     code = (
@@ -245,7 +246,8 @@ def test_a_film_in_a_folder_can_be_made_longer_or_anew(desk: Path) -> None:
     assert run(f"{words} --frames 4 --resume").exit_code == 0
     assert Path("frames/frame_000001.png").read_bytes() == first
     assert len(video.Frames(Path("frames"))) == 4
-    assert Image.open("frames/preview.png").width > 56
+    with Image.open("frames/preview.png") as preview:
+        assert preview.width > 56
     assert json.loads(Path("frames/film.json").read_text())["seed"] == 1
     assert "begun with seed 1" in run(f"{words} --seed 2 --resume").stderr
     assert "other settings" in run(f"{words} --strength 2 --resume").stderr
@@ -420,6 +422,7 @@ def test_raft_is_used_where_its_weights_are(
     torch.testing.assert_close(estimate_flow(photo, photo.roll(2, 2)).backward, found.backward)
 
 
+@pytest.mark.slow
 def test_results_warped_along_the_optical_flow_flicker_less(photo: Tensor) -> None:
     pytest.importorskip("cv2")
     large = torch.nn.functional.interpolate(photo[None], (160, 224), mode="bicubic")[0].clamp(0, 1)

@@ -160,7 +160,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     "imports",
     [
-        "from lucid.films.warp import Profile, warp",
+        "from lucid import warp\nfrom lucid.films.warp import Profile",
         # As version 0.1 documented it, and what else reached the same module.
         "from lucid.warps import Profile, warp",
         "from lucid import warps\nfrom lucid.warps import Profile\nwarp = warps.warp",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import photographs
 import pytest
 import torch
 import train_lucid64
@@ -42,13 +43,13 @@ def test_its_classes_are_imagenets(lucid64: Net) -> None:
 
 
 def test_it_names_photographs_it_has_not_seen(lucid64: Net, assets: Path) -> None:
-    _, held_back = train_lucid64.read_photographs(assets / "data")
+    _, held_back = photographs.read_photographs(assets / "data")
 
     def scores(pictures: torch.Tensor) -> torch.Tensor:
         return lucid64.logits(pictures)
 
     assert train_lucid64.accuracy(scores, held_back) > 0.65
-    some = held_back.part(torch.arange(0, len(held_back), 16))
+    some = held_back.subset(torch.arange(0, len(held_back), 16))
     assert train_lucid64.accuracy(scores, some, radius=0.5) > 0.5
 
 

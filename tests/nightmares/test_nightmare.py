@@ -144,6 +144,7 @@ def test_a_nightmare_on_squeezenet_keeps_its_contrast(assets: Path, squeezenet: 
     assert min(ImageStat.Stat(last).stddev) > 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.01, 0.1])
 def test_grey_auto_keeps_contrast_where_gradients_are_small(photo: Tensor, rate: float) -> None:
     """An untrained GoogLeNet's gradients are 1e-9 of the pull."""
