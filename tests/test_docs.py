@@ -52,9 +52,18 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 def pages(*languages: str) -> pytest.MarkDecorator:
     """Runs a test for each page that has blocks in these languages."""
-    chosen = [page for page in PAGES if blocks(page, *languages)]
-    names = [str(page.relative_to(ROOT)) for page in chosen]
-    return pytest.mark.parametrize("page", chosen, ids=names)
+    return pytest.mark.parametrize(
+        "page",
+        [
+            pytest.param(
+                page,
+                id=str(page.relative_to(ROOT)),
+                marks=pytest.mark.slow if "import timm" in page.read_text() else (),
+            )
+            for page in PAGES
+            if blocks(page, *languages)
+        ],
+    )
 
 
 class _Shorten(ast.NodeTransformer):
