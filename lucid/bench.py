@@ -56,7 +56,6 @@ class Row:
 
     Attributes:
         task: ``nightmare``, ``draw``, ``pass`` or ``film``.
-        net: name of the net.
         size: width and height of the image; with several tiles also their number and size.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         baseline: median duration of the bare network's step in seconds.
@@ -82,15 +81,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """All measurements of one run.
-
-    Attributes:
-        device: name of the device.
-        platform: name and version of the operating system.
-        threads: number of threads that torch uses.
-        torch: version of torch.
-        rows: one measurement for each task and precision.
-    """
+    """All measurements of one run, on a device of that name, with the number of torch's threads."""
 
     device: str
     platform: str
@@ -99,13 +90,10 @@ class Report:
     rows: list[Row] = field(default_factory=list)
 
     def regressions(self, before: dict[str, Any]) -> list[tuple[Row, float]]:
-        """Find the ratios that grew by more than ``REGRESSION_THRESHOLD``.
+        """Find the rows whose ratio grew by over ``REGRESSION_THRESHOLD``, with the old ratios.
 
-        Args:
-            before: an earlier report as ``dataclasses.asdict`` returns it, of any version.
-
-        Returns:
-            The rows, each with the earlier ratio. Rows that the earlier report lacks are left out.
+        ``before`` is an earlier report as ``dataclasses.asdict`` returns it, of any version; rows
+        that it lacks are left out.
         """
         keys = ("task", "net", "size", "precision")
         ratios = {tuple(row[key] for key in keys): float(row["ratio"]) for row in before["rows"]}
@@ -115,11 +103,9 @@ class Report:
 
 @dataclass(frozen=True)
 class Task:
-    """What to measure.
+    """What to measure: ``nightmare``, ``draw``, ``pass`` or ``film``.
 
     Attributes:
-        name: ``nightmare``, ``draw``, ``pass`` or ``film``.
-        net: name of the net.
         size: height and width of the image in pixels; ``draw`` always takes the smallest square
             that holds a batch of tiles.
         order: order of the tiles in ``pass``: ``spiral``, ``random`` or ``grid``.
@@ -156,18 +142,10 @@ def bench(
     repeats: int = 5,
     watch: Callable[[Row], None] | None = None,
 ) -> Report:
-    """Measure tasks one after the other.
+    """Measure tasks one after the other, each in each precision.
 
-    Args:
-        tasks: what to measure.
-        load: makes a net from its name; random weights are as fast as trained ones.
-        device: a torch device, or ``auto``.
-        precisions: ``auto``, ``fp32``, ``bf16`` or ``fp16``; each task runs in each of them.
-        repeats: how many times baseline and step are timed, after one untimed run.
-        watch: called after each measurement.
-
-    Returns:
-        All measurements.
+    ``load`` makes a net from its name; random weights are as fast as trained ones. Baseline and
+    step are timed ``repeats`` times, after one untimed run. ``watch`` is called for every row.
     """
     report = Report(
         device=device_name(find_devices(device)[0]),
@@ -238,9 +216,8 @@ def _draw(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
     batches = Tiling(tile, "fixed").cut(size, torch.Generator()).batches
     tiles = [each for batch in batches for each in batch][: task.batch]
     baseline = _bare_step(net, ascent, ClassLogits({0: 1.0}), task.batch, tile)
-    return _Workload(
-        baseline, _draw_pass(ascent, Pass(size, tile, [tiles])), size, tile, task.batch
-    )
+    step = _draw_pass(ascent, Pass(size, tile, [tiles]))
+    return _Workload(baseline, step, size, tile, task.batch)
 
 
 def _pass(task: Task, net: Net, ascent: Ascent, runtime: Runtime) -> _Workload:
@@ -275,12 +252,11 @@ def _bare_step(
     net: Net, ascent: Ascent, objective: Objective, count: int, size: Size
 ) -> Callable[[], None]:
     """The network's forward pass, and its backward pass to the images."""
-    device = ascent.device
-    images = torch.rand(count, 3, *size, device=device)
+    images = torch.rand(count, 3, *size, device=ascent.device)
     images = images.to(memory_format=torch.channels_last).requires_grad_()
 
     def run() -> None:
-        with torch.autocast(device.type, ascent.dtype, ascent.dtype != torch.float32):
+        with torch.autocast(images.device.type, ascent.dtype, ascent.dtype != torch.float32):
             activations = net.activations(images, objective.layers)
         total = sum(value.float().square().sum() for value in activations.values())
         assert isinstance(total, torch.Tensor)
@@ -291,25 +267,21 @@ def _bare_step(
 
 def _draw_pass(ascent: Ascent, tile_pass: Pass) -> Callable[[], None]:
     """A whole pass, as `lucid draw` makes it."""
-    generator = torch.Generator().manual_seed(0)
+    config, generator = FROM_NOISE, torch.Generator().manual_seed(0)
     canvas = FourierCanvas.noise(
         tile_pass.size,
-        decay_power=FROM_NOISE.decay_power,
+        decay_power=config.decay_power,
         margin=MARGIN,
         generator=generator,
         device=ascent.device,
     )
-    optimizer, objective = Adam(FROM_NOISE.lr), ClassLogits({0: 1.0})
+    optimizer, objective = Adam(config.lr), ClassLogits({0: 1.0})
 
     def run() -> None:
         # A new object each time, as in a drawing: the blending weights are part of the cost.
         again = replace(tile_pass)
         affines = draw_affines(
-            generator,
-            1,
-            max_angle=FROM_NOISE.max_angle,
-            scale=FROM_NOISE.scale,
-            shift=FROM_NOISE.shift,
+            generator, 1, max_angle=config.max_angle, scale=config.scale, shift=config.shift
         )
         for view in again.views():
             ascent.step(canvas, Step(view, objective, [affines], normalize_grad=True), optimizer)

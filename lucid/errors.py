@@ -18,9 +18,8 @@ if getattr(lucid, "__distribution__", None) != "lucid-nightmare":
 class LucidError(Exception):
     """An error that the user can correct.
 
-    The message is one line that names the file or option, says what is wrong with it and
-    what would work. The command line prints the message after ``Error:`` and exits with
-    ``exit_code``.
+    The message is one line that names the file or option, says what is wrong with it and what
+    would work. The command line prints it after ``Error:`` and exits with ``exit_code``.
     """
 
     exit_code = 1
@@ -33,15 +32,9 @@ class UsageError(LucidError):
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """Suggest corrections of a mistyped name.
+    """Suggest corrections of a mistyped name, ignoring case, to be inserted into an error message.
 
-    Args:
-        name: what the user typed.
-        known: all valid names.
-
-    Returns:
-        ``"; the nearest are …"`` with at most five of the valid names, to be inserted into an
-        error message; the empty string if no valid name is similar. Case is ignored.
+    This is ``"; the nearest are …"`` with at most five of the known names, or the empty string.
     """
     folded = {candidate.casefold(): candidate for candidate in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.5)
@@ -49,14 +42,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether torch raised an error because memory ran out.
-
-    Args:
-        error: any error raised by torch.
-
-    Returns:
-        True for GPU memory and for CPU memory, for which torch raises a plain RuntimeError.
-    """
+    """Tell whether torch raised an error because GPU memory or CPU memory ran out."""
     import torch  # here, because `lucid --help` imports this module
 
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)

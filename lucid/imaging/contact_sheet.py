@@ -17,15 +17,12 @@ LABEL_HEIGHT = 12
 def contact_sheet(
     images: Sequence[Image.Image], *, columns: int | None = None, labels: Sequence[str] = ()
 ) -> Image.Image:
-    """Arrange images of one size in rows on a black sheet.
+    """Arrange images of one size in rows on a black sheet of mode ``RGB``.
 
     Args:
-        images: one or more images; all have the size of the first.
+        images: one or more images.
         columns: images in a row; None for about as many as there are rows.
         labels: one line of text to print below each image, or none at all.
-
-    Returns:
-        The sheet, mode ``RGB``.
     """
     columns = columns or math.ceil(math.sqrt(len(images)))
     width, height = images[0].size

@@ -28,17 +28,10 @@ FORMATS = {
 
 @contextlib.contextmanager
 def open_image(path: str | Path) -> Iterator[Image.Image]:
-    """Open an image file for a ``with`` statement.
-
-    Args:
-        path: a file in any format that Pillow reads.
-
-    Yields:
-        The open image; Pillow decodes the pixels when they are first used.
+    """Open an image file for a ``with`` statement; Pillow decodes the pixels on first use.
 
     Raises:
-        LucidError: the file cannot be read, or Pillow fails to decode it inside the ``with``
-            statement.
+        LucidError: the file cannot be read, or decoding fails inside the ``with`` statement.
     """
     try:
         with Image.open(path) as image:
@@ -54,14 +47,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Replace a file only if writing its new content succeeds.
-
-    Args:
-        path: the file to create or replace.
-
-    Yields:
-        A temporary path in the same folder. It is renamed to ``path`` at the end of the
-        ``with`` statement, and deleted if the statement raises.
+    """Yield a temporary path that replaces ``path`` only if the ``with`` statement succeeds.
 
     Raises:
         LucidError: the file cannot be written.
@@ -79,17 +65,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> None:
-    """Check before long work that an image can be written to a path afterwards.
-
-    Args:
-        path: the image file to be written.
-        size: height and width of the image in pixels.
-        alpha: whether the image has transparent pixels.
-
-    Raises:
-        UsageError: the suffix is not in ``FORMATS``, the format cannot hold an image of that
-            size or transparency, the folder does not exist, or it is not writable.
-    """
+    """Raise a UsageError before long work if an image of that size cannot be written to a path."""
     name, longest = FORMATS.get(path.suffix.lower(), (None, 0))
     if name is None:
         raise UsageError(f"{path}: end the name in {', '.join(FORMATS)}")
@@ -110,16 +86,6 @@ def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> N
 def next_free_path(
     stem: str, folder: Path = Path(), suffix: str = ".png", taken: Container[Path] = ()
 ) -> Path:
-    """Find the first unused path among ``stem_0000.png``, ``stem_0001.png`` and so on.
-
-    Args:
-        stem: the part of the file name before the number.
-        folder: the folder to look in.
-        suffix: the part of the file name after the number.
-        taken: paths to skip although no such file exists yet.
-
-    Returns:
-        A path in ``folder`` that does not exist.
-    """
+    """Find the first unused path of ``stem_0000.png``, ``stem_0001.png``, …; skip those taken."""
     numbered = (folder / f"{stem}_{number:04d}{suffix}" for number in itertools.count())
     return next(path for path in numbered if path not in taken and not path.exists())

@@ -8,27 +8,15 @@ from torch import Tensor
 
 
 def luma(image: Tensor) -> Tensor:
-    """Compute the luma of an RGB image (ITU-R BT.601).
-
-    Args:
-        image: (3, height, width).
-
-    Returns:
-        (1, height, width), in the image's value range.
-    """
+    """Compute the luma (ITU-R BT.601) of an RGB image: (3, height, width) to (1, height, width)."""
     red, green, blue = image
     return (0.299 * red + 0.587 * green + 0.114 * blue)[None]
 
 
 def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
-    """Blur an image with a Gaussian, truncated at three sigma; the border is reflected.
+    """Blur a (channels, height, width) image with a Gaussian of ``sigma`` pixels.
 
-    Args:
-        image: (channels, height, width). On a CPU the result carries no gradient.
-        sigma: standard deviation in pixels.
-
-    Returns:
-        The blurred image, of the same shape.
+    The kernel is truncated at three sigma and the border reflected. On a CPU no gradient passes.
     """
     if image.device.type == "cpu":  # SciPy takes a third of the time that torchvision takes
         sigmas = (0, sigma, sigma)

@@ -20,9 +20,6 @@ from lucid.imaging.metadata import PNG_KEYWORD, PNG_SIGNATURE, metadata_options
 def read_image(path: str | Path) -> Tensor:
     """Read an image file and apply its EXIF orientation.
 
-    Args:
-        path: a file in any format that Pillow reads.
-
     Returns:
         (3, height, width), RGB, 0..1.
 
@@ -34,17 +31,7 @@ def read_image(path: str | Path) -> Tensor:
 
 
 def read_alpha(path: str | Path) -> Image.Image | None:
-    """Read the alpha channel of an image file and apply its EXIF orientation.
-
-    Args:
-        path: a file in any format that Pillow reads.
-
-    Returns:
-        The alpha channel, mode ``L``; None if the format or mode has no transparency.
-
-    Raises:
-        LucidError: the file does not exist, is not an image, or is damaged.
-    """
+    """Read an image file's alpha channel (mode ``L``) as oriented by EXIF; None without one."""
     with open_image(path) as image:
         if not image.has_transparency_data:
             return None
@@ -52,14 +39,9 @@ def read_alpha(path: str | Path) -> Image.Image | None:
 
 
 def from_pil(image: Image.Image) -> Tensor:
-    """Convert a Pillow image of any mode to a tensor.
+    """Convert a Pillow image to a (3, height, width) tensor, RGB, 0..1.
 
-    Args:
-        image: any mode; 16-bit and floating-point greyscale keep their precision, and
-            transparency is dropped.
-
-    Returns:
-        (3, height, width), RGB, 0..1.
+    16-bit and floating-point greyscale keep their precision; transparency is dropped.
     """
     if image.mode[0] in "IF":  # Pillow clips these modes when it converts them to RGB
         grey = np.array(image, np.float32) / (65535 if image.mode[0] == "I" else 1)
@@ -68,25 +50,13 @@ def from_pil(image: Image.Image) -> Tensor:
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """Convert a tensor to a Pillow image of mode ``RGB``.
-
-    Args:
-        image: (3, height, width), RGB; values are clamped to 0..1 and rounded to 8 bits.
-    """
+    """Convert a (3, height, width) tensor, clamped to 0..1, to a Pillow image of mode ``RGB``."""
     scaled = image.detach().float().clamp(0, 1).mul(255).round().byte()
     return Image.fromarray(scaled.permute(1, 2, 0).cpu().numpy())
 
 
 def center_crop_resize(image: Tensor, size: Size) -> Tensor:
-    """Crop the centre of an image to an aspect ratio and resize it (bicubic).
-
-    Args:
-        image: (3, height, width), RGB, 0..1.
-        size: height and width of the result in pixels.
-
-    Returns:
-        (3, *size), RGB, 0..1, rounded to 8 bits.
-    """
+    """Crop the centre of a (3, height, width) image, 0..1, and resize it (bicubic, to 8 bits)."""
     height, width = size
     return from_pil(ImageOps.fit(to_pil(image), (width, height), Image.Resampling.BICUBIC))
 
@@ -95,10 +65,9 @@ def write_image(image: Image.Image, path: Path, metadata: str = "") -> None:
     """Write an image file atomically.
 
     Args:
-        image: the image.
+        image: an image in a mode that the format holds.
         path: the file to write; its suffix is in ``FORMATS``.
-        metadata: an ASCII text to store in the file, which ``read_metadata`` reads again; BMP
-            stores none.
+        metadata: an ASCII text to store in the file; BMP stores none.
 
     Raises:
         UsageError: the file name or the image size does not suit the format.
@@ -112,16 +81,9 @@ def write_image(image: Image.Image, path: Path, metadata: str = "") -> None:
 
 
 def write_png_rows(bands: Iterable[Tensor], size: Size, path: Path, metadata: str = "") -> None:
-    """Write a PNG file atomically from bands of rows, without holding the image in memory.
+    """Write a PNG file atomically, with ASCII metadata, without holding the image in memory.
 
-    Args:
-        bands: the image's rows from the top, (3, rows, width), RGB, 0..1.
-        size: height and width of the image in pixels.
-        path: the file to write.
-        metadata: an ASCII text to store in the file, which ``read_metadata`` reads again.
-
-    Raises:
-        LucidError: the file cannot be written.
+    The bands are the image's rows from the top: (3, rows, width), RGB, 0..1.
     """
 
     def write_chunk(kind: bytes, content: bytes) -> None:

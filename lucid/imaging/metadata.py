@@ -25,14 +25,9 @@ METADATA_SUFFIXES = (".png", ".apng", ".jpg", ".jpeg", ".webp", ".tif", ".tiff",
 
 
 def metadata_options(format_name: str, text: str) -> dict[str, Any]:
-    """Build the keyword arguments with which ``Image.save`` stores a text.
+    """Build the keyword arguments with which ``Image.save`` stores a text; none for BMP.
 
-    Args:
-        format_name: Pillow's name of the file format, such as ``PNG``.
-        text: ASCII; an empty text is not stored.
-
-    Returns:
-        Keyword arguments; none for BMP, which holds no text.
+    The format has Pillow's name, such as ``PNG``. The text is ASCII; an empty one is not stored.
     """
     if not text or format_name == "BMP":
         return {}
@@ -50,17 +45,7 @@ def metadata_options(format_name: str, text: str) -> dict[str, Any]:
 
 
 def read_metadata(path: Path) -> str | None:
-    """Read the text that ``metadata_options`` stored in an image file.
-
-    Args:
-        path: a file in any format that Pillow reads.
-
-    Returns:
-        The text; None if the file holds no text.
-
-    Raises:
-        LucidError: the file does not exist, or is not an image.
-    """
+    """Read the text that ``metadata_options`` stored in an image file, or None."""
     # Pillow decodes a whole PNG before it returns the text, and refuses the largest ones.
     if path.is_file():
         with path.open("rb") as file:

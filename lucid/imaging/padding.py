@@ -8,19 +8,11 @@ from torch import Tensor
 
 
 def crop(image: Tensor, rows: range, columns: range, *, wrap: bool = False) -> Tensor:
-    """Cut out a rectangle that may reach beyond the border of an image.
+    """Cut out a rectangle that may reach beyond the border of a (channels, height, width) image.
 
-    The image may be much larger than the rectangle: little more than the rectangle is copied.
-
-    Args:
-        image: (channels, height, width).
-        rows: consecutive rows; 0 is the first row of the image.
-        columns: consecutive columns; 0 is the first column of the image.
-        wrap: whether the image repeats beyond its border; otherwise it is mirrored at its
-            outermost pixels.
-
-    Returns:
-        (channels, len(rows), len(columns)); a view of ``image`` if the rectangle lies inside.
+    Rows and columns are consecutive; 0 is the image's first. Beyond its border the image repeats
+    if ``wrap`` is true, and is otherwise mirrored at its outermost pixels. A rectangle inside the
+    image is a view; otherwise little more than the rectangle is copied, however large the image.
     """
     spans = [(rows, image.shape[1]), (columns, image.shape[2])]
     pads = [(max(0, -span.start), max(0, span.stop - length)) for span, length in spans]

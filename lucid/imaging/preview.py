@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from lucid.errors import UsageError
+from lucid.imaging import Size
 
 PROTOCOLS = ("kitty", "iterm2", "sixel", "blocks", "none")
 
@@ -32,24 +33,13 @@ DEFAULT_CELL = (20, 10)
 """Height and width of a character cell in pixels, if the terminal does not report them: those of
 the VT340, the first terminal with sixels."""
 
-Cell = tuple[int, int]
-
 
 def detect_protocol(stream: TextIO, environ: Mapping[str, str]) -> str:
-    """Find out how a stream can show images.
+    """Find out how a stream can show images: one of ``PROTOCOLS``.
 
     The variable ``LUCID_PREVIEW`` names the protocol; otherwise the protocol follows from the
-    variables that terminals set; otherwise the terminal is asked whether it supports sixel.
-
-    Args:
-        stream: the output stream; a stream that is not a terminal shows nothing.
-        environ: environment variables, such as ``os.environ``.
-
-    Returns:
-        One of ``PROTOCOLS``.
-
-    Raises:
-        UsageError: the value of ``LUCID_PREVIEW`` is not one of ``PROTOCOLS``.
+    variables that terminals set; otherwise the terminal is asked whether it supports sixel. A
+    stream that is not a terminal shows nothing. A wrong ``LUCID_PREVIEW`` is a UsageError.
     """
     wanted = environ.get("LUCID_PREVIEW")
     if wanted:
@@ -106,27 +96,18 @@ def _supports_sixel(stream: TextIO) -> bool:
 
 
 def encode(
-    image: Image.Image, protocol: str, columns: int, *, cell: Cell = DEFAULT_CELL, image_id: int = 1
+    image: Image.Image, protocol: str, columns: int, *, cell: Size = DEFAULT_CELL, image_id: int = 1
 ) -> str:
-    """Encode an image as terminal output; a large image is shrunk, a small one not enlarged.
+    """Encode an image as text and escape sequences that fill at most ``columns`` character cells.
 
-    Args:
-        image: any mode; transparency is ignored.
-        protocol: one of ``PROTOCOLS``.
-        columns: maximum width in character cells.
-        cell: height and width of a character cell in pixels.
-        image_id: the number that kitty assigns to the image.
-
-    Returns:
-        Text and escape sequences; empty for the protocol ``none``.
+    A large image is shrunk, a small one not enlarged. ``cell`` is the height and width of a
+    character cell in pixels; kitty gives the image the number ``image_id``.
     """
     columns, rows = size_in_cells(image, protocol, columns, cell)
     image = image.convert("RGB")
     if protocol == "blocks":
         return _encode_blocks(image, columns, cell)
-    limit = (columns * cell[1], rows * cell[0])
-    if image.width > limit[0] or image.height > limit[1]:
-        image.thumbnail(limit)
+    image.thumbnail((columns * cell[1], rows * cell[0]))
     if protocol == "sixel":
         return _encode_sixel(image)
     if protocol == "none":
@@ -147,19 +128,9 @@ def encode(
 
 
 def size_in_cells(
-    image: Image.Image, protocol: str, columns: int, cell: Cell = DEFAULT_CELL
+    image: Image.Image, protocol: str, columns: int, cell: Size = DEFAULT_CELL
 ) -> tuple[int, int]:
-    """Compute how many character cells an encoded image covers.
-
-    Args:
-        image: the image.
-        protocol: one of ``PROTOCOLS``.
-        columns: maximum width in character cells.
-        cell: height and width of a character cell in pixels.
-
-    Returns:
-        Columns and rows.
-    """
+    """Compute the columns and rows of character cells that an encoded image covers."""
     height, width = cell
     if protocol == "blocks":  # a pixel is as wide as a cell
         columns = min(columns, image.width)
@@ -170,7 +141,7 @@ def size_in_cells(
     return columns, max(1, math.ceil(shown_width * image.height / image.width / height))
 
 
-def _encode_blocks(image: Image.Image, columns: int, cell: Cell) -> str:
+def _encode_blocks(image: Image.Image, columns: int, cell: Size) -> str:
     """Encode two rows of pixels as a line of upper half blocks on a coloured background."""
     height, width = cell
     rows = math.ceil(2 * (columns * width * image.height / image.width / height))
@@ -222,9 +193,6 @@ class Preview:
 
     The cursor is left at the start of the line below the image. The caller may write to that
     line, such as a progress bar, but not beyond its end.
-
-    Attributes:
-        protocol: one of ``PROTOCOLS``; with ``none`` no image is shown.
     """
 
     def __init__(
@@ -235,17 +203,7 @@ class Preview:
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Detect the terminal's protocol.
-
-        Args:
-            stream: the output stream; None for standard error.
-            columns: maximum width in character cells; None for the terminal's width.
-            environ: environment variables for ``detect_protocol``.
-            clock: returns the time in seconds.
-
-        Raises:
-            UsageError: the value of ``LUCID_PREVIEW`` is not one of ``PROTOCOLS``.
-        """
+        """Detect the protocol of the stream, by default standard error; columns limit the width."""
         self.stream = stream or sys.stderr
         self.protocol = detect_protocol(self.stream, environ)
         self.columns = columns
@@ -258,13 +216,9 @@ class Preview:
     def show(self, image: Image.Image | Callable[[], Image.Image], *, last: bool = False) -> None:
         """Replace the image in the terminal, unless the last image was drawn too recently.
 
-        Images are drawn once a second, or less often if drawing would take more than a fifth
-        of the time.
-
-        Args:
-            image: the image, or a function that makes the image and is called only if the image
-                is drawn.
-            last: draw the image in any case, and keep it: the next image appears below.
+        Images are drawn once a second, or less often if drawing would take more than a fifth of the
+        time. A function given as the image is called only if the image is drawn. The ``last`` image
+        is always drawn, and stays: the next one appears below.
         """
         start = self.clock()
         if self.protocol == "none" or (start < self._next_time and not last):
@@ -309,7 +263,7 @@ class Preview:
         self._shown = size
 
 
-def _terminal_size(stream: TextIO) -> tuple[int, int, Cell]:
+def _terminal_size(stream: TextIO) -> tuple[int, int, Size]:
     """Return a terminal's lines, columns, and the height and width of its cells in pixels."""
     lines = columns = height = width = 0
     try:

@@ -68,14 +68,7 @@ class Recipe:
         return json.dumps({"command": self.command, **self.options, "made": self.made}, indent=1)
 
     def differences(self, before: Recipe) -> list[str]:
-        """Describe why following a recipe again may give a different result.
-
-        Args:
-            before: the recipe that is followed; ``self`` describes the new result.
-
-        Returns:
-            One phrase for each difference in versions, device, weights and input files.
-        """
+        """Describe in phrases how versions, device, weights and input files differ from before."""
         found = [
             f"{name} is {self.made[name]} and was {before.made[name]}"
             for name in ("lucid", "torch", "device", "threads")
@@ -115,17 +108,9 @@ def _toml_value(value: Any) -> str:
 
 
 def parse(text: str, where: Path | str) -> Recipe:
-    """Parse a recipe.
+    """Parse a recipe: TOML, or JSON if the text begins with a brace; errors name ``where``.
 
-    Args:
-        text: TOML, or JSON if the text begins with a brace.
-        where: the file that holds the text, for error messages.
-
-    Returns:
-        The recipe. Version 0.1's key ``made.manner`` is renamed to ``made.config``.
-
-    Raises:
-        LucidError: the text is neither TOML nor JSON, or is not a recipe.
+    Version 0.1's key ``made.manner`` is renamed to ``made.config``.
     """
     try:
         content = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
@@ -157,9 +142,6 @@ def read(path: str | Path) -> Recipe:
         path: an image or video file, a folder of frames, or a ``.toml`` or ``.json`` file. If
             an image or video holds no recipe, its sidecar is read.
 
-    Returns:
-        The recipe.
-
     Raises:
         LucidError: no recipe is found, or the recipe cannot be read.
     """
@@ -181,9 +163,9 @@ def write_picture(image: Image.Image, path: Path, recipe: Recipe) -> None:
     """Write an image file with its recipe, or with a sidecar if the file cannot hold the recipe.
 
     Args:
-        image: the image.
+        image: an image in a mode that the format holds.
         path: the file to write; its suffix is in ``lucid.imaging.files.FORMATS``.
-        recipe: the recipe of the image.
+        recipe: how the image was made.
 
     Raises:
         LucidError: the files cannot be written.
@@ -201,25 +183,15 @@ def output_files(path: Path) -> list[Path]:
 
 
 def write_sidecar(recipe: Recipe, path: Path) -> None:
-    """Write a recipe as a JSON file beside an image or film, or into a folder of frames.
-
-    Args:
-        recipe: the recipe.
-        path: the image or film, or the folder of frames.
-
-    Raises:
-        LucidError: the file cannot be written.
-    """
+    """Write a recipe as a JSON file beside an image or film, or into a folder of frames."""
     with atomic_write(sidecar_path(path)) as part:
         part.write_text(recipe.json() + "\n", encoding="utf-8")
 
 
 def sidecar_path(path: Path) -> Path:
-    """Return the path of the JSON file that holds the recipe of ``path``.
+    """Return the path of the JSON file that holds the recipe of an image, film or folder of frames.
 
-    Args:
-        path: an image or film; a folder of frames, which is a path without a suffix; or
-            the path of the recipe inside such a folder.
+    A path without a suffix is a folder. The path of the recipe inside a folder stays as it is.
     """
     if path.name == FILM_RECIPE:
         return path
@@ -234,11 +206,7 @@ def versions() -> dict[str, str]:
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

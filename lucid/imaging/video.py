@@ -36,11 +36,7 @@ VIDEO_SUFFIXES = (*VIDEO_CODECS, ".mov", ".mkv", ".avi", ".m4v")
 
 
 class ImageFiles(Sequence[Image.Image]):
-    """A sequence of RGB images, each of which is read from its file on access.
-
-    Attributes:
-        files: the image files, in order.
-    """
+    """A sequence of RGB images, each of which is read from its file on access."""
 
     def __init__(self, files: Iterable[Path]) -> None:
         self.files = list(files)
@@ -56,11 +52,7 @@ class ImageFiles(Sequence[Image.Image]):
 
 
 class Frames(ImageFiles):
-    """The numbered frames in a folder: ``frame_000000.png``, ``frame_000001.png`` and so on.
-
-    Attributes:
-        folder: the folder, which exists.
-    """
+    """The numbered frames in a folder: ``frame_000000.png``, ``frame_000001.png`` and so on."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -71,15 +63,7 @@ class Frames(ImageFiles):
         return self.folder / f"frame_{number:06d}.png"
 
     def append(self, frame: Image.Image, metadata: str = "") -> None:
-        """Write the next frame atomically.
-
-        Args:
-            frame: the image.
-            metadata: an ASCII text to store in the file.
-
-        Raises:
-            LucidError: the file cannot be written.
-        """
+        """Write the next frame atomically, with an ASCII text as metadata."""
         path = self.path(len(self))
         with atomic_write(path) as part:
             frame.save(part, format="PNG", **metadata_options("PNG", metadata))
@@ -94,18 +78,13 @@ class Frames(ImageFiles):
 
 
 def read(path: Path) -> Sequence[Image.Image]:
-    """Read the frames of a film.
+    """Read the RGB frames of an animation or video into memory, or those of a folder on access.
 
-    Args:
-        path: an animation, a video or a folder. From a folder come its numbered frames if
-            there are any, otherwise all images in the order of the numbers in their names.
-
-    Returns:
-        RGB images: those in a folder are read on access, others are in memory.
+    From a folder come its numbered frames if there are any, otherwise all images in the order of
+    the numbers in their names.
 
     Raises:
         LucidError: the file cannot be read, or the folder holds no images.
-        UsageError: PyAV is not installed, which reads videos.
     """
     if path.is_dir():
         if len(frames := Frames(path)):
@@ -134,15 +113,7 @@ class Footage:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the number of frames and the frame rate.
-
-        Args:
-            path: a path for which ``is_film`` is true.
-
-        Raises:
-            LucidError: the file cannot be read.
-            UsageError: PyAV is not installed, which reads videos.
-        """
+        """Read the number of frames and the frame rate of a path for which ``is_film`` is true."""
         self.path = path
         self.delay = Fraction(DEFAULT_DELAY)
         if path.is_dir():
@@ -165,14 +136,7 @@ class Footage:
 
 
 def is_film(path: Path) -> bool:
-    """Tell from its suffix and header whether a file holds more than one frame.
-
-    Args:
-        path: any file or folder.
-
-    Returns:
-        True for folders, videos, and animations of two frames or more.
-    """
+    """Tell whether a path is a folder, a video, or an animation of two frames or more."""
     if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
         return True
     if path.suffix.lower() not in ANIMATION_FORMATS:
@@ -185,16 +149,10 @@ def is_film(path: Path) -> bool:
 def playback_order(
     frames: Sequence[Image.Image], *, reverse: bool = False, boomerang: bool = False
 ) -> Iterator[Image.Image]:
-    """Iterate over frames in the order in which a film shows them.
+    """Iterate over frames as a film shows them, reading each when it is needed.
 
-    Args:
-        frames: the frames in the order in which they were made.
-        reverse: whether to start with the last frame.
-        boomerang: whether to go back to the first frame afterwards; the frames at both ends
-            are shown once.
-
-    Yields:
-        The frames, each read from ``frames`` when it is needed.
+    ``reverse`` starts with the last frame; ``boomerang`` then goes back to the first, and shows the
+    frames at both ends once.
     """
     order = list(range(len(frames)))[:: -1 if reverse else 1]
     if boomerang:
@@ -203,15 +161,7 @@ def playback_order(
 
 
 def check_writable(path: Path) -> None:
-    """Check before long work that a film can be written to a path afterwards.
-
-    Args:
-        path: the file to be written; a path without a suffix is a folder and always accepted.
-
-    Raises:
-        UsageError: the suffix is not in ``WRITABLE_SUFFIXES``, PyAV is needed and not
-            installed, or the folder does not exist.
-    """
+    """Raise a UsageError before long work if a film cannot be written; any folder is accepted."""
     if not path.suffix:
         return
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
@@ -232,14 +182,10 @@ def write(
     loop: int = 0,
     metadata: str = "",
 ) -> None:
-    """Write an animation or a video atomically.
+    """Write RGB images as an animation or a video, atomically, with ASCII metadata.
 
-    Args:
-        frames: one or more RGB images of one size.
-        path: the file to write; its suffix is in ``WRITABLE_SUFFIXES``.
-        delay: time between frames in hundredths of a second.
-        loop: how many times an animation plays, 0 for ever; videos do not store it.
-        metadata: an ASCII text to store in the file.
+    The delay between frames is in hundredths of a second. An animation plays ``loop`` times, or
+    for ever if this is 0; videos do not store it.
 
     Raises:
         UsageError: ``check_writable`` refuses the path.
@@ -252,7 +198,9 @@ def write(
         if suffix in VIDEO_CODECS:
             _encode(frames, part, suffix, delay, metadata)
         else:
-            _animate(list(frames), part, ANIMATION_FORMATS[suffix], delay, loop, metadata)
+            name = ANIMATION_FORMATS[suffix]
+            options = {"duration": round(10 * delay), "loop": loop}
+            _animate(list(frames), part, name, options | metadata_options(name, metadata))
 
 
 def _checked(frames: Iterable[Image.Image], path: Path) -> Iterator[Image.Image]:
@@ -268,27 +216,20 @@ def _checked(frames: Iterable[Image.Image], path: Path) -> Iterator[Image.Image]
 
 
 def _animate(
-    frames: list[Image.Image],
-    part: Path,
-    format_name: str,
-    delay: Fraction | int,
-    loop: int,
-    metadata: str,
+    frames: list[Image.Image], part: Path, format_name: str, options: dict[str, Any]
 ) -> None:
-    options: dict[str, Any] = {"duration": round(10 * delay), "loop": loop}
     if format_name == "GIF":
         # GIF stores the number of repetitions after the first time; no number means none.
-        if loop:
-            options["loop"] = loop - 1
-        if loop == 1:
+        if options["loop"] == 1:
             del options["loop"]
+        elif options["loop"]:
+            options["loop"] -= 1
         # One palette for all frames, made from about 16 of them, avoids flickering colours.
         some = frames[:: max(1, len(frames) // 16)]
         palette = contact_sheet(some).quantize(256, Image.Quantize.MEDIANCUT)
         frames = [frame.quantize(palette=palette) for frame in frames]
     if format_name == "WEBP":
         options |= {"quality": 90, "method": 4}
-    options |= metadata_options(format_name, metadata)
     frames[0].save(part, format_name, save_all=True, append_images=frames[1:], **options)
 
 
