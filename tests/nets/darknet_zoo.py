@@ -6,9 +6,10 @@ Each function returns the cfg of one net as text.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 
-def section(kind: str, **options: object) -> str:
+def section(kind: str, **options: Any) -> str:
     return "\n".join([f"[{kind}]", *(f"{key}={value}" for key, value in options.items())]) + "\n"
 
 
@@ -16,18 +17,18 @@ def net(side: int) -> str:
     return section("net", width=side, height=side, channels=3)
 
 
-def conv(filters: int, size: int = 3, stride: int = 1, **options: object) -> str:
+def conv(filters: int, size: int = 3, stride: int = 1, **options: Any) -> str:
     """A convolution as most of them are: normalised, padded, leaky."""
     settings = {"batch_normalize": 1, "pad": 1, "activation": "leaky"} | options
     return section("convolutional", filters=filters, size=size, stride=stride, **settings)
 
 
-def plain(filters: int, size: int = 3, stride: int = 1, **options: object) -> str:
+def plain(filters: int, size: int = 3, stride: int = 1, **options: Any) -> str:
     """A convolution without batch normalisation."""
     return conv(filters, size, stride, **({"batch_normalize": 0} | options))
 
 
-def pool(size: int = 2, stride: int = 2, **options: object) -> str:
+def pool(size: int = 2, stride: int = 2, **options: Any) -> str:
     return section("maxpool", size=size, stride=stride, **options)
 
 
@@ -39,7 +40,7 @@ def shortcut(back: int, activation: str = "leaky") -> str:
     return section("shortcut", **{"from": back, "activation": activation})
 
 
-def classifier(classes: int = 1000, **options: object) -> str:
+def classifier(classes: int = 1000, **options: Any) -> str:
     return (
         plain(classes, 1, activation="linear", **options) + section("avgpool") + section("softmax")
     )

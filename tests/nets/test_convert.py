@@ -20,7 +20,7 @@ def features(net: TorchvisionNet, picture: Tensor) -> list[Tensor]:
     """The output of each convolution (after its ReLU) and pool."""
     x = (picture - net.mean) / net.std
     found = []
-    for module in net.model.features:
+    for module in net.get_submodule("model.features").children():
         x = module(x)
         if isinstance(module, nn.Conv2d | nn.MaxPool2d):
             found.append(x)
@@ -34,7 +34,9 @@ def chain(request: pytest.FixtureRequest) -> TorchvisionNet:
     """The features of the real net, with a smaller classifier."""
     with torch.device("meta"):
         model = build_model(request.param, None)
-    linear = next(part for part in model.classifier if isinstance(part, nn.Linear))
+    linear = next(
+        part for part in model.get_submodule("classifier").children() if isinstance(part, nn.Linear)
+    )
     model.classifier = nn.Sequential(
         nn.Linear(linear.in_features, 20), nn.ReLU(), nn.Dropout(), nn.Linear(20, 1000)
     )
@@ -57,12 +59,12 @@ def randomize(model: nn.Module) -> nn.Module:
                 nn.init.kaiming_normal_(module.weight)
             else:
                 nn.init.zeros_(module.weight)
-            nn.init.uniform_(module.bias, -0.1, 0.1)
+            nn.init.uniform_(module.get_parameter("bias"), -0.1, 0.1)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 2)
             nn.init.normal_(module.bias, std=0.1)
-            nn.init.normal_(module.running_mean)
-            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.normal_(module.get_buffer("running_mean"))
+            nn.init.uniform_(module.get_buffer("running_var"), 0.5, 2)
     return model
 
 

@@ -228,10 +228,11 @@ def test_too_large_layers_are_refused_by_line(tmp_path: Path, text: str) -> None
 def test_logits_are_taken_before_the_last_relu(classifier: Net) -> None:
     images = torch.rand(3, 3, 32, 32)
     before = classifier.activations(images, ["2"])["2"]
-    linear = classifier.stack[3].module(before).mean((2, 3))
+    convolution = classifier.get_submodule("stack.3.module")
+    linear = convolution(before).mean((2, 3))
     torch.testing.assert_close(classifier.logits(images), linear)
     assert (linear < 0).any(), "the ReLU would change nothing"
-    rectified = classifier.stack[3].module(before).relu().mean((2, 3)).softmax(1)
+    rectified = convolution(before).relu().mean((2, 3)).softmax(1)
     torch.testing.assert_close(classifier.probabilities(images), rectified)
     both = classifier.activations(images, [LOGITS, "4"])
     assert both.keys() == {LOGITS, "4"}

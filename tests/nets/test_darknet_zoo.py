@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lucid.nets.darknet.layers import Weighted
-from lucid.nets.net import Net
+from lucid.nets.darknet.net import DarknetNet
 from lucid.nets.registry import load_meta, random_init
 
 PUBLISHED = {
@@ -39,7 +39,7 @@ PUBLISHED = {
 weights in MiB, and the shape of the output."""
 
 
-def operations(net: Net) -> int:
+def operations(net: DarknetNet) -> int:
     """Count operations as Darknet does: two for each weight at each pixel of the output."""
     return sum(
         2 * math.prod(dict(layer.stored())["weight"]) * math.prod(layer.out[1:])
@@ -54,6 +54,7 @@ def test_operations_and_size_are_those_published(tmp_path: Path, name: str) -> N
     path = tmp_path / f"{name}.cfg"
     path.write_text(getattr(darknet_zoo, name)())
     net = load_meta(str(path))
+    assert isinstance(net, DarknetNet)
     assert net.describe()[-1][2] == shape
     assert operations(net) / 1e9 == pytest.approx(billions, rel=0.05)
     stored = sum(math.prod(shape) for layer in net.darknet_layers for _, shape in layer.stored())

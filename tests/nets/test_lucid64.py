@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from lucid.cli import main
+from lucid.core.device import Runtime
 from lucid.drawing.loop import draw
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
@@ -63,7 +64,7 @@ def test_it_classifies_photographs_that_it_was_not_trained_on(lucid64: Net, asse
 
 def test_another_net_classifies_the_goldfish_that_it_draws(lucid64: Net, assets: Path) -> None:
     judge = load("squeezenet1_1", assets / "models" / "squeezenet1_1.pth")
-    painted = draw(lucid64, ["goldfish"], seed=0, iterations=10, device="cpu")
+    painted = draw(lucid64, ["goldfish"], seed=0, iterations=10, runtime=Runtime(device="cpu"))
     assert painted.size == (224, 224)
     answer = judge.probabilities(from_pil(painted)[None])[0]
     assert judge.class_index("goldfish") in answer.topk(5).indices

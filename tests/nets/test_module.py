@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import lucid
 from lucid.core.ascent import Ascent
+from lucid.core.device import Runtime
 from lucid.core.objectives import ClassLogits
 from lucid.errors import LucidError, UsageError
 from lucid.nets.module import wrap
@@ -70,7 +71,7 @@ def tiny() -> Tiny:
     module = Tiny()
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
-            nn.init.uniform_(part.running_mean, -0.5, 0.5)
+            nn.init.uniform_(part.get_buffer("running_mean"), -0.5, 0.5)
     return module
 
 
@@ -171,7 +172,7 @@ def test_two_workers_share_the_images(module: type[nn.Module]) -> None:
     net = wrap(module(), input_size=SIZE)
     images = torch.rand(4, 3, *SIZE)
     alone, shared = (
-        Ascent(net, device=device, precision="fp32", batch=2).gradient(
+        Ascent(net, Runtime(device=device, precision="fp32", batch=2)).gradient(
             images, ClassLogits({1: 1.0})
         )
         for device in ("cpu", "cpu,cpu")
@@ -234,7 +235,7 @@ def test_modules_that_return_no_logits_are_refused(output: object, message: str)
 
 def test_only_modules_can_be_wrapped() -> None:
     with pytest.raises(UsageError, match=r"only a torch\.nn.Module can be wrapped, not a str"):
-        wrap("resnet18")
+        wrap("resnet18")  # type: ignore[arg-type]
 
 
 def test_layers_that_torchs_fast_path_skips_have_activations() -> None:
@@ -296,7 +297,7 @@ def test_a_module_that_catches_errors_and_skips_layers() -> None:
     net = wrap(Moody(), input_size=SIZE)
     assert net.layers == ["conv", "dark"]
     ran = []
-    net.model.logits.register_forward_hook(lambda *_: ran.append("logits"))
+    net.get_submodule("model.logits").register_forward_hook(lambda *_: ran.append("logits"))
     images = torch.full((1, 3, *SIZE), 0.9)
     assert net.activations(images, ["conv"])["conv"].shape == (1, 4, 30, 30)
     assert ran == []
@@ -308,7 +309,7 @@ def test_a_module_that_catches_errors_and_skips_layers() -> None:
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_compiled_modules(tiny: Tiny) -> None:
-    net = wrap(torch.compile(tiny), input_size=SIZE)
+    net = wrap(cast(nn.Module, torch.compile(tiny)), input_size=SIZE)
     assert (net.name, net.layers[0]) == ("tiny", "first")
     images = torch.rand(2, 3, *SIZE)
     scripted = wrap(torch.jit.script(tiny), input_size=SIZE)

@@ -121,8 +121,9 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def test_published_weights_are_downloaded_into_the_cache(published: Path) -> None:
-    layers = load_meta("vgg-conv").darknet_layers
-    count = sum(math.prod(shape) for layer in layers for _, shape in layer.stored())
+    net = load_meta("vgg-conv")
+    assert isinstance(net, DarknetNet)
+    count = sum(math.prod(shape) for layer in net.darknet_layers for _, shape in layer.stored())
     (published / "vgg-conv.weights").write_bytes(HEADER + bytes(4 * count))
     assert download("vgg-conv", progress=False) == cache_folder() / "vgg-conv.weights"
     assert len(load("vgg-conv").layers) == 18

@@ -27,6 +27,11 @@ def small_densenet() -> nn.Module:
     return DenseNet(8, (2, 2), 16)
 
 
+def torch_module(net: Net) -> nn.Module:
+    """torchvision's own model."""
+    return net.get_submodule("model")
+
+
 @pytest.fixture(scope="module")
 def squeezenet11() -> Net:
     return random_init("squeezenet1_1")
@@ -85,7 +90,8 @@ def test_squeezenets_logits_are_taken_before_its_last_relu(squeezenet11: Net) ->
     assert (logits < 0).any()
     torch.testing.assert_close(logits, activations["classifier.1"].mean((2, 3)))
     assert torch.equal(logits, squeezenet11.logits(images))
-    expected = squeezenet11.model((images - squeezenet11.mean) / squeezenet11.std)
+    mean, std = squeezenet11.get_buffer("mean"), squeezenet11.get_buffer("std")
+    expected = torch_module(squeezenet11)((images - mean) / std)
     assert (expected >= 0).all()
     torch.testing.assert_close(squeezenet11.probabilities(images), expected.softmax(1))
 
@@ -173,8 +179,8 @@ def test_fusing_and_working_in_place_change_no_activation(name: str) -> None:
     net = TorchvisionNet(name, model).double()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.5, 0.5)
-            module.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(module.get_buffer("running_mean"), -0.5, 0.5)
+            nn.init.uniform_(module.get_buffer("running_var"), 0.5, 2)
     images = torch.rand(1, 3, 64, 64, dtype=torch.double, requires_grad=True)
     together = net.activations(images, net.layers)
     for layer in [*net.layers[5:60:25], net.layers[-1]]:
@@ -190,7 +196,9 @@ def test_fusing_and_working_in_place_change_no_activation(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["pth", "safetensors", "checkpoint"])
 def test_state_dicts_are_read(tmp_path: Path, squeezenet11: Net, kind: str) -> None:
-    state = {key: value.contiguous() for key, value in squeezenet11.model.state_dict().items()}
+    state = {
+        key: value.contiguous() for key, value in torch_module(squeezenet11).state_dict().items()
+    }
     path = tmp_path / ("w.safetensors" if kind == "safetensors" else "w.pth")
     if kind == "safetensors":
         save_file(state, path)
@@ -216,7 +224,7 @@ def test_published_state_dicts_may_differ_from_the_models(tmp_path: Path, name: 
         (re.sub(r"(norm|conv)(\d)", r"\1.\2", key) if "denselayer" in key else key, value)
         for key, value in values.items()
     )
-    published._metadata = own._metadata
+    setattr(published, "_metadata", getattr(own, "_metadata"))  # noqa: B009, B010
     if name == "googlenet":
         published["aux1.fc2.bias"] = torch.zeros(1000)
     torch.save(published, tmp_path / "w.pth")
@@ -235,7 +243,7 @@ def test_published_state_dicts_may_differ_from_the_models(tmp_path: Path, name: 
     ],
 )
 def test_the_weights_of_another_net_are_refused(squeezenet11: Net, name: str, message: str) -> None:
-    state = {**squeezenet11.model.state_dict(), "more": torch.zeros(1)}
+    state = {**torch_module(squeezenet11).state_dict(), "more": torch.zeros(1)}
     with torch.device("meta"):
         model = build_model(name, None)
     with pytest.raises(LucidError, match=f"w.pth: the weights of another net: {message}"):
@@ -245,7 +253,7 @@ def test_the_weights_of_another_net_are_refused(squeezenet11: Net, name: str, me
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
 def test_a_truncated_file_is_named(tmp_path: Path, squeezenet11: Net, suffix: str) -> None:
     path = tmp_path / f"w.{suffix}"
-    torch.save(squeezenet11.model.state_dict(), path)
+    torch.save(torch_module(squeezenet11).state_dict(), path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(LucidError, match=rf"w\.{suffix}"):
         read_state_dict(path)
