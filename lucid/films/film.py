@@ -25,11 +25,7 @@ Watch = Callable[[int, Progress], None]
 
 
 def film_config(net: Net) -> DrawConfig:
-    """Return the hyperparameters of a film's frames, where no others are given.
-
-    Args:
-        net: the net that draws.
-    """
+    """Return the hyperparameters of a film's frames, where no others are given."""
     # Few, as the frames before have done most of the work. Found by eye.
     return replace(
         default_config(net, on_base=True), octaves=2, iterations=6, first_octave_factor=1
@@ -114,12 +110,7 @@ def film(
 def resolve_keyframes(
     net: Net, targets: Keyframes | Targets, warps: Sequence[str] = ()
 ) -> Keyframes:
-    """Turn what a film is to draw into keyframes, with the net's own names of layers.
-
-    Args:
-        net: the net that draws.
-        targets: keyframes, or what is drawn at all frames.
-        warps: applied between two frames, as they are typed; only where there are no keyframes.
+    """Turn what ``film`` is given into keyframes, with the net's own names of layers.
 
     Raises:
         UsageError: the net lacks a class or layer, a target has a region, or there is no such warp.
@@ -145,18 +136,9 @@ def draw_frame(
     watch: Watch | None,
     generator: Generator | None = None,
 ) -> Image.Image:
-    """Draw one frame.
+    """Draw one frame on a base, (3, height, width), RGB, 0..1, by the plan of all frames.
 
-    Args:
-        plan: of all frames.
-        keyframes: what is drawn, and how strongly.
-        frame: number of the frame.
-        base: what it is drawn on, (3, height, width), RGB, 0..1.
-        watch: called after each pass.
-        generator: of the random numbers, in place of a new one with the plan's seed.
-
-    Returns:
-        The frame.
+    The random numbers are the generator's, or those of a new one with the plan's seed.
     """
     frame_plan = replace(
         plan,

@@ -71,15 +71,7 @@ class Keyframes:
         return self._value("strength", 1.0, frame)
 
     def warp(self, image: Tensor, frame: int, generator: Generator) -> Tensor:
-        """Apply all warps.
-
-        Args:
-            image: (3, height, width), RGB, 0..1.
-            frame: number of the frame that the warped picture is for.
-            generator: source of the warps' random numbers.
-
-        Returns:
-            A picture of the same size.
+        """Apply all warps to a picture, (3, height, width), RGB, 0..1, that a frame is drawn on.
 
         Raises:
             UsageError: a warp's number is not finite at this frame, or outside its range.
@@ -100,15 +92,9 @@ class Keyframes:
 
 
 def between(keyframes: Mapping[int, Value], frame: int) -> tuple[Value, Value, float]:
-    """Find the keyframes around a frame.
+    """Find the values before and after a frame, and the frame's position between them, 0..1.
 
-    Args:
-        keyframes: values by the numbers of their frames; one or more.
-        frame: number of a frame.
-
-    Returns:
-        The value before the frame, the value after it, and how far the frame lies between them,
-        0..1. Before the first keyframe and after the last, that one twice, and 0.
+    Before the first keyframe and after the last, these are that one twice, and 0.
     """
     frames = sorted(keyframes)
     index = bisect.bisect_right(frames, frame)

@@ -39,13 +39,7 @@ class Flow:
     def blend(self, image: Tensor, later: Tensor, weight: float) -> Tensor:
         """Blend the later frame with a warped picture of the earlier one, where that is valid.
 
-        Args:
-            image: (3, height, width), a picture of the earlier frame.
-            later: (3, height, width), the later frame.
-            weight: of the warped picture, 0..1.
-
-        Returns:
-            (3, height, width).
+        All are (3, height, width); the weight, 0..1, is the warped picture's.
         """
         return later + weight * self.valid * (self.warp(image) - later)
 

@@ -61,15 +61,7 @@ class Warp:
     arguments: tuple[Expression, ...]
 
     def __call__(self, image: Tensor, frame: int, generator: Generator) -> Tensor:
-        """Warp a picture.
-
-        Args:
-            image: (3, height, width), RGB, 0..1.
-            frame: number of the frame that the warped picture is for.
-            generator: source of the warp's random numbers.
-
-        Returns:
-            A picture of the same size.
+        """Warp a picture, (3, height, width), RGB, 0..1, that a frame is to be drawn on.
 
         Raises:
             UsageError: a number is not finite at this frame, or outside the warp's range.
@@ -102,9 +94,6 @@ def parse(text: str) -> Warp:
     Args:
         text: ``NAME`` or ``NAME:NUMBER,NUMBER``; each number may be an expression.
 
-    Returns:
-        The warp.
-
     Raises:
         UsageError: there is no such warp, or its numbers are too many, too few or out of range.
     """
@@ -134,11 +123,7 @@ def parse(text: str) -> Warp:
 
 
 def usage(name: str) -> str:
-    """Return how a warp is typed, such as ``random-roll:LOW,HIGH,[GROUP]``.
-
-    Args:
-        name: a key of ``WARPS``.
-    """
+    """Return how a warp is typed, such as ``random-roll:LOW,HIGH,[GROUP]``."""
     words = []
     for parameter in _parameters(name):
         word = parameter.name.upper()
@@ -150,9 +135,6 @@ def usage(name: str) -> str:
 
 def load(path: Path) -> None:
     """Run a user's Python file, which registers the warps defined there.
-
-    Args:
-        path: of the file.
 
     Raises:
         LucidError: the file cannot be read or raises an error.

@@ -1,4 +1,4 @@
-"""Shift, crop, resize, rotate and zoom a picture with Darknet's own arithmetic."""
+"""Darknet's own arithmetic for images, (channels, height, width): shift, resize, rotate, zoom."""
 
 from __future__ import annotations
 
@@ -11,32 +11,15 @@ from torch import Tensor
 
 
 def shift(image: Tensor, dy: int, dx: int) -> Tensor:
-    """Move a picture up and to the left, as Darknet's ``crop_image`` at the picture's size.
+    """Move an image up by ``dy`` and left by ``dx`` pixels, and repeat its border pixels.
 
-    Args:
-        image: (channels, height, width).
-        dy: pixels upwards; below 0 downwards.
-        dx: pixels to the left; below 0 to the right.
-
-    Returns:
-        A picture of the same size; the border pixels are repeated.
+    As Darknet's ``crop_image`` at the image's own size.
     """
     return crop(image, dy, dx, image.shape[1], image.shape[2])
 
 
 def crop(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
-    """Cut a window out of a picture.
-
-    Args:
-        image: (channels, image height, image width).
-        top: first row of the window, in pixels; the window may lie outside the picture.
-        left: first column.
-        height: of the window, 1 or more.
-        width: of the window, 1 or more.
-
-    Returns:
-        (channels, height, width); beyond the picture its border pixels are repeated.
-    """
+    """Cut out a window, in pixels; beyond the image its border pixels are repeated."""
     (above, rows, below), (before, columns, behind) = (
         _split_range(start, count, length)
         for start, count, length in zip((top, left), (height, width), image.shape[1:], strict=True)
@@ -53,28 +36,14 @@ def _split_range(start: int, count: int, length: int) -> tuple[int, slice, int]:
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """Resize a picture bilinearly with its corner pixels at the corners (``resize_image``).
-
-    Args:
-        image: (channels, image height, image width).
-        height: of the result, in pixels.
-        width: of the result, in pixels.
-
-    Returns:
-        (channels, height, width).
-    """
+    """Resize an image bilinearly, corner pixels at the corners, as Darknet's ``resize_image``."""
     return F.interpolate(image[None], (height, width), mode="bilinear", align_corners=True)[0]
 
 
 def rotate(image: Tensor, angle: float) -> Tensor:
-    """Rotate a picture about (width / 2, height / 2), as Darknet's ``rotate_image``.
+    """Rotate an image by radians about (width / 2, height / 2); its corners turn black.
 
-    Args:
-        image: (channels, height, width).
-        angle: in radians, counterclockwise.
-
-    Returns:
-        A picture of the same size, black where nothing was.
+    As Darknet's ``rotate_image``.
     """
     _, height, width = image.shape
     rows = torch.arange(height, device=image.device)[:, None] - height / 2
@@ -88,14 +57,9 @@ def rotate(image: Tensor, angle: float) -> Tensor:
 
 
 def zoom(image: Tensor, fraction: float) -> Tensor:
-    """Enlarge the middle of a picture, cut in Darknet's single precision and whole pixels.
+    """Enlarge the middle fraction of an image to the image's size; above 1 the image shrinks.
 
-    Args:
-        image: (channels, height, width).
-        fraction: of the height and width that fills the result; above 1 the picture shrinks.
-
-    Returns:
-        A picture of the same size.
+    Cut in single precision and whole pixels, as Darknet's nightmare.c does.
     """
     _, height, width = image.shape
     exact = np.float32(fraction)

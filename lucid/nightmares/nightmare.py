@@ -48,27 +48,13 @@ class ShiftedView:
         return height, width
 
     def gather(self, image: Tensor) -> Tensor:
-        """Return what the net is shown.
-
-        Args:
-            image: the picture, (3, height, width).
-
-        Returns:
-            (1, 3, scaled height, scaled width).
-        """
+        """Shift, resize and mirror the picture, (3, height, width), into a batch of one."""
         shifted = darknet_ops.shift(image, self.step.dy, self.step.dx)
         resized = darknet_ops.resize(shifted, *self.scaled_size)
         return (resized.flip(2) if self.step.flip else resized)[None]
 
     def scatter(self, values: Tensor) -> Tensor:
-        """Return values at the picture's pixels.
-
-        Args:
-            values: at the pixels of what ``gather`` returns.
-
-        Returns:
-            (3, height, width).
-        """
+        """Move the gradient of the batch back to the picture's pixels, (3, height, width)."""
         (value,) = values.flip(3) if self.step.flip else values
         resized = darknet_ops.resize(value, *self.size)
         return darknet_ops.shift(resized, -self.step.dy, -self.step.dx)
@@ -207,12 +193,7 @@ def nightmare(
 def _check_views_fit(
     ascent: Ascent, planner: WindowPlanner, picture: Tensor, steps: Sequence[NightmareStep]
 ) -> None:
-    """Check, before the first step, that every layer can be shown every scale.
-
-    Raises:
-        LucidError: a layer's smallest scale is too small for it; or a scale is too large for the
-            memory, and its layer cannot be shown windows.
-    """
+    """Raise a LucidError, before the first step, if a scale is too small or large for a layer."""
     size = (picture.shape[1], picture.shape[2])
     smallest: dict[str, NightmareStep] = {}
     with reraise_oom(ascent.device), torch.no_grad():
@@ -233,22 +214,14 @@ def _check_views_fit(
 
 
 def check_counts(**counts: int) -> None:
-    """Refuse counts that are not from 1 to 2**31 - 1.
-
-    Raises:
-        UsageError: names the first of them.
-    """
+    """Raise a UsageError for a count that is not from 1 to 2**31 - 1."""
     for name, count in counts.items():
         if not 1 <= count < 2**31:
             raise UsageError(f"{name} {count} must be 1 or more")
 
 
 def check_finite(**numbers: float) -> None:
-    """Refuse numbers that are infinite or not a number.
-
-    Raises:
-        UsageError: names the first of them.
-    """
+    """Raise a UsageError for a number that is infinite or NaN."""
     for name, number in numbers.items():
         if not math.isfinite(number):
             raise UsageError(f"{name} {number} must be a finite number")

@@ -43,15 +43,7 @@ class NightmareStep:
 
 
 def layers_around(net: Net, layer: str, layer_range: int) -> list[str]:
-    """List the layers around a layer, with it in their middle.
-
-    Args:
-        net: the net.
-        layer: name of the middle layer.
-        layer_range: number of layers, 1 or more.
-
-    Returns:
-        Names of layers.
+    """List ``layer_range`` layers with a layer in their middle.
 
     Raises:
         UsageError: there is no such layer, or not as many layers before or behind it.
@@ -143,11 +135,7 @@ def _read_step(step: object, where: str, net: Net) -> NightmareStep:
 
 
 def write_steps(steps: Sequence[NightmareStep], path: Path) -> None:
-    """Write steps for ``read_steps``.
-
-    Args:
-        steps: of a nightmare.
-        path: of the JSON file.
+    """Write steps to a JSON file that ``read_steps`` reads.
 
     Raises:
         LucidError: the file cannot be written.
