@@ -197,7 +197,7 @@ class _Watcher:
 
 
 def _read_steps(arguments: NightmareArguments, meta: Net, layer: str) -> list[NightmareStep] | None:
-    """Read the steps of --steps, or draw those to save; None if neither is asked for."""
+    """Read the steps of --steps, or draw those to save; None if there are neither."""
     layers = layers_around(meta, layer, arguments.layer_range)  # errors appear before any download
     if arguments.steps_file:
         return read_steps(arguments.steps_file, meta)
