@@ -177,11 +177,7 @@ def _choose_config(
 
 
 def _inputs(
-    net: Net,
-    job: Job,
-    arguments: DrawArguments,
-    guide: Tensor | None,
-    mask: Tensor | None = None,
+    net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None, mask: Tensor | None = None
 ) -> tuple[list[Target], Tensor | None, DrawOptions]:
     """Return the targets, the base and the options of a drawing."""
     found = targets.draw_targets(net, job.classes, job.config, job.size, arguments, guide)

@@ -24,13 +24,7 @@ from lucid.nets.net import Net
 from lucid.nets.registry import load, load_meta
 from lucid.nightmares.nightmare import Progress, nightmare
 from lucid.nightmares.reconstruct import reconstruct
-from lucid.nightmares.steps import (
-    NightmareStep,
-    draw_steps,
-    layers_around,
-    read_steps,
-    write_steps,
-)
+from lucid.nightmares.steps import NightmareStep, draw_steps, layers_around, read_steps, write_steps
 
 NOT_USED = {
     "-reconstruct": (

@@ -240,10 +240,7 @@ def read_keyframes(net: Net, arguments: FilmArguments) -> Keyframes:
 
 
 def _film_objective(
-    net: Net,
-    classes: Sequence[ClassSpec],
-    layers: Sequence[LayerSpec],
-    threshold: float | None,
+    net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSpec], threshold: float | None
 ) -> Objective:
     if any(each.region for each in classes):
         raise click.UsageError("a film has no regions: leave @ out")
