@@ -140,22 +140,22 @@ class _Bash(_Forgiving, BashComplete):
 
 def _last_word(line: str, breaks: str) -> tuple[int, int, str]:
     """Find where the last word starts, where the part that bash replaces does, and its quote."""
-    word = cut = place = 0
+    word = cut = index = 0
     quote = ""
-    while place < len(line):
-        letter = line[place]
-        place += 1
+    while index < len(line):
+        letter = line[index]
+        index += 1
         if letter == "\\" and quote != "'":
-            place += 1
+            index += 1
         elif quote:
             if letter == quote:
                 quote = ""
         elif letter in "'\"":
-            quote, cut = letter, place
+            quote, cut = letter, index
         elif letter.isspace():
-            word = cut = place
+            word = cut = index
         elif letter in breaks:
-            cut = place
+            cut = index
     return word, cut, quote
 
 

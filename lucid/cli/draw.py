@@ -38,10 +38,7 @@ class DrawArguments(PaintArguments):
         multiple=True,
         shell_complete=completers.layers,
     )
-    guide: Path | None = option(
-        "Image to resemble, as one --layer sees it.",
-        type=FILE,
-    )
+    guide: Path | None = option("Image to resemble, as one --layer sees it.", type=FILE)
     preset: str | None = option(
         "Hyperparameters of the drawing: deepdream (Google's, for --layer), deepdraw, or a .toml "
         "or .json file.",

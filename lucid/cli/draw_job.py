@@ -1,4 +1,4 @@
-"""What ``lucid draw`` does: check all that was asked for, then draw one picture after another."""
+"""What ``lucid draw`` does: check everything, then draw one picture after another."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from lucid.nets.net import Net
 
 
 def draw_all(arguments: DrawArguments) -> None:
-    """Draw every picture that was asked for and print where it was written.
+    """Draw a picture on each base, or from noise, and print where it was written.
 
     Args:
         arguments: Arguments of the command.
@@ -160,7 +160,7 @@ def _choose_seed(arguments: DrawArguments, output: Path | None) -> int:
 def _choose_config(
     arguments: DrawArguments, meta: Net, *, on_base: bool, in_files: bool
 ) -> DrawConfig:
-    """Take the net's default hyperparameters and change what was asked for."""
+    """Change the net's default hyperparameters as the options say."""
     config = default_config(meta, on_base=on_base)
     canvas = arguments.canvas
     if arguments.preset:
@@ -177,11 +177,7 @@ def _choose_config(
 
 
 def _inputs(
-    net: Net,
-    job: Job,
-    arguments: DrawArguments,
-    guide: Tensor | None,
-    mask: Tensor | None = None,
+    net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None, mask: Tensor | None = None
 ) -> tuple[list[Target], Tensor | None, DrawOptions]:
     """Return the targets, the base and the options of a drawing."""
     found = targets.draw_targets(net, job.classes, job.config, job.size, arguments, guide)

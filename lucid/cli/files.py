@@ -101,7 +101,7 @@ def stdout_target(output: Path | None, suffix: str) -> Iterator[Path | None]:
 
 
 def output_paths(output: Path | None, bases: Sequence[Path]) -> list[Path | None]:
-    """Name an output for each base: what ``-o`` says, with the base's stem for ``{stem}``.
+    """Name an output for each base: what ``-o`` names, with the base's stem for ``{stem}``.
 
     Args:
         output: What ``-o`` names; None leaves every output None.
@@ -132,7 +132,7 @@ def check_output(output: Path | None, bases: Sequence[Path], refused: Mapping[st
         refused: Options that write more than one file, by name, each with its value.
 
     Raises:
-        click.UsageError: Something of this kind was asked for.
+        click.UsageError: The options ask for one of these.
     """
     several = len(bases) > 1
     for name, value in {**refused, "several bases": several}.items():

@@ -93,9 +93,7 @@ class FilmArguments(PaintArguments):
         type=click.IntRange(1, 1000),
     )
     loop: int = option(
-        "How often an animation is shown; 0 is for ever.",
-        type=click.IntRange(0, 65535),
-        default=0,
+        "How often an animation is shown; 0 is for ever.", type=click.IntRange(0, 65535), default=0
     )
     reverse: bool = flag("Show the last frame first.")
     boomerang: bool = flag("Show the frames forwards, then backwards.")

@@ -42,7 +42,7 @@ def print_warps() -> None:
 
 
 def film_all(arguments: FilmArguments) -> None:
-    """Make every film that was asked for and print where it was written.
+    """Make a film of each base, or from noise, and print where it was written.
 
     Args:
         arguments: Arguments of the command.

@@ -24,13 +24,7 @@ from lucid.nets.net import Net
 from lucid.nets.registry import load, load_meta
 from lucid.nightmares.nightmare import Progress, nightmare
 from lucid.nightmares.reconstruct import reconstruct
-from lucid.nightmares.steps import (
-    NightmareStep,
-    draw_steps,
-    layers_around,
-    read_steps,
-    write_steps,
-)
+from lucid.nightmares.steps import NightmareStep, draw_steps, layers_around, read_steps, write_steps
 
 NOT_USED = {
     "-reconstruct": (
@@ -197,7 +191,7 @@ class _Watcher:
 
 
 def _read_steps(arguments: NightmareArguments, meta: Net, layer: str) -> list[NightmareStep] | None:
-    """Read the steps of --steps, or draw those to save; None if neither is asked for."""
+    """Read the steps of --steps, or draw those to save; None if there are neither."""
     layers = layers_around(meta, layer, arguments.layer_range)  # errors appear before any download
     if arguments.steps_file:
         return read_steps(arguments.steps_file, meta)

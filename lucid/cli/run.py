@@ -70,7 +70,7 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
         if "warps" in recipe.options and "own_warps" not in changed:
             raise LucidError(
                 f"{source}: was made with Python code in {recipe.options['warps']}: if you trust "
-                "it, say --warps and its name"
+                "it, give --warps and its name"
             )
     words = to_argv(recipe, command, source, without)
     context.meta[CHANGED] = changed

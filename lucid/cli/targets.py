@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[ClassSpec]:
-    """List the classes that ``lucid draw`` was asked for: --class, --mix and --random-classes.
+    """List the classes that --class, --mix and --random-classes of ``lucid draw`` name.
 
     Args:
         net: Net whose classes they are.
@@ -40,7 +40,7 @@ def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[Cla
         seed: Seed of the random classes.
 
     Raises:
-        click.UsageError: Nothing was asked for, or what was does not go together.
+        click.UsageError: There is nothing to draw, or options do not go together.
     """
     classes = list(arguments.classes)
     if arguments.mix:
@@ -218,32 +218,29 @@ def read_keyframes(net: Net, arguments: FilmArguments) -> Keyframes:
         LucidError: The net lacks a class or layer, or there is no such warp.
     """
     threshold = arguments.threshold
-    wanted: dict[int, Objective] = {}
+    objectives: dict[int, Objective] = {}
     if arguments.classes or arguments.layers:
-        wanted[0] = _film_objective(net, arguments.classes, arguments.layers, threshold)
-    changes: dict[str, dict[int, float]] = {}
+        objectives[0] = _film_objective(net, arguments.classes, arguments.layers, threshold)
+    values: dict[str, dict[int, float]] = {}
     for frame, key in arguments.keys:
         name, equals, value = key.partition("=")
         if not equals:
             raise click.UsageError(f"--at {frame} {key!r}: write NAME=VALUE, such as zoom=0.1")
         if name == "class":
             classes = [parse_class(part) for part in value.split("+")]
-            wanted[frame] = _film_objective(net, classes, (), None)
+            objectives[frame] = _film_objective(net, classes, (), None)
         elif name == "layer":
-            wanted[frame] = _film_objective(net, (), [parse_layer(value)], threshold)
+            objectives[frame] = _film_objective(net, (), [parse_layer(value)], threshold)
         else:
             try:
-                changes.setdefault(name, {})[frame] = float(value)
+                values.setdefault(name, {})[frame] = float(value)
             except ValueError:
                 raise click.UsageError(f"--at {frame} {key!r}: {value!r} is no number") from None
-    return Keyframes(wanted, [parse(text) for text in arguments.warps], changes)
+    return Keyframes(objectives, [parse(text) for text in arguments.warps], values)
 
 
 def _film_objective(
-    net: Net,
-    classes: Sequence[ClassSpec],
-    layers: Sequence[LayerSpec],
-    threshold: float | None,
+    net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSpec], threshold: float | None
 ) -> Objective:
     if any(each.region for each in classes):
         raise click.UsageError("a film has no regions: leave @ out")
@@ -254,7 +251,4 @@ def _film_objective(
         parts = [Enhance(next(iter(part.layers)), threshold) for part in parts]
     if classes:
         parts.append(class_objective(net, _weights(classes), film_config(net)))
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+    return sum(parts[1:], parts[0])
