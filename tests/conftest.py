@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from lucid.films import warp
 from lucid.nets.darknet import cfg
 from lucid.nets.darknet.layers import Shape, build
 from lucid.nets.net import Net
@@ -78,6 +79,12 @@ settings.load_profile("lucid")
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_warps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warps that a test loads from a file end with the test."""
+    monkeypatch.setattr(warp, "WARPS", warp.WARPS.copy())
 
 
 @pytest.fixture(autouse=True)

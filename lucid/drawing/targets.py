@@ -104,7 +104,7 @@ def classes(
 
     >>> import lucid
     >>> lucid.classes(lucid.load("lucid64"), {"lion": 3, "monarch": 1}).weights
-    {6: 0.75, 14: 0.25}
+    {22: 0.75, 29: 0.25}
     """
     weights = class_weights(net, named)
     config = config or DEFAULTS[max(net.input_size) < TILE, False]

@@ -92,7 +92,7 @@ EVERY_CANVAS: dict[str, Callable[[], Canvas]] = {
     "pixels": lambda: PixelCanvas(IMAGE),
     "fourier": lambda: FourierCanvas.from_image(IMAGE, decay_power=1, margin=3),
     "phase": lambda: PhaseCanvas.from_image(IMAGE, margin=3),
-    "layered": lambda: LayeredCanvas(PixelCanvas(IMAGE), 1 - IMAGE, torch.ones(8, 10) / 2),
+    "layered": lambda: LayeredCanvas(PixelCanvas(IMAGE), 1 - IMAGE, torch.full((8, 10), 0.8)),
     "tinted": lambda: TintedCanvas(FourierCanvas.from_image(IMAGE, decay_power=1), IMAGE),
 }
 

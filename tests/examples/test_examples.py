@@ -153,7 +153,8 @@ def test_a_judge_looks_at_what_was_drawn(tmp_path: Path) -> None:
     chosen = ["--class", "goldfish", "--class", "tench", "--class", "tiger cat"]
     result = CliRunner().invoke(judge.main, [*words, *chosen, "--columns", "2"])
     assert result.exit_code == 0, result.output
-    assert Image.open(sheet).size == (32 * 2 + GAP, 32 * 2 + GAP)
+    with Image.open(sheet) as image:
+        assert image.size == (32 * 2 + GAP, 32 * 2 + GAP)
     rows = [line for line in result.stdout.splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[0] for row in rows[2:]] == ["| goldfish", "| tench", "| tiger cat"]
     assert "in the judge's top 5: 3 of 3 (100%)" in result.stdout
@@ -199,4 +200,5 @@ def test_strength_takes_a_photograph_away(tmp_path: Path) -> None:
     assert len(left) == 4
     assert left == sorted(left, reverse=True)
     assert left[0] > 0.8
-    assert Image.open(sheet).width > 4 * 50
+    with Image.open(sheet) as image:
+        assert image.width > 4 * 50

@@ -77,7 +77,8 @@ def test_it_needs_no_network_and_no_cache(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing listens
     drawn = CliRunner().invoke(main, ["draw", "--class", "goldfish", "--iters", "1"])
     assert drawn.exit_code == 0, drawn.output
-    assert Image.open("goldfish_0000.png").size == (224, 224)
+    with Image.open("goldfish_0000.png") as image:
+        assert image.size == (224, 224)
     dreamt = CliRunner().invoke(
         main, ["nightmare", "lucid64", "goldfish_0000.png", "8", "-iters", "2"]
     )
