@@ -22,6 +22,7 @@ import lucid
 from lucid.cli import main
 from lucid.cli.recipe_args import to_argv
 from lucid.imaging import recipes
+from lucid.tiling import tiles
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
@@ -108,6 +109,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             accepted |= {"iterations", "octave_count", "size"}
         monkeypatch.setattr(lucid, name, tiny(function, accepted))
     monkeypatch.setattr(Image.Image, "show", lambda image: None)
+    monkeypatch.setattr(tiles, "ORDERS", tiles.ORDERS.copy())  # a page may add one
     monkeypatch.chdir(tmp_path)
     for name in ("photo.jpg", "cat.jpg", "guide.jpg"):
         Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(name)
