@@ -25,17 +25,14 @@ from lucid import resources
 from lucid.errors import LucidError
 from lucid.nets.imagenet import GROUPS
 
-Completer = Callable[[click.Context, str], list[CompletionItem]]
-"""Takes the words so far and the beginning of a word; returns offers for that word."""
-
-Callback = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-"""What click's ``shell_complete=`` takes."""
-
+CACHE = "completion.json"
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 
-def _completer(complete: Completer) -> Callback:
-    """Turn a completer into click's form; it offers nothing if it fails, without an error."""
+def _completer(
+    complete: Callable[[click.Context, str], list[CompletionItem]],
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Turn a completer into what ``shell_complete=`` takes; if it fails it offers nothing."""
 
     @functools.wraps(complete)
     def offer(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -58,10 +55,7 @@ def nets(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 
 @_completer
 def classes(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Offer names of the net's classes, then groups of them.
-
-    A weight or region behind the name is kept.
-    """
+    """Offer names of the net's classes, then groups; a weight or region behind is kept."""
     typed, _, _ = incomplete.partition("@")
     name = typed.rpartition(":")[0] or typed
     names = _class_names(ctx)
@@ -104,14 +98,7 @@ def nightmare(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 def _begun(
     names: Iterable[str], start: str, behind: str = "", helps: Mapping[str, str] | None = None
 ) -> list[CompletionItem]:
-    """Offer the names with a start, whatever its case, dashes and underscores.
-
-    Args:
-        names: Names to choose from.
-        start: Beginning of a name.
-        behind: Text behind the name, which is kept; a complete name is not offered then.
-        helps: Descriptions of some names.
-    """
+    """Offer the names with a start, whatever its case, dashes and underscores."""
     return [
         CompletionItem(name + behind, help=(helps or {}).get(name))
         for name in dict.fromkeys(names)
@@ -215,7 +202,7 @@ def _torchvision() -> dict[str, Any]:
     """Return the names of torchvision's nets, and the layers of those asked for so far."""
     version = importlib.metadata.version("torchvision")
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        known = json.loads(_kept_at().read_bytes())
+        known = json.loads((resources.cache_folder() / CACHE).read_bytes())
         if known["torchvision"] == version:
             return {"torchvision": version, "nets": known["nets"], "layers": known["layers"]}
 
@@ -226,17 +213,14 @@ def _torchvision() -> dict[str, Any]:
     return known
 
 
-def _kept_at() -> Path:
-    return resources.cache_folder() / "completion.json"
-
-
 def _keep(known: dict[str, Any]) -> None:
     from lucid.imaging.files import atomic_write
 
     # If it cannot be written, the next TAB is slow again.
     with contextlib.suppress(OSError, LucidError):
-        _kept_at().parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(_kept_at()) as part:
+        folder = resources.cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder / CACHE) as part:
             part.write_text(json.dumps(known), encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -110,10 +111,8 @@ def _known(find: Callable[[], Fact]) -> Fact:
 
 def _version(packages: tuple[str, ...]) -> str | None:
     for package in packages:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            pass
     return None
 
 

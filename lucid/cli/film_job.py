@@ -6,7 +6,7 @@ import contextlib
 import functools
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -26,12 +26,12 @@ from lucid.imaging import recipes, video
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import next_free_path
 from lucid.imaging.io import read_image, write_image
+from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import FILM_RECIPE, Recipe
 from lucid.imaging.video import Footage, Frames
 from lucid.nets.net import Net
 
-SHEET = "preview.png"
-"""File in a folder of frames that shows those so far."""
+SHEET = "preview.png"  # shows the frames so far in a folder of frames
 
 
 def print_warps() -> None:
@@ -42,15 +42,7 @@ def print_warps() -> None:
 
 
 def film_all(arguments: FilmArguments) -> None:
-    """Make every film that was asked for and print where it was written.
-
-    Args:
-        arguments: Arguments of the command.
-
-    Raises:
-        click.UsageError: Options do not go together, or an output exists.
-        LucidError: A file cannot be read, or a setting makes no sense.
-    """
+    """Make every film that was asked for and print where it was written."""
     dreaming = arguments.classes or arguments.layers or arguments.warps or arguments.resume
     if arguments.source and (arguments.base or dreaming):
         raise click.UsageError("--from dreams nothing: give it no BASE, class, warp or --resume")
@@ -79,34 +71,31 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
         delay = arguments.delay or (footage.delay if footage else video.DEFAULT_DELAY)
         video.write(frames, target, delay=delay, loop=arguments.loop, metadata=recipe.toml())
 
+    in_order = functools.partial(
+        video.playback_order, reverse=arguments.reverse, boomerang=arguments.boomerang
+    )
     if arguments.source:
-        recipe, frames = build_recipe(), list(_in_order(video.read(arguments.source), arguments))
+        recipe, frames = build_recipe(), list(in_order(video.read(arguments.source)))
         if target.suffix:
             encode(frames, recipe)
         else:
-            folder = _empty_folder(target, arguments.force)
+            kept = _empty_folder(target, arguments.force)
             for frame in frames:
-                folder.append(frame, recipe.toml())
+                kept.append(frame, recipe.toml())
         note = f"{len(frames)} frames"
-    elif target.suffix:
-        part = target.with_name(f"{target.name}.part")
-        dreams, recipe = _dream_frames(arguments, base, footage, part)
-        note = f"{len(dreams)} frames, seed {recipe.options['seed']}"
-        encode(_in_order(dreams, arguments), recipe)
-        dreams.remove(SHEET, FILM_RECIPE)
-        with contextlib.suppress(OSError):  # the user keeps something in it
-            part.rmdir()
     else:
-        if arguments.reverse or arguments.boomerang:
+        if not target.suffix and (arguments.reverse or arguments.boomerang):
             raise click.UsageError(f"{target} is a folder: its frames keep the order of dreaming")
-        dreams, recipe = _dream_frames(arguments, base, footage, target)
+        folder = target.with_name(f"{target.name}.part") if target.suffix else target
+        dreams, recipe = _dream_frames(arguments, base, footage, folder)
         note = f"{len(dreams)} frames, seed {recipe.options['seed']}"
+        if target.suffix:
+            encode(in_order(dreams), recipe)
+            dreams.remove(SHEET, FILM_RECIPE)
+            with contextlib.suppress(OSError):  # the user keeps something in it
+                folder.rmdir()
     recipes.write_sidecar(recipe, target)
     return note
-
-
-def _in_order(frames: Sequence[Image.Image], arguments: FilmArguments) -> Iterator[Image.Image]:
-    return video.playback_order(frames, reverse=arguments.reverse, boomerang=arguments.boomerang)
 
 
 def _dream_frames(
@@ -135,18 +124,15 @@ def _dream_frames(
     if before and _frozen(before) != _frozen(begun):
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
     recipes.write_sidecar(begun, folder / FILM_RECIPE)
-    console.configure_logging(arguments.verbose, arguments.quiet)
+    console.start_log(arguments, net, seed)
     if arguments.verbose:
-        console.print_settings(net, arguments.device, arguments.precision, seed)
         click.echo(f"the frames so far: {folder / SHEET}", err=True)
     dreams = _start_dreaming(arguments, net, picture, footage, frames, count, seed, watch)
-    with console.progress_bar(folder.name.removesuffix(".part"), count, arguments.quiet) as bar:
-        bar.update(min(len(frames), count))
-        try:
-            _keep(dreams, frames, count, bar, begun.toml(), arguments.preview)
-        except KeyboardInterrupt:
-            click.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
-            raise SystemExit(130) from None
+    try:
+        _keep(arguments, dreams, frames, count, begun.toml())
+    except KeyboardInterrupt:
+        click.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
+        raise SystemExit(130) from None
     return frames, recipe()
 
 
@@ -202,24 +188,23 @@ def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:
 
 
 def _keep(
-    dreams: Iterator[Image.Image],
-    frames: Frames,
-    count: int,
-    bar: console.ProgressBar,
-    note: str,
-    preview: bool,
+    arguments: FilmArguments, dreams: Iterator[Image.Image], frames: Frames, count: int, note: str
 ) -> None:
     """Write frames as they come, and now and then a contact sheet of those so far."""
-    screen = console.open_preview(preview)
-    for frame in dreams:
-        frames.append(frame, note)
-        bar.update(1)
-        if screen:
-            screen.show(frame, last=len(frames) == count)
-        if len(frames) % max(1, count // 16) == 0 or len(frames) == count:
-            shown = frames[:: max(1, len(frames) // 16)]
-            small = [each.resize((160, max(1, 160 * each.height // each.width))) for each in shown]
-            write_image(contact_sheet(small), frames.folder / SHEET)
+    screen = Preview() if arguments.preview else None
+    label = frames.folder.name.removesuffix(".part")
+    with console.progress_bar(label, count, arguments.quiet) as bar:
+        bar.update(min(len(frames), count))
+        for frame in dreams:
+            frames.append(frame, note)
+            bar.update(1)
+            last = len(frames) == count
+            if screen:
+                screen.show(frame, last=last)
+            if len(frames) % max(1, count // 16) == 0 or last:
+                shown = frames[:: max(1, len(frames) // 16)]
+                small = [one.resize((160, max(1, 160 * one.height // one.width))) for one in shown]
+                write_image(contact_sheet(small), frames.folder / SHEET)
 
 
 def _empty_folder(folder: Path, force: bool) -> Frames:
