@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli.click_types import COUNT, FILE, PRECISION, SIDE, SIZE
-from lucid.cli.options import argument, device_option, flag, option, takes
+from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SIDE, SIZE
+from lucid.cli.options import argument, flag, option, takes
 from lucid.errors import LucidError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class BenchArguments:
     compare: Path | None = option(
         "File of an earlier --json: the exit code is 1 if a ratio has become worse.", type=FILE
     )
-    device: str = device_option()
+    device: str = option(**DEVICE)
 
 
 @click.command()

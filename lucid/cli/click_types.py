@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -86,3 +87,8 @@ def parse_grey(text: str) -> str | float:
 CLASSES = {"type": parse_class, "multiple": True, "shell_complete": completers.classes}
 LAYERS = {"type": parse_layer, "multiple": True, "shell_complete": completers.layers}
 SIZE = {"type": parse_size, "metavar": "WxH"}
+DEVICE: dict[str, Any] = {
+    "about": "Device that the net runs on; cuda:0,cuda:1 shares the tiles among two GPUs.",
+    "default": "auto",
+    "metavar": "auto|cpu|cuda[:N]|mps",
+}

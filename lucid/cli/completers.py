@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import functools
 import importlib.metadata
 import importlib.util
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +28,7 @@ CACHE = "completion.json"
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 
-def _completer(
-    complete: Callable[[click.Context, str], list[CompletionItem]],
-) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    """Turn a completer into what ``shell_complete=`` takes; if it fails it offers nothing."""
-
-    @functools.wraps(complete)
-    def offer(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        try:
-            return complete(ctx, incomplete)
-        except Exception:
-            return []
-
-    return offer
-
-
-@_completer
-def nets(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+def nets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer names of nets, and cfg files."""
     others = _torchvision()["nets"]
     # Where torchvision has the name too, the bundled net needs its suffix.
@@ -53,25 +36,28 @@ def nets(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     return _begun([*own, *others], incomplete) + _files(incomplete, ".cfg")
 
 
-@_completer
-def classes(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+def classes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer names of the net's classes, then groups; a weight or region behind is kept."""
     typed, _, _ = incomplete.partition("@")
     name = typed.rpartition(":")[0] or typed
     names = _class_names(ctx)
-    return _begun([*names, *_groups(names)], name, incomplete[len(name) :])
+    own, thousand = set(map(_plain, names)), [_plain(each) for each in _imagenet()]
+    groups = [
+        group
+        for group, ranges in GROUPS.items()
+        if any(thousand[number] in own for some in ranges for number in some)
+    ]
+    return _begun([*names, *groups], name, incomplete[len(name) :])
 
 
-@_completer
-def layers(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+def layers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer names of the net's layers; a channel behind the name is kept."""
     name = incomplete.partition(":")[0]
     names = _layer_names(ctx)
     return _begun(names, name, incomplete[len(name) :], names)
 
 
-@_completer
-def warps(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+def warps(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer names of warps, also of the user's own; with a colon where numbers must follow."""
     known = _warps(resources.PACKAGE / "films" / "warps.py")
     if ctx.params.get("own_warps"):
@@ -79,8 +65,7 @@ def warps(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     return _begun(sorted(known), incomplete, helps=known)
 
 
-@_completer
-def presets(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+def presets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer names of presets, and files that may be one."""
     return _begun(resources.presets(), incomplete) + _files(incomplete, ".toml", ".json")
 
@@ -155,17 +140,6 @@ def _class_names(ctx: click.Context) -> list[str]:
         beside = [path.with_suffix(".names") for path in (cfg, ctx.params.get("weights")) if path]
         file = next((path for path in beside if path.exists()), None)
     return file.read_text(encoding="utf-8-sig").rstrip().splitlines() if file else []
-
-
-def _groups(names: list[str]) -> list[str]:
-    """List the groups that hold some of a net's classes."""
-    own = {_plain(name) for name in names}
-    thousand = [_plain(name) for name in _imagenet()]
-    return [
-        group
-        for group, ranges in GROUPS.items()
-        if any(thousand[number] in own for some in ranges for number in some)
-    ]
 
 
 def _imagenet() -> list[str]:

@@ -6,12 +6,11 @@ import contextlib
 import functools
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 from PIL import Image
-from torch import Tensor
 
 from lucid.cli import console, files, targets
 from lucid.cli.film import FilmArguments
@@ -29,7 +28,6 @@ from lucid.imaging.io import read_image, write_image
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import FILM_RECIPE, Recipe
 from lucid.imaging.video import Footage, Frames
-from lucid.nets.net import Net
 
 SHEET = "preview.png"  # shows the frames so far in a folder of frames
 
@@ -127,26 +125,6 @@ def _dream_frames(
     console.start_log(arguments, net, seed)
     if arguments.verbose:
         click.echo(f"the frames so far: {folder / SHEET}", err=True)
-    dreams = _start_dreaming(arguments, net, picture, footage, frames, count, seed, watch)
-    try:
-        _keep(arguments, dreams, frames, count, begun.toml())
-    except KeyboardInterrupt:
-        click.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
-        raise SystemExit(130) from None
-    return frames, recipe()
-
-
-def _start_dreaming(
-    arguments: FilmArguments,
-    net: Net,
-    picture: Tensor | None,
-    footage: Footage | None,
-    frames: Frames,
-    count: int,
-    seed: int,
-    watch: Callable[[int, Progress], None],
-) -> Iterator[Image.Image]:
-    """Dream the frames that come after those in a folder."""
     keyframes = targets.read_keyframes(net, arguments)
     done = len(frames)
     last = frames[done - 1] if done else None
@@ -161,12 +139,21 @@ def _start_dreaming(
     }
     if footage is None:
         after = None if last is None else (done - 1, last)
-        return film(net, keyframes, picture, frames=count, after=after, watch=watch, **options)
-    over = dream_over
-    if arguments.blend is not None:
-        over = functools.partial(dream_over, blend=arguments.blend)
-    images, flow = itertools.islice(footage, count), not arguments.no_flow
-    return over(net, keyframes, images, flow=flow, skip=done, last=last, watch=watch, **options)
+        dreams = film(net, keyframes, picture, frames=count, after=after, watch=watch, **options)
+    else:
+        over = dream_over
+        if arguments.blend is not None:
+            over = functools.partial(dream_over, blend=arguments.blend)
+        images, flow = itertools.islice(footage, count), not arguments.no_flow
+        dreams = over(
+            net, keyframes, images, flow=flow, skip=done, last=last, watch=watch, **options
+        )
+    try:
+        _keep(arguments, dreams, frames, count, begun.toml())
+    except KeyboardInterrupt:
+        click.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
+        raise SystemExit(130) from None
+    return frames, recipe()
 
 
 def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:

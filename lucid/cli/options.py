@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import COUNT, FILE, PRECISION, SEED, SIDE
+from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SEED, SIDE
 
 if TYPE_CHECKING:
     from lucid.core.device import Runtime
@@ -84,15 +84,6 @@ class OneDashCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-def device_option() -> Any:
-    """Declare ``--device``."""
-    return option(
-        "Device that the net runs on; cuda:0,cuda:1 shares the tiles among two GPUs.",
-        default="auto",
-        metavar="auto|cpu|cuda[:N]|mps",
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class NetArguments:
     """Options of every command that reads a net's files."""
@@ -109,7 +100,7 @@ class NetArguments:
 class DeviceArguments(NetArguments):
     """Options of every command that computes gradients."""
 
-    device: str = device_option()
+    device: str = option(**DEVICE)
     precision: str = option(
         "Number format of the net. auto is bf16 on hardware that multiplies it, else fp32.",
         type=PRECISION,

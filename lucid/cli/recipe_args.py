@@ -72,10 +72,8 @@ def build_recipe(
 
 def _plain_value(value: Any, typed: Any) -> Any:
     """Return a value that a recipe can hold: the parameter's, or what was typed for it."""
-    if isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, (bool, int, float, str, Path)):
+        return str(value) if isinstance(value, Path) else value
     if isinstance(typed, str):
         return typed
     return [list(each) if isinstance(each, tuple) else each for each in typed]
