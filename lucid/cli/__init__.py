@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import NoReturn
 
 import click
 
@@ -46,18 +45,15 @@ class Lucid(click.Group):
         try:
             return super().invoke(ctx)
         except LucidError as error:
-            _fail(ctx, str(error), error.exit_code)
+            message, exit_code = str(error), error.exit_code
         except click.UsageError as error:
-            _fail(ctx, error.format_message(), error.exit_code)
+            message, exit_code = error.format_message(), error.exit_code
         except OSError as error:  # a name that is too long, an unreadable folder, a full disk
             if error.errno == errno.EPIPE:  # `lucid models | head` is no mistake
                 raise
-            _fail(ctx, f"{error.filename or 'file'}: {error.strerror or error}", 1)
-
-
-def _fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
-    click.echo(click.style("Error: ", fg="red") + message, err=True)
-    ctx.exit(exit_code)
+            message, exit_code = f"{error.filename or 'file'}: {error.strerror or error}", 1
+        click.echo(click.style("Error: ", fg="red") + message, err=True)
+        return ctx.exit(exit_code)
 
 
 @click.group(cls=Lucid, context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli.click_types import FILE, parse_size
-from lucid.cli.options import COUNT, argument, device_option, flag, option, takes
+from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SIDE, SIZE
+from lucid.cli.options import argument, flag, option, takes
 from lucid.errors import LucidError
 
 if TYPE_CHECKING:
@@ -26,20 +26,20 @@ class BenchArguments:
     weights: Path | None = option("Weights of --net, in place of random ones.", type=FILE)
     layer: str = option("Layer of the task nightmare.", default="10")
     size: tuple[int, int] | None = option(
-        "Size of the picture, in place of each task's own.", type=parse_size, metavar="WxH"
+        "Size of the picture, in place of each task's own.", **SIZE
     )
     tiles: str = option(
         "Order of the tiles in the task pass.",
         type=click.Choice(["spiral", "random", "grid"]),
         default="spiral",
     )
-    tile_size: int = option("Side of a tile in pixels.", type=click.IntRange(min=8), default=224)
+    tile_size: int = option("Side of a tile in pixels.", type=SIDE, default=224)
     batch: int = option("Number of tiles that the net sees at once.", type=COUNT, default=16)
     repeats: int = option("Number of runs that the median is taken of.", type=COUNT, default=5)
     precisions: tuple[str, ...] = option(
         "Number format of the net; give the option several times to compare.",
         "--precision",
-        type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+        type=PRECISION,
         multiple=True,
         default=["fp32", "auto"],
     )
@@ -47,7 +47,7 @@ class BenchArguments:
     compare: Path | None = option(
         "File of an earlier --json: the exit code is 1 if a ratio has become worse.", type=FILE
     )
-    device: str = device_option()
+    device: str = option(**DEVICE)
 
 
 @click.command()
@@ -133,7 +133,6 @@ def _print_summary(report: Report) -> None:
 
 
 def _read_report(path: Path) -> dict[str, Any]:
-    """Read an earlier report."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         for row in report["rows"]:

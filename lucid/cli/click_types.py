@@ -5,25 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
+from lucid.cli import completers
+
 FILE = click.Path(path_type=Path)
 SEED = click.IntRange(0, 2**63 - 1)
+COUNT = click.IntRange(min=1)
+SIDE = click.IntRange(min=8)
+PRECISION = click.Choice(["auto", "fp32", "bf16", "fp16"])
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Read a picture's size.
-
-    Args:
-        text: WIDTHxHEIGHT in pixels, such as 640x480.
-
-    Returns:
-        (height, width) in pixels.
-
-    Raises:
-        click.BadParameter: The text is no such size.
-    """
+    """Read a picture's size, (height, width) in pixels, from WIDTHxHEIGHT such as 640x480."""
     match = re.fullmatch(r"0*([1-9]\d{0,6})x0*([1-9]\d{0,6})", text.lower())
     if not match:
         raise click.BadParameter(f"{text!r} is not a width and a height in pixels, such as 640x480")
@@ -32,32 +28,17 @@ def parse_size(text: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class ClassSpec:
-    """A class as it was typed.
+    """A class as it was typed."""
 
-    Attributes:
-        name: Name, part of a name, number or group.
-        weight: Weight in the mix.
-        region: Where to draw it: X,Y or X,Y,DIAMETER or a mask's file; None for everywhere.
-    """
-
-    name: str
+    name: str  # name, part of a name, number or group
     weight: float = 1.0
-    region: str | None = None
+    region: str | None = None  # X,Y or X,Y,DIAMETER or a mask's file; None for everywhere
 
 
 def parse_class(text: str) -> ClassSpec:
-    """Read a class.
-
-    Args:
-        text: NAME or NAME:WEIGHT, either with @REGION behind it.
-
-    Raises:
-        click.BadParameter: The weight is no number.
-    """
+    """Read a class: NAME or NAME:WEIGHT, either with @REGION behind it."""
     typed, _, region = text.partition("@")
-    name, colon, weight = typed.rpartition(":")
-    if not colon:
-        return ClassSpec(typed, region=region or None)
+    name, weight = typed.rsplit(":", 1) if ":" in typed else (typed, "1")
     try:
         return ClassSpec(name, float(weight), region or None)
     except ValueError:
@@ -68,28 +49,15 @@ def parse_class(text: str) -> ClassSpec:
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """A layer, channel or neuron as it was typed.
-
-    Attributes:
-        name: Name of the layer.
-        channel: Number of the channel; None for the whole layer.
-        neuron: Position (x, y) of one neuron of the channel, as fractions of width and height.
-    """
+    """A layer, channel or neuron as it was typed."""
 
     name: str
-    channel: int | None = None
-    neuron: tuple[float, float] | None = None
+    channel: int | None = None  # None for the whole layer
+    neuron: tuple[float, float] | None = None  # (x, y), fractions of width and height
 
 
 def parse_layer(text: str) -> LayerSpec:
-    """Read a layer.
-
-    Args:
-        text: LAYER, LAYER:CHANNEL or LAYER:CHANNEL@X,Y.
-
-    Raises:
-        click.BadParameter: The text is none of these.
-    """
+    """Read LAYER, LAYER:CHANNEL or LAYER:CHANNEL@X,Y."""
     match = re.fullmatch(r"([^:@]+)(?::(\d{1,6})(?:@([\d.]+),([\d.]+))?)?", text)
     try:
         if not match:
@@ -106,17 +74,21 @@ def parse_layer(text: str) -> LayerSpec:
 
 
 def parse_grey(text: str) -> str | float:
-    """Read the strength of the pull towards grey.
-
-    Args:
-        text: ``auto``, ``darknet`` or a number.
-
-    Raises:
-        click.BadParameter: The text is none of these.
-    """
+    """Read the strength of the pull towards grey: ``auto``, ``darknet`` or a number."""
     if text in ("auto", "darknet"):
         return text
     try:
         return float(text)
     except ValueError:
         raise click.BadParameter(f"{text!r} is not auto, darknet or a number") from None
+
+
+# Settings of options that several commands have
+CLASSES = {"type": parse_class, "multiple": True, "shell_complete": completers.classes}
+LAYERS = {"type": parse_layer, "multiple": True, "shell_complete": completers.layers}
+SIZE = {"type": parse_size, "metavar": "WxH"}
+DEVICE: dict[str, Any] = {
+    "about": "Device that the net runs on; cuda:0,cuda:1 shares the tiles among two GPUs.",
+    "default": "auto",
+    "metavar": "auto|cpu|cuda[:N]|mps",
+}

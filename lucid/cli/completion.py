@@ -172,8 +172,8 @@ class _Fish(_Forgiving, FishComplete):
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
 
-for _name, _kind in SHELLS.items():
-    add_completion_class(_kind, _name)
+for _shell in SHELLS.values():
+    add_completion_class(_shell)
 
 
 @click.command()

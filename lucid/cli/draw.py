@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import FILE, ClassSpec, LayerSpec, parse_class, parse_layer, parse_size
-from lucid.cli.options import COUNT, OneDashCommand, PaintArguments, flag, option, takes
+from lucid.cli.click_types import CLASSES, COUNT, FILE, LAYERS, SIDE, SIZE, ClassSpec, LayerSpec
+from lucid.cli.options import OneDashCommand, PaintArguments, flag, option, takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,8 @@ class DrawArguments(PaintArguments):
         "dogs, insects, …). Several are mixed. REGION says where: X,Y or X,Y,DIAMETER (X and Y "
         "from 0 to 1, DIAMETER in pixels) or a mask image.",
         "--class",
-        type=parse_class,
         metavar="NAME[:WEIGHT][@REGION]",
-        multiple=True,
-        shell_complete=completers.classes,
+        **CLASSES,
     )
     mix: Path | None = option("TOML file of classes and weights: goldfish = 0.7", type=FILE)
     random_classes: int | None = option(
@@ -33,10 +31,8 @@ class DrawArguments(PaintArguments):
     layers: tuple[LayerSpec, ...] = option(
         "Layer to excite, or one channel of it, or one neuron at a position of the tile.",
         "--layer",
-        type=parse_layer,
         metavar="LAYER[:CHANNEL[@X,Y]]",
-        multiple=True,
-        shell_complete=completers.layers,
+        **LAYERS,
     )
     guide: Path | None = option("Image to resemble, as one --layer sees it.", type=FILE)
     preset: str | None = option(
@@ -56,8 +52,7 @@ class DrawArguments(PaintArguments):
         metavar="line|circle|sine|'X,Y X,Y …'",
     )
     brush: int | None = option(
-        "Diameter of the brush in pixels. Without it, the side of a tile.",
-        type=click.IntRange(min=8),
+        "Diameter of the brush in pixels. Without it, the side of a tile.", type=SIDE
     )
     keep_colors: bool = flag("Keep the colours of the base: change only brightness.")
     blur: float | None = option(
@@ -70,8 +65,7 @@ class DrawArguments(PaintArguments):
     size: tuple[int, int] | None = option(
         "Size of the picture, as 640x480; a base is stretched to it. Without it, the size of the "
         "base, or 224x224.",
-        type=parse_size,
-        metavar="WxH",
+        **SIZE,
     )
     tiles: str = option(
         "Order of the tiles. spiral: ring by ring from the centre, so that detail grows out from "

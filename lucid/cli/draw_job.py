@@ -29,20 +29,13 @@ from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import check_writable, next_free_path
 from lucid.imaging.io import read_alpha, read_image, to_pil
+from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import Recipe
 from lucid.nets.net import Net
 
 
 def draw_all(arguments: DrawArguments) -> None:
-    """Draw a picture on each base, or from noise, and print where it was written.
-
-    Args:
-        arguments: Arguments of the command.
-
-    Raises:
-        click.UsageError: Options do not go together, or an output exists.
-        LucidError: A file cannot be read, or a setting makes no sense.
-    """
+    """Draw every picture that was asked for and print where it was written."""
     # The metadata knows the classes: a wrong one is found before any download.
     meta = arguments.load_meta()
     bases = files.find_files(arguments.base)
@@ -62,10 +55,8 @@ def draw_all(arguments: DrawArguments) -> None:
             taken = {path for job in jobs for path in (job.target, *job.singles)}
             jobs.append(_plan_job(arguments, meta, base, target, taken))
         net = arguments.load()
-        console.configure_logging(arguments.verbose, arguments.quiet)
         for job in jobs:
-            if arguments.verbose:
-                console.print_settings(net, arguments.device, arguments.precision, job.seed)
+            console.start_log(arguments, net, job.seed)
             if job.on_disk:
                 written = _draw_on_disk(net, job, arguments, guide)
             else:
@@ -76,27 +67,16 @@ def draw_all(arguments: DrawArguments) -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to draw, or ``--count`` pictures with consecutive seeds.
+    """One picture to draw, or ``--count`` pictures with consecutive seeds."""
 
-    Attributes:
-        base: Picture to draw on, as it was typed; None for noise.
-        size: (height, width) in pixels; None for the size of a tile.
-        on_disk: Whether to draw on pixels in files.
-        classes: Classes to draw.
-        config: Hyperparameters of the drawing.
-        seed: Seed of the first picture.
-        target: File of the picture, or of the contact sheet of several.
-        singles: Files of the single pictures.
-    """
-
-    base: Path | None
-    size: tuple[int, int] | None
-    on_disk: bool
+    base: Path | None  # as it was typed; None for noise
+    size: tuple[int, int] | None  # (height, width) in pixels; None for the size of a tile
+    on_disk: bool  # whether to draw on pixels in files
     classes: list[ClassSpec]
     config: DrawConfig
-    seed: int
-    target: Path
-    singles: list[Path]
+    seed: int  # of the first picture
+    target: Path  # the picture, or the contact sheet of several
+    singles: list[Path]  # the single pictures
 
 
 def _plan_job(
@@ -113,7 +93,11 @@ def _plan_job(
         in_files = True
     if in_files:
         _check_on_disk(arguments, transparent)
-    seed = _choose_seed(arguments, output)
+    seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
+    if arguments.resume:
+        if not output:
+            raise click.UsageError("--resume needs -o, the picture that was to be written")
+        seed = on_disk.seed_to_resume(output, arguments.seed)
     classes = targets.requested_classes(meta, arguments, seed)
     config = _choose_config(arguments, meta, on_base=picture is not None, in_files=in_files)
     targets.draw_targets(meta, classes, config, size, arguments)  # errors appear before any work
@@ -146,15 +130,6 @@ def _check_on_disk(arguments: DrawArguments, transparent: bool) -> None:
     for name, value in refused.items():
         if value:
             raise click.UsageError(f"there is no {name} for pictures that are painted on disk")
-
-
-def _choose_seed(arguments: DrawArguments, output: Path | None) -> int:
-    """Return the seed that was given, or that of the drawing to resume, or a new one."""
-    if arguments.resume:
-        if not output:
-            raise click.UsageError("--resume needs -o, the picture that was to be written")
-        return on_disk.seed_to_resume(output, arguments.seed)
-    return secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
 
 
 def _choose_config(
@@ -237,33 +212,21 @@ def _draw_in_memory(
 
 
 class Watcher:
-    """Called after each pass: moves the bar, shows the picture, keeps stages.
-
-    Attributes:
-        bar: Progress bar of the picture.
-        latest: Progress after the last pass; None before the first.
-        passes: Number of passes done.
-        written: Files of the stages that were kept.
-    """
+    """Called after each pass: moves the bar, shows the picture, keeps stages."""
 
     bar: console.ProgressBar
 
     def __init__(self, job: Job, arguments: DrawArguments) -> None:
         self._save_every, self._verbose = arguments.save_every, arguments.verbose
         self._alpha = read_alpha(files.resolve_stdin(job.base)) if job.base else None
-        self._preview = console.open_preview(arguments.preview)
+        self._preview = Preview() if arguments.preview else None
 
     def begin(self, target: Path, recipe: Callable[..., Recipe]) -> None:
-        """Start watching the next picture.
-
-        Args:
-            target: File that the picture will be written to.
-            recipe: Builds the picture's recipe, with ``passes=`` for an unfinished one.
-        """
+        """Start watching the next picture; ``recipe`` takes ``passes=`` if it is unfinished."""
         self._target, self._recipe = target, recipe
-        self.latest: Progress | None = None
+        self.latest: Progress | None = None  # after the last pass
         self.passes = 0
-        self.written: list[Path] = []
+        self.written: list[Path] = []  # stages that were kept
 
     def __call__(self, progress: Progress) -> None:
         """Take note of a pass."""
@@ -282,13 +245,7 @@ class Watcher:
             self.written.append(self.write(progress.picture(), path, passes=self.passes))
 
     def write(self, picture: Image.Image, path: Path, passes: int | None = None) -> Path:
-        """Write a picture with its recipe, as transparent as its base.
-
-        Args:
-            picture: The picture.
-            path: File to write.
-            passes: Number of passes so far, if the picture is not finished.
-        """
+        """Write a picture with its recipe, as transparent as its base."""
         if self._alpha is not None:
             picture.putalpha(self._alpha.resize(picture.size))
         recipes.write_picture(picture, path, self._recipe(passes=passes))
@@ -302,16 +259,13 @@ def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | 
         bar.length = total
         bar.update(done - bar.pos)
 
-    def metadata(plan: Plan) -> str:
-        return _recipe(plan, job, seed=job.seed, on_disk=True).toml()
-
     found, base, options = _inputs(net, job, arguments, guide)
     try:
         with console.progress_bar(job.target.name, 1, arguments.quiet) as bar:
             on_disk.draw_on_disk(
                 *(net, found, job.target, base),
                 resume=arguments.resume,
-                metadata=metadata,
+                metadata=lambda plan: _recipe(plan, job, seed=job.seed, on_disk=True).toml(),
                 watch=watch,
                 **options,
             )

@@ -13,40 +13,24 @@ from pathlib import Path
 
 import click
 
-STDIN = "lucid.stdin"
-"""Key of ``context.meta``: the file that holds what came on standard input."""
+STDIN = "lucid.stdin"  # key of context.meta: the file that holds what came on standard input
 
 
 def find_files(patterns: Sequence[Path]) -> list[Path]:
-    """Expand ``*``, ``?`` and ``[]``, which shells do not on Windows, nor within quotes.
-
-    Args:
-        patterns: Files as they were typed.
-
-    Raises:
-        click.UsageError: No file matches a pattern.
-    """
+    """Expand ``*``, ``?`` and ``[]``, which shells do not on Windows, nor within quotes."""
     found: list[Path] = []
     for pattern in patterns:
         if pattern.exists() or not glob.has_magic(str(pattern)):
             found.append(pattern)
-            continue
-        matches = sorted(glob.glob(str(pattern)))
-        if not matches:
+        elif matches := sorted(glob.glob(str(pattern))):
+            found += map(Path, matches)
+        else:
             raise click.UsageError(f"{pattern}: no file fits")
-        found += map(Path, matches)
     return found
 
 
 def resolve_stdin(path: Path) -> Path:
-    """Replace ``-`` by a temporary file that holds what came on standard input.
-
-    Args:
-        path: A file as it was typed; any but ``-`` is returned as it is.
-
-    Raises:
-        click.UsageError: Standard input holds neither a picture nor a video.
-    """
+    """Replace ``-`` by a temporary file that holds what came on standard input."""
     if str(path) != "-":
         return path
     context = click.get_current_context()
@@ -76,15 +60,7 @@ def _suffix_of(content: bytes) -> str:
 
 @contextlib.contextmanager
 def stdout_target(output: Path | None, suffix: str) -> Iterator[Path | None]:
-    """Replace ``-`` by a temporary file, whose content goes to standard output at the end.
-
-    Args:
-        output: What ``-o`` names; any but ``-`` is yielded as it is.
-        suffix: Suffix of the temporary file.
-
-    Raises:
-        click.UsageError: Standard output is closed.
-    """
+    """Replace ``-`` by a temporary file, whose content goes to standard output at the end."""
     if str(output) != "-":
         yield output
         return
@@ -101,15 +77,7 @@ def stdout_target(output: Path | None, suffix: str) -> Iterator[Path | None]:
 
 
 def output_paths(output: Path | None, bases: Sequence[Path]) -> list[Path | None]:
-    """Name an output for each base: what ``-o`` names, with the base's stem for ``{stem}``.
-
-    Args:
-        output: What ``-o`` names; None leaves every output None.
-        bases: Pictures to work on; none of them stands for one output from noise.
-
-    Raises:
-        click.UsageError: Two bases would be written to one file.
-    """
+    """Name an output for each base, or for noise: what ``-o`` says, or None without ``-o``."""
     stems = ["stdin" if str(base) == "-" else base.stem for base in bases] or [""]
     if output is None:
         return [None] * len(stems)
@@ -124,16 +92,7 @@ def output_paths(output: Path | None, bases: Sequence[Path]) -> list[Path | None
 
 
 def check_output(output: Path | None, bases: Sequence[Path], refused: Mapping[str, object]) -> None:
-    """Refuse more than one file on standard output, and ``--resume`` with several bases.
-
-    Args:
-        output: What ``-o`` names.
-        bases: Pictures to work on.
-        refused: Options that write more than one file, by name, each with its value.
-
-    Raises:
-        click.UsageError: The options ask for one of these.
-    """
+    """Refuse more than one file on standard output, and ``--resume`` with several bases."""
     several = len(bases) > 1
     for name, value in {**refused, "several bases": several}.items():
         if value and str(output) == "-":
@@ -143,26 +102,14 @@ def check_output(output: Path | None, bases: Sequence[Path], refused: Mapping[st
 
 
 def refuse_overwrite(paths: Iterable[Path], force: bool) -> None:
-    """Refuse to overwrite a file.
-
-    Args:
-        paths: Files that will be written.
-        force: Whether ``--force`` was given, which allows it.
-
-    Raises:
-        click.UsageError: One of the files exists.
-    """
+    """Refuse to overwrite a file, unless ``--force`` was given."""
     for path in paths:
         if path.exists() and not force:
             raise click.UsageError(f"{path} exists: give --force to overwrite it")
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those that it lies in, unless it exists.
-
-    Raises:
-        click.UsageError: The folder cannot be made.
-    """
+    """Make a folder, and those that it lies in, unless it exists."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

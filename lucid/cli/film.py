@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import FILE, ClassSpec, LayerSpec, parse_class, parse_layer, parse_size
-from lucid.cli.options import COUNT, OneDashCommand, PaintArguments, flag, option, takes
+from lucid.cli.click_types import CLASSES, COUNT, FILE, LAYERS, SIZE, ClassSpec, LayerSpec
+from lucid.cli.options import OneDashCommand, PaintArguments, flag, option, takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,18 +19,11 @@ class FilmArguments(PaintArguments):
     classes: tuple[ClassSpec, ...] = option(
         "Class to dream of, as in `lucid draw` but without a region. Several are mixed.",
         "--class",
-        type=parse_class,
         metavar="NAME[:WEIGHT]",
-        multiple=True,
-        shell_complete=completers.classes,
+        **CLASSES,
     )
     layers: tuple[LayerSpec, ...] = option(
-        "Layer to excite, or one channel of it.",
-        "--layer",
-        type=parse_layer,
-        metavar="LAYER[:CHANNEL]",
-        multiple=True,
-        shell_complete=completers.layers,
+        "Layer to excite, or one channel of it.", "--layer", metavar="LAYER[:CHANNEL]", **LAYERS
     )
     threshold: float | None = option(
         "Enhance only features of --layer this many standard deviations above the mean, as "
@@ -67,9 +60,7 @@ class FilmArguments(PaintArguments):
         type=FILE,
     )
     size: tuple[int, int] | None = option(
-        "Size of the frames, as 640x480. Without it, the size of the base.",
-        type=parse_size,
-        metavar="WxH",
+        "Size of the frames, as 640x480. Without it, the size of the base.", **SIZE
     )
     octaves: int | None = option("Number of octaves of a frame.  [default: 2]", type=COUNT)
     iters: int | None = option("Passes over a frame at each octave.  [default: 6]", type=COUNT)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import FILE, SEED, parse_grey
+from lucid.cli.click_types import FILE, SEED, SIDE, parse_grey
 from lucid.cli.options import OneDashCommand, RunArguments, argument, option, takes
 
 COUNT = click.IntRange(1, 2**31 - 1)
@@ -45,25 +45,19 @@ class NightmareArguments(RunArguments):
         default=4,
     )
     rate: float = one_dash(
-        "Step size (.05 on Darknet's page, .04 in its program).", "rate", type=float, default=0.05
+        "Step size (.05 on Darknet's page, .04 in its program).", "rate", default=0.05
     )
     threshold: float = one_dash(
-        "Enhance only features this many standard deviations above the mean.",
-        "thresh",
-        type=float,
-        default=1.0,
+        "Enhance only features this many standard deviations above the mean.", "thresh", default=1.0
     )
     zoom: float = one_dash(
         "Share of the picture, around its centre, that fills the picture after each round.",
         "zoom",
-        type=float,
         default=1.0,
     )
-    rotate: float = one_dash(
-        "Rotation after each round, in radians.", "rotate", type=float, default=0.0
-    )
+    rotate: float = one_dash("Rotation after each round, in radians.", "rotate", default=0.0)
     rotate_degrees: float | None = option("Rotation after each round, in degrees.", type=float)
-    norm: int = one_dash("0: do not normalize the steps.", "norm", type=int, default=1)
+    norm: int = one_dash("0: do not normalize the steps.", "norm", default=1)
     prefix: Path = one_dash(
         "Folder to write into.", "prefix", type=FILE, default=Path(), show_default=False
     )
@@ -73,16 +67,10 @@ class NightmareArguments(RunArguments):
         is_flag=True,
     )
     momentum: float = one_dash(
-        "With -reconstruct: share of each step that the next step keeps.",
-        "momentum",
-        type=float,
-        default=0.9,
+        "With -reconstruct: share of each step that the next step keeps.", "momentum", default=0.9
     )
     pull: float = one_dash(
-        "With -reconstruct: weight that draws neighbouring pixels together.",
-        "lambda",
-        type=float,
-        default=0.01,
+        "With -reconstruct: weight that draws neighbouring pixels together.", "lambda", default=0.01
     )
     reach: int = one_dash(
         "With -reconstruct: distance of the farthest neighbour in pixels.",
@@ -107,7 +95,7 @@ class NightmareArguments(RunArguments):
     tile_size: int | None = option(
         "Largest side in pixels that the net sees at once. The result is the same but for "
         "rounding (compare at fp32). Without it, what fits into half of the memory.",
-        type=click.IntRange(8),
+        type=SIDE,
     )
     seed: int = option("Seed of all random draws.", type=SEED, default=0)
 

@@ -20,6 +20,7 @@ from lucid.cli.recipe_args import build_recipe
 from lucid.imaging import recipes
 from lucid.imaging.files import check_writable
 from lucid.imaging.io import read_image
+from lucid.imaging.preview import Preview
 from lucid.nets.net import Net
 from lucid.nets.registry import load, load_meta
 from lucid.nightmares.nightmare import Progress, nightmare
@@ -39,25 +40,19 @@ NOT_USED = {
 
 
 def run_nightmare(arguments: NightmareArguments) -> None:
-    """Make the pictures of all rounds, write them and print where.
-
-    Args:
-        arguments: Arguments of the command.
-
-    Raises:
-        click.UsageError: Options do not go together, or an output cannot be written.
-        LucidError: A file cannot be read, or a setting makes no sense.
-    """
+    """Make the pictures of all rounds, write them and print where."""
     net_name, weights, image_file, layer = _parse_words(arguments)
     unused = _refuse_unused(arguments)
-    _check_steps_file(arguments.save_steps)
+    save_steps = arguments.save_steps
+    if save_steps and save_steps.exists():
+        raise click.UsageError(f"{save_steps} exists: give another name to --save-steps")
+    if save_steps and not save_steps.parent.is_dir():
+        raise click.UsageError(f"{save_steps}: there is no folder {save_steps.parent}")
     file = files.resolve_stdin(image_file)
     image = read_image(file)
     steps = _read_steps(arguments, load_meta(net_name, weights, arguments.names), layer)
     net = load(net_name, weights, arguments.names, progress=not arguments.quiet)
-    console.configure_logging(arguments.verbose, arguments.quiet)
-    if arguments.verbose:
-        console.print_settings(net, arguments.device, arguments.precision, arguments.seed)
+    console.start_log(arguments, net, arguments.seed)
     watcher = _Watcher(arguments.preview)
     grey = arguments.grey
     if grey is None:
@@ -87,9 +82,9 @@ def run_nightmare(arguments: NightmareArguments) -> None:
             # An unfinished picture never replaces a finished one of an earlier run.
             earlier = (arguments.prefix / f"{stem}_{len(written):06d}.png").exists()
             write(latest.picture(), f"{stem}_unfinished" if earlier else stem, steps=latest.done)
-        _save_steps(steps, latest.done if latest else 0, arguments.save_steps)
+        _save_steps(steps, latest.done if latest else 0, save_steps)
         console.exit_stopped(written)
-    _save_steps(steps, total, arguments.save_steps)
+    _save_steps(steps, total, save_steps)
     if not arguments.quiet:
         console.print_written(written)
 
@@ -180,7 +175,7 @@ class _Watcher:
     bar: console.ProgressBar
 
     def __init__(self, preview: bool) -> None:
-        self._preview = console.open_preview(preview)
+        self._preview = Preview() if preview else None
         self.latest: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
@@ -199,14 +194,6 @@ def _read_steps(arguments: NightmareArguments, meta: Net, layer: str) -> list[Ni
         drawn = draw_steps(layers, arguments.octaves, arguments.seed)
         return list(itertools.islice(drawn, arguments.rounds * arguments.iters))
     return None
-
-
-def _check_steps_file(path: Path | None) -> None:
-    """Refuse a file for --save-steps that cannot be written, before any work."""
-    if path and path.exists():
-        raise click.UsageError(f"{path} exists: give another name to --save-steps")
-    if path and not path.parent.is_dir():
-        raise click.UsageError(f"{path}: there is no folder {path.parent}")
 
 
 def _save_steps(steps: list[NightmareStep] | None, done: int, path: Path | None) -> None:

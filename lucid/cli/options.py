@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import FILE, SEED
+from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SEED, SIDE
 
 if TYPE_CHECKING:
     from lucid.core.device import Runtime
@@ -21,23 +21,13 @@ if TYPE_CHECKING:
 
 Arguments = TypeVar("Arguments")
 
-TYPED = "lucid.typed"
-"""Key of ``context.meta``: the parameters as they were typed, for the recipe."""
-
-CHANGED = "lucid.changed"
-"""Key of ``context.meta``: names of the parameters that were typed to change a recipe."""
-
-COUNT = click.IntRange(min=1)
+# Keys of context.meta
+TYPED = "lucid.typed"  # the parameters as they were typed, for the recipe
+CHANGED = "lucid.changed"  # names of the parameters that were typed to change a recipe
 
 
 def option(about: str, *names: str, **settings: Any) -> Any:
-    """Declare a field of a command's arguments as an option.
-
-    Args:
-        about: Help text.
-        names: Names of the option, unless it is ``--`` and the field's name.
-        settings: Settings of ``click.option``; a default is added to the help text.
-    """
+    """Declare a field of a command's arguments as an option, named ``--FIELD`` unless given."""
     settings = {"help": about, "show_default": "default" in settings, **settings}
 
     def add(name: str) -> Callable[[Any], Any]:
@@ -47,7 +37,7 @@ def option(about: str, *names: str, **settings: Any) -> Any:
 
 
 def flag(about: str, *names: str) -> Any:
-    """Declare a field of a command's arguments as an option without a value; see ``option``."""
+    """Declare a field of a command's arguments as an option without a value."""
     return option(about, *names, is_flag=True)
 
 
@@ -59,12 +49,7 @@ def argument(**settings: Any) -> Any:
 def takes(
     arguments: type[Arguments],
 ) -> Callable[[Callable[[Arguments], None]], Callable[..., None]]:
-    """Give a command the parameters that a dataclass declares, and call it with an instance.
-
-    Args:
-        arguments: Dataclass whose fields are declared with ``option``, ``flag`` or ``argument``.
-            In the help text fields of a base class follow the class's own.
-    """
+    """Give a command the parameters that a dataclass declares, and call it with an instance."""
 
     def decorate(function: Callable[[Arguments], None]) -> Callable[..., None]:
         @functools.wraps(function)
@@ -72,6 +57,7 @@ def takes(
             function(arguments(**params))
 
         declared = {each.name: each for each in fields(arguments)}  # type: ignore[arg-type]
+        # In the help text the fields of a base class follow the class's own.
         order = [name for owner in arguments.__mro__ for name in inspect.get_annotations(owner)]
         for name in reversed(order):
             callback = declared[name].metadata["add"](name)(callback)
@@ -81,11 +67,7 @@ def takes(
 
 
 class OneDashCommand(click.Command):
-    """A command whose long options may be written with one dash, as Darknet's are.
-
-    An unknown word with one dash is refused: click alone would read a mistyped ``-octave`` as
-    ``-o ctave``.
-    """
+    """A command whose long options may be written with one dash, as Darknet's are."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command's words, and keep them as they were typed under ``TYPED``."""
@@ -94,20 +76,12 @@ class OneDashCommand(click.Command):
             if word == "--":
                 break
             name = word.split("=")[0]
+            # click alone would read a mistyped -octave as -o ctave.
             if re.match(r"-[a-zA-Z]{2}", name) and name not in known:
                 near = [each for each in known if each.lstrip("-")[:3] == name[1:4]]
                 raise click.NoSuchOption(name, possibilities=near, ctx=ctx)
         ctx.meta[TYPED] = self.make_parser(ctx).parse_args(list(args))[0]
         return super().parse_args(ctx, args)
-
-
-def device_option() -> Any:
-    """Declare ``--device``."""
-    return option(
-        "Device that the net runs on; cuda:0,cuda:1 shares the tiles among two GPUs.",
-        default="auto",
-        metavar="auto|cpu|cuda[:N]|mps",
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +100,10 @@ class NetArguments:
 class DeviceArguments(NetArguments):
     """Options of every command that computes gradients."""
 
-    device: str = device_option()
+    device: str = option(**DEVICE)
     precision: str = option(
         "Number format of the net. auto is bf16 on hardware that multiplies it, else fp32.",
-        type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+        type=PRECISION,
         default="auto",
     )
     deterministic: bool = flag(
@@ -172,7 +146,7 @@ class PaintArguments(RunArguments):
     )
     tile_size: int | None = option(
         "Side of a tile in pixels. Without it, 224, or the size that the net is built for.",
-        type=click.IntRange(min=8),
+        type=SIDE,
     )
     batch: int | None = option(
         "Largest number of tiles that the net sees at once. Without it, as many as pay off and "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,25 +22,15 @@ EXCLUDED = {
 }
 """Parameters that say where a result goes and what is printed: they are not in a recipe."""
 
-REPORTED = "lucid.reported"
-"""Key of ``context.meta``: whether differences from the recipe in use have been printed."""
-
-DIGESTS = "lucid.digests"
-"""Key of ``context.meta``: hashes of the files that were hashed."""
+# Keys of context.meta
+REPORTED = "lucid.reported"  # whether differences from the recipe in use have been printed
+DIGESTS = "lucid.digests"  # hashes of the files that were hashed
 
 
 def build_recipe(
     net: Net | None = None, made: Mapping[str, Any] | None = None, **overrides: Any
 ) -> Recipe:
-    """Build the recipe of what the running command makes: all of its options, defaults included.
-
-    If the command follows a recipe, print in what the two differ.
-
-    Args:
-        net: Net that draws, if any.
-        made: More facts that the result depends on.
-        overrides: Values of parameters that are no longer what was typed.
-    """
+    """Build the recipe of what the running command makes: all of its options, defaults included."""
     import torch
 
     from lucid.core.device import device_name, find_devices, find_precision, precision_name
@@ -64,10 +54,12 @@ def build_recipe(
             continue
         plain = _plain_value(value, context.meta[TYPED].get(name))
         options[recipe_names(parameter)[0]] = plain
-        for file in _files(parameter, plain):
-            if file not in digests:
-                digests[file] = sha256_file(resolve_stdin(Path(file)))
-            files[file] = digests[file]
+        for each in plain if isinstance(plain, list) else [plain]:
+            file = _file_in(parameter, str(each))
+            if Path(file).is_file() or (file == "-" and isinstance(parameter, click.Argument)):
+                if file not in digests:
+                    digests[file] = sha256_file(resolve_stdin(Path(file)))
+                files[file] = digests[file]
     facts |= {"files": files} if files else {}
     recipe = Recipe(context.command.name or "", options, facts | dict(made or {}))
     before = context.find_object(Recipe)
@@ -80,71 +72,34 @@ def build_recipe(
 
 def _plain_value(value: Any, typed: Any) -> Any:
     """Return a value that a recipe can hold: the parameter's, or what was typed for it."""
-    if isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, (bool, int, float, str, Path)):
+        return str(value) if isinstance(value, Path) else value
     if isinstance(typed, str):
         return typed
     return [list(each) if isinstance(each, tuple) else each for each in typed]
 
 
 def recipe_names(parameter: click.Parameter) -> list[str]:
-    """List the names that a recipe may call a parameter by; new recipes use the first.
-
-    Args:
-        parameter: Option or argument of a command.
-
-    Returns:
-        The long names of an option without their dashes, or the name of an argument.
-    """
+    """List the names that a recipe may call a parameter by; new recipes use the first."""
     long = [name[2:] for name in parameter.opts if name.startswith("--")]
     return long or [parameter.name or ""]
 
 
 def parameters_by_name(command: click.Command) -> dict[str, click.Parameter]:
-    """Map every name that a recipe may use to the command's parameter.
-
-    Args:
-        command: Command that the recipe names.
-    """
+    """Map every name that a recipe may use to the command's parameter."""
     return {name: each for each in command.params for name in recipe_names(each)}
 
 
-def _files(parameter: click.Parameter, value: Any) -> Iterator[str]:
-    """Yield the files that a parameter's value names; - is standard input."""
-    if _takes_files(parameter):
-        for each in value if isinstance(value, list) else [value]:
-            file = str(each)[_file_offset(parameter, str(each)) :]
-            if Path(file).is_file() or (file == "-" and isinstance(parameter, click.Argument)):
-                yield file
-
-
-def _takes_files(parameter: click.Parameter) -> bool:
-    """Tell whether a parameter's value may be, or end in, the name of a file."""
-    if isinstance(parameter, click.Argument) or isinstance(parameter.type, click.Path):
-        return True
-    return parameter.name in ("classes", "net_name", "preset")
-
-
-def _file_offset(parameter: click.Parameter, text: str) -> int:
-    """Find where a file's name begins in a value: a class has its mask behind an @."""
-    return text.find("@") + 1 or len(text) if parameter.name == "classes" else 0
+def _file_in(parameter: click.Parameter, text: str) -> str:
+    """Return the part of a value that may be the name of a file; empty if there is none."""
+    if parameter.name == "classes":
+        return text.partition("@")[2]
+    is_file = isinstance(parameter, click.Argument) or isinstance(parameter.type, click.Path)
+    return text if is_file or parameter.name in ("net_name", "preset") else ""
 
 
 def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[str]) -> list[str]:
-    """Turn a recipe into the words to type behind a command.
-
-    Args:
-        recipe: Recipe to follow.
-        command: Command that the recipe names.
-        source: File that holds the recipe. Files that the recipe names are looked for here, then
-            beside that file.
-        without: Names of parameters to leave out.
-
-    Raises:
-        LucidError: The command has no such option, or the option cannot have that value.
-    """
+    """Turn a recipe into the words behind a command, but for the parameters in ``without``."""
     parameters = parameters_by_name(command)
     options: list[str] = []
     arguments: list[str] = []
@@ -176,11 +131,9 @@ def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[s
 
 
 def _locate(parameter: click.Parameter, text: str, folder: Path) -> str:
-    """Return a value with the path of its file as seen from here, if the file is in a folder."""
-    if _takes_files(parameter):
-        offset = _file_offset(parameter, text)
-        file = Path(text[offset:])
-        # A name without a suffix is a net, a preset or a layer.
-        if file.suffix and not file.exists() and (folder / file).is_file():
-            return f"{text[:offset]}{folder / file}"
+    """Return a value with the path of its file, if that lies not here but beside the recipe."""
+    name = _file_in(parameter, text)
+    # A name without a suffix is a net, a preset or a layer.
+    if Path(name).suffix and not Path(name).exists() and (folder / name).is_file():
+        return f"{text.removesuffix(name)}{folder / name}"
     return text

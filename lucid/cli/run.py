@@ -46,17 +46,7 @@ def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
 
 
 def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[str, ...]) -> None:
-    """Run the command that a recipe names, with changes.
-
-    Args:
-        context: Context of the running command.
-        recipe: Recipe to follow.
-        source: File that holds the recipe.
-        changes: Words that replace options and arguments of the recipe.
-
-    Raises:
-        LucidError: There is no such command or option.
-    """
+    """Run the command that a recipe names, with changes."""
     from lucid.cli.recipe_args import EXCLUDED, to_argv
 
     if recipe.command not in FOLLOWED:
@@ -82,30 +72,14 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
 
 
 def recipe_command(context: click.Context, recipe: Recipe) -> click.Command:
-    """Find the command that a recipe names.
-
-    Args:
-        context: Context of the running command.
-        recipe: Recipe whose command is one of ``FOLLOWED``.
-    """
+    """Find the command that a recipe names."""
     group = context.find_root().command
     assert isinstance(group, click.Group)
     return group.commands[recipe.command]
 
 
 def changed_parameters(command: click.Command, changes: tuple[str, ...]) -> dict[str, object]:
-    """Read which parameters of a command are to be changed.
-
-    Args:
-        command: Command that the changes are for.
-        changes: Options and arguments as they were typed.
-
-    Returns:
-        What was typed for each parameter, by its name.
-
-    Raises:
-        click.UsageError: The command has no such option.
-    """
+    """Map the parameters of a command that are to be changed to what was typed for each."""
     with click.Context(command, info_name=command.name) as context:
         typed, _, _ = command.make_parser(context).parse_args(list(changes))
     arguments = {each.name for each in command.params if isinstance(each, click.Argument)}

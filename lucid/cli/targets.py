@@ -32,16 +32,7 @@ if TYPE_CHECKING:
 
 
 def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[ClassSpec]:
-    """List the classes that --class, --mix and --random-classes of ``lucid draw`` name.
-
-    Args:
-        net: Net whose classes they are.
-        arguments: Arguments of the command.
-        seed: Seed of the random classes.
-
-    Raises:
-        click.UsageError: There is nothing to draw, or options do not go together.
-    """
+    """List the classes that ``lucid draw`` was asked for: --class, --mix and --random-classes."""
     classes = list(arguments.classes)
     if arguments.mix:
         classes += _read_mix(arguments.mix)
@@ -87,20 +78,7 @@ def draw_targets(
     arguments: DrawArguments,
     guide: Tensor | None = None,
 ) -> list[Target]:
-    """Build the targets of ``lucid draw``: a mix for each region, and the layers.
-
-    Args:
-        net: Net that draws, or its metadata.
-        classes: What ``requested_classes`` lists.
-        config: Hyperparameters of the drawing.
-        size: (height, width) of the picture in pixels, if it is known.
-        arguments: Arguments of the command.
-        guide: The picture of ``--guide``, (3, height, width), RGB, 0..1.
-
-    Raises:
-        click.UsageError: A region or a channel makes no sense.
-        LucidError: The net lacks a class or layer, or a mask cannot be read.
-    """
+    """Build the targets of ``lucid draw``, on a picture of a size if that is known yet."""
     brush, path = arguments.brush, arguments.path
     default = _brush(path, size, brush) if path else None
     mixes: dict[str | None, list[ClassSpec]] = {}
@@ -130,16 +108,7 @@ def _weights(classes: Sequence[ClassSpec]) -> dict[str, float]:
 
 
 def layer_objective(net: Net, layer: LayerSpec) -> Objective:
-    """Build the objective that excites a layer, a channel or a neuron.
-
-    Args:
-        net: Net that the layer belongs to.
-        layer: The layer as it was typed.
-
-    Raises:
-        click.UsageError: The layer has no such channel.
-        LucidError: The net has no such layer.
-    """
+    """Build the objective that excites a layer, a channel or a neuron."""
     name = net.resolve_layer(layer.name)
     if layer.channel is None:
         return LayerL2(name)
@@ -178,25 +147,12 @@ def _brush(path: str, size: tuple[int, int] | None, diameter: float | None) -> R
 
 
 def read_mask(path: Path) -> Tensor:
-    """Read a mask: the brightness of an image, (height, width), 0..1.
-
-    Raises:
-        LucidError: The file cannot be read as an image.
-    """
+    """Read a mask: the brightness of an image, (height, width), 0..1."""
     return luma(read_image(path))[0]
 
 
 def output_stem(net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSpec]) -> str:
-    """Name what is drawn, as part of a file's name.
-
-    Args:
-        net: Net that draws.
-        classes: Classes that are drawn.
-        layers: Layers that are drawn.
-
-    Raises:
-        LucidError: The net lacks a class.
-    """
+    """Name what is drawn, as part of a file's name."""
     words = []
     for each in classes:
         number = resolve_class(net, each.name)
@@ -207,16 +163,7 @@ def output_stem(net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSp
 
 
 def read_keyframes(net: Net, arguments: FilmArguments) -> Keyframes:
-    """Build the key frames of ``lucid film``: --class, --layer, --warp and --at.
-
-    Args:
-        net: Net that draws, or its metadata.
-        arguments: Arguments of the command.
-
-    Raises:
-        click.UsageError: A key frame or a threshold makes no sense.
-        LucidError: The net lacks a class or layer, or there is no such warp.
-    """
+    """Build the key frames of ``lucid film``: --class, --layer, --warp and --at."""
     threshold = arguments.threshold
     objectives: dict[int, Objective] = {}
     if arguments.classes or arguments.layers:
