@@ -26,6 +26,7 @@ from lucid.imaging import recipes, video
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import next_free_path
 from lucid.imaging.io import read_image, write_image
+from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import FILM_RECIPE, Recipe
 from lucid.imaging.video import Footage, Frames
 from lucid.nets.net import Net
@@ -126,9 +127,8 @@ def _dream_frames(
     if before and _frozen(before) != _frozen(recipe):
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
     recipes.write_sidecar(recipe, folder / FILM_RECIPE)
-    console.configure_logging(arguments.verbose, arguments.quiet)
+    console.start_log(arguments, dream.net, seed)
     if arguments.verbose:
-        console.print_settings(dream.net, arguments.device, arguments.precision, seed)
         click.echo(f"the frames so far: {folder / SHEET}", err=True)
     with console.progress_bar(folder.name.removesuffix(".part"), count, arguments.quiet) as bar:
         bar.update(min(len(frames), count))
@@ -160,7 +160,7 @@ class _Dream:
 
     def write(self, bar: console.ProgressBar, metadata: str) -> None:
         """Write frames as they come, and now and then a contact sheet of those so far."""
-        preview = console.open_preview(self.arguments.preview)
+        preview = Preview() if self.arguments.preview else None
         for frame in self.dream():
             self.frames.append(frame, metadata)
             bar.update(1)
