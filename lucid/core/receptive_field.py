@@ -174,15 +174,8 @@ def find_receptive_field(
     """Measure a layer's stride and receptive field by propagating a NaN patch.
 
     Every feature that sees a NaN becomes NaN, and no other does. (cuDNN's kernels, some of which
-    mix neighbours for speed, are switched off.)
-
-    Args:
-        layer_output: runs the net.
-        layer: the layer's name.
-        device: where the net runs.
-
-    Raises:
-        LucidError: every feature sees the whole picture, or features are not evenly spaced.
+    mix neighbours for speed, are switched off.) Raises LucidError if every feature sees the whole
+    picture, or features are not evenly spaced.
     """
 
     def nan_features(side: int, start: int) -> Tensor:

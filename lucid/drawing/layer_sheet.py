@@ -31,19 +31,9 @@ def layer_sheet(
 ) -> Image.Image:
     """What each layer of a net makes of a picture: Google's DeepDream, small and short.
 
-    Args:
-        net: any net that takes pictures of any size.
-        picture: the picture to paint on, a Pillow image or (3, height, width), RGB, 0..1.
-        size: (height, width) of each dream, in pixels.
-        most: the largest number of layers; of more, evenly spaced ones are chosen.
-        runtime: where and how to run the net.
-        watch: called with each layer's name before its turn.
-
-    Returns:
-        A contact sheet with the layers' names.
-
-    Raises:
-        LucidError: no layer sees a picture of that size.
+    Returns a contact sheet of at most ``most`` evenly spaced layers, with their names, each at
+    ``size`` (height, width); calls ``watch`` with each name before its turn. Raises LucidError if
+    no layer sees a picture of that size.
     """
     # Layers whose features see the whole picture have no dream of their own.
     spatial = [name for name, _, shape in net.describe() if len(shape) == 3 and shape[-1] > 1]

@@ -180,11 +180,7 @@ def paint(
 
 
 def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]:
-    """Paint what is planned, pass by pass.
-
-    Args:
-        plan: made by ``prepare``.
-        generator: of the random numbers, in place of a new one with the plan's seed.
+    """Paint what is planned, pass by pass, as ``paint`` does.
 
     Yields:
         How far the drawing has come, after each pass.

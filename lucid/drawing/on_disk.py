@@ -123,15 +123,9 @@ def seed_to_resume(path: Path, seed: int | None = None) -> int:
 
 @dataclass(frozen=True)
 class _State:
-    """Where a run stands after a whole pass, for a killed run to go on from.
+    """Where a run stands after a whole pass of an octave, for a killed run to go on from.
 
-    Attributes:
-        fingerprint: the plan's.
-        seed: the plan's.
-        octave: number of the octave being painted.
-        passes: done in that octave.
-        batch: the most images that the net was shown at once.
-        generator: the state of the random numbers, as hex digits.
+    ``generator`` is the state of the random numbers, as hex digits.
     """
 
     fingerprint: str

@@ -33,15 +33,9 @@ GROUPS: dict[str, tuple[range, ...]] = {
 
 
 def group_members(name: str, classes: Sequence[str]) -> list[int]:
-    """Find a net's classes that belong to a group.
+    """The numbers of a net's classes that belong to a group; empty if there are none.
 
-    Args:
-        name: the group's name, in any spelling that ``normalize_name`` folds.
-        classes: the names of the net's classes. Unless they are ImageNet's thousand, the group's
-            classes are looked up among them by name.
-
-    Returns:
-        The numbers of the classes; empty if there is no such group, or the net has none of it.
+    Classes other than ImageNet's thousand are looked up by name.
     """
     # Command-line completion imports this module and must not wait for torch.
     from lucid.nets.net import normalize_name

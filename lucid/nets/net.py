@@ -187,17 +187,7 @@ class Net(nn.Module):
 
 
 def read_names(path: Path) -> list[str]:
-    """Read a file of class names, one a line, in the order of the class numbers.
-
-    Args:
-        path: a UTF-8 text file; a byte-order mark and blank lines at the end are ignored.
-
-    Returns:
-        The names; at least one.
-
-    Raises:
-        LucidError: the file cannot be read, is not text, or is empty.
-    """
+    """Read a UTF-8 file of class names, one a line; raise LucidError if it is empty or no text."""
     try:
         names = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except OSError as error:
@@ -215,15 +205,7 @@ def normalize_name(name: str) -> str:
 
 
 def matching_classes(name: str, classes: Sequence[str]) -> list[int]:
-    """Find the classes with a given name, or else those whose names contain it.
-
-    Args:
-        name: the name or a part of it, in any spelling that ``normalize_name`` folds.
-        classes: the names of all classes.
-
-    Returns:
-        The numbers (indices) of the matching classes, ascending; empty if none matches.
-    """
+    """The numbers of the classes with a name in any spelling, or else of those that contain it."""
     wanted = normalize_name(name)
     exact, containing = [], []
     for number, candidate in enumerate(map(normalize_name, classes)):

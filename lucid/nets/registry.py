@@ -120,14 +120,8 @@ def local_weights(name: str) -> Path | None:
 def load_meta(name: str, weights: Path | None = None, names: Path | None = None) -> Net:
     """Build a net without its weights, on the meta device: layers, classes and sizes only.
 
-    Args:
-        name: a bundled or torchvision name, or a path to a ``.cfg``.
-        weights: a weights file; only its path is used, to choose between two nets of a name.
-        names: a file of class names, one a line.
-
-    Raises:
-        UsageError: there is no such net.
-        LucidError: the cfg or the class names cannot be read.
+    Takes what ``load`` takes; of the weights only the path is used, to choose between two nets of
+    a name. Raises what ``load`` raises.
     """
     return _find(name, weights).build(weights, names).to("meta")
 
@@ -139,15 +133,7 @@ def nets_with_class(name: str) -> list[str]:
 
 
 def random_init(name: str, seed: int = 0) -> Net:
-    """Build a net with random weights on the CPU, to measure speed or compare with trained ones.
-
-    Args:
-        name: a bundled or torchvision name, or a path to a ``.cfg``.
-        seed: the same seed gives the same weights.
-
-    Raises:
-        UsageError: there is no such net.
-    """
+    """Build a net with random weights on the CPU, to measure speed or compare with trained ones."""
     source = _find(name)
     if source.cfg:
         net = DarknetNet(source.cfg)

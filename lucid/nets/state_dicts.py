@@ -16,18 +16,10 @@ from lucid.imaging.files import atomic_write
 
 
 def read_state_dict(path: Path) -> Mapping[str, Tensor]:
-    """Read a state dict, without running any code that a pickle may hold.
+    """Read a state dict, on the CPU, without running any code that a pickle may hold.
 
-    Args:
-        path: a ``.safetensors`` file, or one that ``torch.save`` wrote of a state dict or of a
-            checkpoint with a ``state_dict``.
-
-    Returns:
-        The tensors by name, on the CPU.
-
-    Raises:
-        LucidError: the file is damaged or holds no state dict, or the safetensors library is
-            missing.
+    Takes ``.safetensors``, and what ``torch.save`` wrote of a state dict or a checkpoint with a
+    ``state_dict``. Raises LucidError if the file is damaged or the safetensors library is missing.
     """
     if path.suffix == ".safetensors":
         safetensors = import_safetensors(path)
@@ -51,15 +43,7 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
 
 
 def write_state_dict(state: Mapping[str, Tensor], path: Path) -> None:
-    """Write a state dict.
-
-    Args:
-        state: the tensors by name.
-        path: the file; in the safetensors format if its name ends in ``.safetensors``.
-
-    Raises:
-        LucidError: the file cannot be written, or the safetensors library is missing.
-    """
+    """Write a state dict, as safetensors if the file's name ends so, else with ``torch.save``."""
     safetensors = import_safetensors(path) if path.suffix == ".safetensors" else None
     with atomic_write(path) as part:
         try:
@@ -82,16 +66,10 @@ def import_safetensors(path: Path) -> ModuleType:
 
 
 def fill_model(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Set the parameters of a torchvision model and put it into eval mode.
+    """Replace the tensors of a torchvision model and put it into eval mode.
 
-    Args:
-        model: the model, on any device; its tensors are replaced, not copied into.
-        state: the tensors by name; the auxiliary classifiers of training are ignored, and the
-            names of DenseNet's layers in old files are understood.
-        source: the file, for messages.
-
-    Raises:
-        LucidError: the names or shapes are not the model's.
+    Auxiliary classifiers of training are ignored, and DenseNet's old names are understood. Raises
+    LucidError, naming ``source``, if the names or shapes are not the model's.
     """
     given = {
         re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", key): value

@@ -46,16 +46,9 @@ def categories(name: str) -> list[str]:
 
 
 def build_model(name: str, class_names: list[str] | None, init_weights: bool = False) -> nn.Module:
-    """Build a torchvision model whose modules match its published weights.
+    """Build a torchvision model, with random weights, whose modules match its published weights.
 
-    Args:
-        name: a name from ``model_names``.
-        class_names: the classes, if they are not ImageNet's.
-        init_weights: whether GoogLeNet and Inception draw random weights by their own rule, which
-            takes seconds.
-
-    Returns:
-        The model, with random weights.
+    With ``init_weights``, GoogLeNet and Inception draw weights by their own rule: it takes seconds.
     """
     from torchvision.models import get_model
 
@@ -184,10 +177,7 @@ def _extractor(model: nn.Module, nodes: list[str]) -> fx.GraphModule:
 def _fuse_batchnorm(extractor: fx.GraphModule, fused: dict[str, nn.Conv2d]) -> None:
     """Fuse each batch normalisation into the convolution before it, if nothing else reads that.
 
-    Args:
-        extractor: of a model in eval mode; changed in place.
-        fused: the fused convolutions by the name of the normalisation: those of earlier extractors
-            are reused, new ones are added.
+    ``fused`` keeps the fused convolutions, by the name of the normalisation, for other extractors.
     """
     for node in list(extractor.graph.nodes):
         normalisation = _module_of(extractor, node)

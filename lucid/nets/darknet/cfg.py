@@ -85,15 +85,7 @@ def parse(text: str, source: str = "cfg") -> list[Section]:
     """Split cfg text into its sections, ``[net]`` first and then at least one layer.
 
     As in Darknet, blanks are dropped, and so are lines that begin with ``#`` or ``;``. Unlike in
-    Darknet, a comment may also follow an option on its line.
-
-    Args:
-        text: of the whole cfg.
-        source: the cfg's name, for messages.
-
-    Raises:
-        LucidError: a line is neither a section, an option nor a comment, the text does not begin
-            with ``[net]``, or there are no layers. The message names the line.
+    Darknet, a comment may also follow an option on its line. Raises LucidError, naming the line.
     """
     sections: list[Section] = []
     for number, raw in enumerate(text.splitlines(), start=1):

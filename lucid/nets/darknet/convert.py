@@ -29,22 +29,10 @@ class _Converted:
 
 
 def plan(net: Net, output: Path) -> list[Path]:
-    """Check that a net can be written, and list the files that ``write`` will write.
+    """List the files that ``write`` will write, the weights first; raise LucidError if it cannot.
 
     Weights with the name of a bundled cfg are written for that cfg; others get a cfg and class
-    names of their own beside them.
-
-    Args:
-        net: the net, with or without its weights.
-        output: the weights file; its ending, ``.weights``, ``.pth`` or ``.safetensors``, decides
-            the format.
-
-    Returns:
-        The files, the weights first.
-
-    Raises:
-        LucidError: the ending is another, there is no such folder, or the net cannot be converted
-            to that format.
+    names of their own beside them. The ending of ``output`` decides the format.
     """
     if output.suffix not in (".weights", ".pth", ".safetensors"):
         raise UsageError(f"{output}: end the name in .weights, .pth or .safetensors")
@@ -70,15 +58,7 @@ def plan(net: Net, output: Path) -> list[Path]:
 
 
 def write(net: Net, output: Path) -> list[Path]:
-    """Write a net's weights in the format of a file's ending; return the files written.
-
-    Args:
-        net: the net, with its weights.
-        output: the weights file, as for ``plan``.
-
-    Raises:
-        LucidError: ``plan`` refuses, or a file cannot be written.
-    """
+    """Write a net's weights in the format of ``output``'s ending; return the files written."""
     paths = plan(net, output)
     if output.suffix != ".weights":
         model = net.model if isinstance(net, TorchvisionNet) else net

@@ -506,18 +506,9 @@ RECURRENT = ("rnn", "gru", "lstm", "crnn")
 
 
 def build(section: Section, shape: Shape, shapes: Sequence[Shape]) -> Layer:
-    """Build the layer that a section describes, without memory for its weights.
+    """Build the layer of a section on the meta device; ``shapes`` are those of all earlier layers.
 
-    Args:
-        section: the layer's section.
-        shape: the output shape of the layer before.
-        shapes: the output shapes of all earlier layers.
-
-    Returns:
-        The layer, on the meta device.
-
-    Raises:
-        LucidError: the section is invalid or of an unsupported kind; names its line.
+    Raises LucidError, naming the line, if the section is invalid or of an unsupported kind.
     """
     kind = ABBREVIATIONS.get(section.kind, section.kind)
     if kind in RECURRENT:

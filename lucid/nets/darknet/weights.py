@@ -60,15 +60,7 @@ def load(path: Path, layers: Sequence[Layer]) -> None:
 
 
 def write(path: Path, arrays: Iterable[ArrayLike]) -> None:
-    """Write arrays end to end in the format of version 0.2, which every Darknet reads.
-
-    Args:
-        path: the ``.weights`` file.
-        arrays: of each layer in turn, in Darknet's order: biases, then weights; on the CPU.
-
-    Raises:
-        LucidError: the file cannot be written.
-    """
+    """Write layers' arrays (biases, then weights) in the format of version 0.2, which all read."""
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.array([0, 2, 0], "<i4").tofile(file)
         np.array([0], "<i8").tofile(file)
