@@ -36,20 +36,15 @@ _OPERATORS: dict[type[ast.operator | ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-MAX_LENGTH = 500
-"""Characters of an expression."""
+MAX_LENGTH = 500  # characters of an expression
 
 
 @dataclass(frozen=True)
 class Expression:
-    """Arithmetic in some variables, such as ``15 * sin(n / 20)``.
+    """Arithmetic in the variables, such as ``15 * sin(n / 20)``.
 
-    Python's arithmetic operators and comparisons, ``a if b else c``, ``CONSTANTS`` and
-    ``FUNCTIONS`` are allowed; nothing else is.
-
-    Attributes:
-        text: the expression as it was typed.
-        variables: the names that may stand in it.
+    Only Python's arithmetic operators, comparisons, ``a if b else c``, ``CONSTANTS`` and
+    ``FUNCTIONS`` are allowed.
     """
 
     text: str
@@ -59,17 +54,9 @@ class Expression:
         self()  # refuse bad syntax before any frame is drawn
 
     def __call__(self, **values: Values | float) -> Values:
-        """Evaluate the expression.
+        """Evaluate the expression, for values that broadcast together, to float64.
 
-        Args:
-            values: of the variables, numbers or arrays that broadcast together. Without any,
-                only the syntax is checked.
-
-        Returns:
-            The value, float64, of the shape that the variables broadcast to.
-
-        Raises:
-            UsageError: the text is not arithmetic, or its value is not finite.
+        Raise a UsageError if it is not arithmetic or not finite. No values: check the syntax alone.
         """
         variables = {name: np.asarray(values.get(name, 1.0), np.float64) for name in self.variables}
         if len(self.text) > MAX_LENGTH:

@@ -25,7 +25,7 @@ Watch = Callable[[int, Progress], None]
 
 
 def film_config(net: Net) -> DrawConfig:
-    """Return the hyperparameters of a film's frames, where no others are given."""
+    """Return the default hyperparameters of a film's frames."""
     # Few, as the frames before have done most of the work. Found by eye.
     return replace(
         default_config(net, on_base=True), octaves=2, iterations=6, first_octave_factor=1
@@ -110,11 +110,7 @@ def film(
 def resolve_keyframes(
     net: Net, targets: Keyframes | Targets, warps: Sequence[str] = ()
 ) -> Keyframes:
-    """Turn what ``film`` is given into keyframes, with the net's own names of layers.
-
-    Raises:
-        UsageError: the net lacks a class or layer, a target has a region, or there is no such warp.
-    """
+    """Turn what ``film`` is given into keyframes, with the net's own names of layers."""
     if not isinstance(targets, Keyframes):
         (target, *others) = find_targets(net, targets, film_config(net))
         if others or target.region:
@@ -136,10 +132,7 @@ def draw_frame(
     watch: Watch | None,
     generator: Generator | None = None,
 ) -> Image.Image:
-    """Draw one frame on a base, (3, height, width), RGB, 0..1, by the plan of all frames.
-
-    The random numbers are the generator's, or those of a new one with the plan's seed.
-    """
+    """Draw a frame on a base, (3, height, width), 0..1; without a generator, by the plan's seed."""
     frame_plan = replace(
         plan,
         base=base,

@@ -71,11 +71,7 @@ class Keyframes:
         return self._value("strength", 1.0, frame)
 
     def warp(self, image: Tensor, frame: int, generator: Generator) -> Tensor:
-        """Apply all warps to a picture, (3, height, width), RGB, 0..1, that a frame is drawn on.
-
-        Raises:
-            UsageError: a warp's number is not finite at this frame, or outside its range.
-        """
+        """Apply all warps to a picture, (3, height, width), RGB, 0..1, that a frame is drawn on."""
         for warp in self.warps:
             arguments = warp.arguments
             if warp.name in self.keyframes:
@@ -86,8 +82,7 @@ class Keyframes:
         return image
 
     def _value(self, name: str, default: float, frame: int) -> float:
-        values = {0: default, **self.keyframes.get(name, {})}
-        before, after, position = between(values, frame)
+        before, after, position = between({0: default, **self.keyframes.get(name, {})}, frame)
         return (1 - position) * before + position * after
 
 

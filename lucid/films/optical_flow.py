@@ -15,51 +15,30 @@ from torch import Tensor
 from lucid.errors import UsageError
 from lucid.imaging.filters import luma
 
-MAX_MISMATCH = 1.0
-"""Pixels. Where the flows back and forth miss each other by more, something was occluded."""
+MAX_MISMATCH = 1.0  # pixels between the flows back and forth; above, something was occluded
 
 
 @dataclass(frozen=True)
 class Flow:
-    """The motion between two frames.
+    """The motion between two frames, by the pixels of the later one."""
 
-    Attributes:
-        backward: (2, height, width), in pixels: how far to the right and how far down each pixel
-            of the later frame was in the earlier one.
-        valid: (height, width): 1 where a pixel was visible in the earlier frame, else 0.
-    """
-
-    backward: Tensor
-    valid: Tensor
+    backward: Tensor  # (2, height, width): pixels to the right and down, to the earlier frame
+    valid: Tensor  # (height, width): 1 where a pixel was visible in the earlier frame, else 0
 
     def warp(self, image: Tensor) -> Tensor:
         """Move a picture of the earlier frame, (3, height, width), to the later one."""
         return _warp(image, self.backward)
 
     def blend(self, image: Tensor, later: Tensor, weight: float) -> Tensor:
-        """Blend the later frame with a warped picture of the earlier one, where that is valid.
-
-        All are (3, height, width); the weight, 0..1, is the warped picture's.
-        """
+        """Blend the later frame, where valid, with the warped picture, whose weight is 0..1."""
         return later + weight * self.valid * (self.warp(image) - later)
 
 
 def estimate_flow(before: Tensor, after: Tensor) -> Flow:
-    """Estimate the motion between two frames.
+    """Estimate the motion between two frames, (3, height, width), RGB, 0..1.
 
     By torchvision's RAFT (Teed and Deng, 2020) where its weights are in torch's cache, else by
-    OpenCV's dense inverse search (Kroeger and others, 2016). A forward-backward check finds what
-    was occluded.
-
-    Args:
-        before: the earlier frame, (3, height, width), RGB, 0..1.
-        after: the later frame, of the same size.
-
-    Returns:
-        The flow from the earlier frame to the later one.
-
-    Raises:
-        UsageError: neither method is installed, or the frames are too small.
+    OpenCV's dense inverse search (Kroeger and others, 2016).
     """
     estimate = _raft_flow if _raft_weights() else _inverse_search_flow
     backward, forward = estimate(after, before), estimate(before, after)
@@ -72,11 +51,7 @@ def estimate_flow(before: Tensor, after: Tensor) -> Flow:
 
 
 def check_installed() -> None:
-    """Check, before any work, that motion can be estimated.
-
-    Raises:
-        UsageError: neither RAFT's weights nor OpenCV are installed.
-    """
+    """Raise a UsageError, before any work, if neither RAFT's weights nor OpenCV are installed."""
     if not _raft_weights():
         _import_cv2()
 

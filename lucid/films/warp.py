@@ -49,23 +49,17 @@ def warp(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 @dataclass(frozen=True)
 class Warp:
-    """A warp with the numbers it is called with.
+    """A warp of ``WARPS`` with the numbers it is called with.
 
-    Attributes:
-        name: a key of ``WARPS``.
-        arguments: an expression for each number, in ``t``, the frame's number; those of a
-            ``Profile`` also in ``n``, the column's or row's number.
+    Each is an expression in ``t``, the frame's number; a ``Profile`` also in ``n``, the column's or
+    row's number.
     """
 
     name: str
     arguments: tuple[Expression, ...]
 
     def __call__(self, image: Tensor, frame: int, generator: Generator) -> Tensor:
-        """Warp a picture, (3, height, width), RGB, 0..1, that a frame is to be drawn on.
-
-        Raises:
-            UsageError: a number is not finite at this frame, or outside the warp's range.
-        """
+        """Warp a picture, (3, height, width), RGB, 0..1, that a frame is to be drawn on."""
         values: list[Any] = []
         for index, expression in enumerate(self.arguments):
             if _is_profile(self.name, index):
@@ -89,13 +83,9 @@ def current_name(name: str) -> str:
 
 
 def parse(text: str) -> Warp:
-    """Parse a warp as it is typed, and try it on a small black picture.
+    """Parse a warp typed as ``NAME`` or ``NAME:NUMBER,NUMBER``; a number may be an expression.
 
-    Args:
-        text: ``NAME`` or ``NAME:NUMBER,NUMBER``; each number may be an expression.
-
-    Raises:
-        UsageError: there is no such warp, or its numbers are too many, too few or out of range.
+    Raise a UsageError if there is no such warp or it fails on a small black picture.
     """
     name, _, rest = text.partition(":")
     name = current_name(name)
@@ -134,11 +124,7 @@ def usage(name: str) -> str:
 
 
 def load(path: Path) -> None:
-    """Run a user's Python file, which registers the warps defined there.
-
-    Raises:
-        LucidError: the file cannot be read or raises an error.
-    """
+    """Run a user's Python file, which registers its warps; raise a LucidError if that fails."""
     # Files written for version 0.1 say `from lucid.warps import warp`.
     sys.modules["lucid.warps"] = sys.modules["lucid.films.warps"]
     try:

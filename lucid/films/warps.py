@@ -156,11 +156,9 @@ def _sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def _affine(image: Tensor, matrix: Tensor, dx: float = 0, dy: float = 0) -> Tensor:
     """The picture after a 2x2 matrix about its middle and a shift in pixels."""
     x, y = _coordinates(image)
-    inverse = np.linalg.inv(matrix.numpy())
     x, y = x - dx, y - dy
-    return _sample(
-        image, inverse[0, 0] * x + inverse[0, 1] * y, inverse[1, 0] * x + inverse[1, 1] * y
-    )
+    (a, b), (c, d) = np.linalg.inv(matrix.numpy())
+    return _sample(image, a * x + b * y, c * x + d * y)
 
 
 def _scale(fraction: float) -> float:

@@ -11,10 +11,7 @@ from torch import Tensor
 
 
 def shift(image: Tensor, dy: int, dx: int) -> Tensor:
-    """Move an image up by ``dy`` and left by ``dx`` pixels, and repeat its border pixels.
-
-    As Darknet's ``crop_image`` at the image's own size.
-    """
+    """Move an image up and left, in pixels, and repeat its border, as Darknet's ``crop_image``."""
     return crop(image, dy, dx, image.shape[1], image.shape[2])
 
 
@@ -41,10 +38,7 @@ def resize(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def rotate(image: Tensor, angle: float) -> Tensor:
-    """Rotate an image by radians about (width / 2, height / 2); its corners turn black.
-
-    As Darknet's ``rotate_image``.
-    """
+    """Rotate by radians about (width / 2, height / 2), black outside, as ``rotate_image``."""
     _, height, width = image.shape
     rows = torch.arange(height, device=image.device)[:, None] - height / 2
     columns = torch.arange(width, device=image.device)[None] - width / 2

@@ -32,14 +32,10 @@ class ShiftedView:
 
     As in Darknet, ``scatter`` resizes the gradient like a picture; it is not the derivative of
     ``gather``.
-
-    Attributes:
-        step: how the picture is shifted, resized and mirrored.
-        size: height and width of the picture, in pixels.
     """
 
     step: NightmareStep
-    size: Size
+    size: Size  # of the picture
 
     @property
     def scaled_size(self) -> Size:
@@ -62,13 +58,7 @@ class ShiftedView:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a nightmare.
-
-    Attributes:
-        done: number of steps taken.
-        total: number of steps of all rounds.
-        canvas: the picture at work.
-    """
+    """The steps done, of the total of all rounds, and the picture at work."""
 
     done: int
     total: int

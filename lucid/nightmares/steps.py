@@ -13,26 +13,16 @@ from lucid.errors import LucidError, UsageError
 from lucid.imaging.files import atomic_write
 from lucid.nets.net import Net
 
-OCTAVE_SCALE = 0.75
-"""Each of Darknet's octaves is this fraction of the one before."""
-
-JITTER = 8
-"""Shifts are drawn from -8 to 7 pixels."""
-
-MAX_SHIFT = 1_000_000
-"""Pixels. A larger shift in a file is taken for a mistake."""
+OCTAVE_SCALE = 0.75  # each of Darknet's octaves is this fraction of the one before
+JITTER = 8  # shifts are drawn from -8 to 7 pixels
+MAX_SHIFT = 1_000_000  # pixels; a larger shift in a file is taken for a mistake
 
 
 @dataclass(frozen=True)
 class NightmareStep:
-    """What one step shows the net, and what it enhances.
+    """A step on a layer: the picture moved left and up (``dx``, ``dy``, pixels), mirrored, scaled.
 
-    Attributes:
-        layer: name of the layer whose features are enhanced.
-        dx: pixels by which the picture is shifted to the left.
-        dy: pixels by which it is shifted upwards.
-        flip: whether it is mirrored left to right.
-        scale: its size, as a fraction of the picture's, above 0 and at most 4.
+    ``flip`` mirrors left to right; ``scale`` is a fraction of the size, above 0 and at most 4.
     """
 
     layer: str
@@ -43,11 +33,7 @@ class NightmareStep:
 
 
 def layers_around(net: Net, layer: str, layer_range: int) -> list[str]:
-    """List ``layer_range`` layers with a layer in their middle.
-
-    Raises:
-        UsageError: there is no such layer, or not as many layers before or behind it.
-    """
+    """List ``layer_range`` layers around a layer; raise a UsageError if there are not as many."""
     first = net.layers.index(net.resolve_layer(layer)) - layer_range // 2
     last = first + layer_range - 1
     if first < 0 or last >= len(net.layers):
@@ -59,16 +45,7 @@ def layers_around(net: Net, layer: str, layer_range: int) -> list[str]:
 
 
 def draw_steps(layers: Sequence[str], octaves: int, seed: int) -> Iterator[NightmareStep]:
-    """Draw random steps without end, each value in the order in which Darknet draws it.
-
-    Args:
-        layers: names of the layers to draw from.
-        octaves: number of scales to draw from, each 3/4 of the one before.
-        seed: of the random numbers; Darknet's is always 0.
-
-    Yields:
-        The steps.
-    """
+    """Draw random steps without end, each value in the order in which Darknet draws it."""
     generator = torch.Generator().manual_seed(seed)
 
     def below(end: int) -> int:
@@ -85,20 +62,9 @@ def draw_steps(layers: Sequence[str], octaves: int, seed: int) -> Iterator[Night
 
 
 def read_steps(path: Path, net: Net) -> list[NightmareStep]:
-    """Read the steps of a nightmare.
+    """Read steps on a net's layers from a JSON file: a list, or an object with it as ``steps``.
 
-    Args:
-        path: a JSON file, a list of steps such as
-            ``{"layer": 5, "dx": -2, "dy": 3, "flip": 0, "scale": 0.75}``, or an object with such
-            a list under ``steps``.
-        net: the net whose layers the steps name.
-
-    Returns:
-        The steps.
-
-    Raises:
-        LucidError: the file cannot be read or is not of that form; names the step.
-        UsageError: the net has no such layer.
+    A step is written as ``{"layer": 5, "dx": -2, "dy": 3, "flip": 0, "scale": 0.75}``.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -135,10 +101,6 @@ def _read_step(step: object, where: str, net: Net) -> NightmareStep:
 
 
 def write_steps(steps: Sequence[NightmareStep], path: Path) -> None:
-    """Write steps to a JSON file that ``read_steps`` reads.
-
-    Raises:
-        LucidError: the file cannot be written.
-    """
+    """Write steps to a JSON file that ``read_steps`` reads."""
     with atomic_write(path) as part:
         part.write_text(json.dumps({"steps": [asdict(step) for step in steps]}, indent=1) + "\n")
