@@ -154,15 +154,7 @@ def default_config(net: Net, *, on_base: bool) -> DrawConfig:
 
 
 def on_canvas(config: DrawConfig, canvas: str) -> DrawConfig:
-    """Hyperparameters of Fourier coefficients, changed to suit another canvas. Found by eye.
-
-    Args:
-        config: for the canvas ``fourier``.
-        canvas: ``fourier``, ``pixels`` or ``phase``.
-
-    Raises:
-        UsageError: there is no such canvas.
-    """
+    """Hyperparameters of Fourier coefficients, changed to suit another canvas. Found by eye."""
     if canvas == "pixels":
         return replace(
             config, canvas=canvas, optimizer="deepdream", lr=0.008, blur_sigmas=(1, 2, 4)

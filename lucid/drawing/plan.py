@@ -134,14 +134,9 @@ class Plan:
     def pass_settings(
         self, size: Size, octave: OctaveConfig, number: int, done: int, generator: Generator
     ) -> PassSettings:
-        """Draw the settings of one pass.
+        """Draw the settings of one pass over an octave of (height, width).
 
-        Args:
-            size: height and width of the octave.
-            octave: its hyperparameters.
-            number: of the pass in its octave, from 0.
-            done: pixels passed over before, of ``total``.
-            generator: of the random numbers.
+        ``number`` is the pass's in its octave, ``done`` the pixels passed over before, of ``total``.
         """
         config, tiling = self.config, fit_tiling(self.tiling, self.net, size)
         lr_scale, max_angle, scale = 1.0, config.max_angle, config.scale

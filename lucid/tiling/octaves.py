@@ -65,13 +65,9 @@ def start_image(
 
 
 def detail(painted: Tensor, before: Tensor, detail_space: str) -> Tensor:
-    """The change from one image, 0..1, to another of the same shape.
+    """The change from one image to another, 0..1: of ``logits``, or of ``pixels`` as in DeepDream.
 
-    Args:
-        painted: the changed image.
-        before: the image as it was.
-        detail_space: ``logits``, where adding the change cannot leave 0..1, or ``pixels``, as in
-            Google's notebook.
+    Adding a change of logits cannot leave 0..1.
     """
     return painted - before if detail_space == "pixels" else logit(painted) - logit(before)
 

@@ -81,14 +81,9 @@ class Pass:
                 picture[:, rows, columns] += values[:, tile_rows, tile_columns]
 
     def overlaps(self, start: int, axis: int) -> Iterator[tuple[slice, slice]]:
-        """Find where a tile and the picture overlap along one axis.
+        """Yield where a tile that begins at ``start`` and the picture overlap along an axis.
 
-        Args:
-            start: the tile's first pixel.
-            axis: 0 for rows, 1 for columns.
-
-        Yields:
-            A part of the tile, and where it lies in the picture; several if the picture wraps.
+        A part of the tile, and where it lies in the picture; several if the picture wraps.
         """
         length, stop = self.size[axis], start + self.tile[axis]
         # What lies past a border that does not wrap is only padding.
