@@ -136,7 +136,7 @@ class Plan:
     ) -> PassSettings:
         """Draw the settings of one pass over an octave of (height, width).
 
-        ``number`` is the pass's in its octave, ``done`` the pixels passed over before, of ``total``.
+        ``number`` is the pass's in its octave, ``done`` the pixels passed over before it.
         """
         config, tiling = self.config, fit_tiling(self.tiling, self.net, size)
         lr_scale, max_angle, scale = 1.0, config.max_angle, config.scale

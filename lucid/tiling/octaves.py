@@ -49,7 +49,7 @@ def start_image(
         painted: the picture that the last octave ended with, (3, height, width), 0..1.
         base: the picture to paint on, (3, height, width), 0..1, at any size.
         wrap: whether opposite borders are to fit together.
-        detail_space: see ``detail``.
+        detail_space: ``logits`` or ``pixels``, in which the change is taken.
 
     Returns:
         (3, *size), 0..1; None where there is neither a picture nor a base.
