@@ -57,6 +57,7 @@ DRAW = ("draw", "--net", "tiny.cfg", "--class", "goldfish", "--tile-size", "32",
 QUICK = (*DRAW, "--iters", "1", "--device", "cpu")
 
 
+@pytest.mark.slow
 def test_help_answers_without_torch() -> None:
     code = "import sys, lucid.cli; assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -190,6 +191,7 @@ def test_nothing_is_overwritten_without_force(desk: Path, run: Run) -> None:
     assert size_of(desk / "mine.png") == (32, 32)
 
 
+@pytest.mark.slow
 def test_verbose_says_what_a_result_depends_on(desk: Path) -> None:
     process = subprocess.run(
         [*LUCID, *QUICK, "-v", "--seed", "5", "--precision", "fp32"],
@@ -201,12 +203,14 @@ def test_verbose_says_what_a_result_depends_on(desk: Path) -> None:
     assert "drawing at 32x32" in process.stderr
 
 
+@pytest.mark.slow
 def test_it_is_quiet_where_nobody_watches(desk: Path) -> None:
     process = subprocess.run([*LUCID, *QUICK], capture_output=True, text=True, check=True)
     assert process.stderr == ""
     assert process.stdout.startswith("wrote ")
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_listening_is_no_error(desk: Path, start: Start) -> None:
     process = start([*LUCID, "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
@@ -216,6 +220,7 @@ def test_a_reader_that_stops_listening_is_no_error(desk: Path, start: Start) -> 
     process.wait()
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_drawing_so_far(desk: Path, start: Start) -> None:
     command = [*LUCID, *DRAW, "--iters", "1000000", "-v", "-o", "x.png", "--device", "cpu"]
     process = start(command, stderr=subprocess.PIPE)
@@ -230,6 +235,7 @@ def test_ctrl_c_keeps_the_drawing_so_far(desk: Path, start: Start) -> None:
     assert size_of(desk / "x.png") == (32, 32)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_nightmare_so_far(desk: Path, start: Start) -> None:
     words = "nightmare tiny.cfg photo.v2.png 2 -iters 3 -rounds 1000000"
     process = start([*LUCID, *words.split()], stderr=subprocess.PIPE)
@@ -244,6 +250,7 @@ def test_ctrl_c_keeps_the_nightmare_so_far(desk: Path, start: Start) -> None:
     assert not list(desk.glob(".photo*")), "no half-written file is left"
 
 
+@pytest.mark.slow
 def test_models_layers_classes_classify(desk: Path, run: Run) -> None:
     models = run("models").output
     assert re.search(r"vgg-conv +`lucid weights vgg-conv`", models)

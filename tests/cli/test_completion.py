@@ -252,6 +252,7 @@ done
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
 def test_bash_gets_words_that_it_can_take(shell_path: Path) -> None:
     """What bash puts in place of the word, or of what follows its last cut in it."""

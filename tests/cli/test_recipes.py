@@ -175,6 +175,7 @@ def test_a_nightmare_is_made_again(desk: Path, run: Run, more: str) -> None:
     assert same == (desk / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_sheet_of_layers_is_made_again(desk: Path, run: Run) -> None:
     words = ("layers", "tiny.cfg", "--sheet", "photo.v2.png", "--device", "cpu")
     assert run(*words, "-o", "sheet.png").exit_code == 0

@@ -55,6 +55,7 @@ def without_values(net: Net) -> Ascent:
     return ascent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fourier", "phase", "pixels"])
 @pytest.mark.parametrize("padding", ["reflect", "wrap", "mean"])
 def test_a_drawings_step_waits_for_no_device(classifier: Net, kind: str, padding: str) -> None:

@@ -195,6 +195,7 @@ def test_too_little_memory_for_what_a_layer_sees_is_no_fault_of_an_option(
         planner(branching, None).windows("5", (1000, 1000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("net", "layer"), [("tiny", "4"), ("resnet18", "fc"), ("crop", "0")])
 def test_a_layer_that_cannot_be_seen_in_parts_says_so(
     classifier: Net, make_net: Callable[..., Net], net: str, layer: str

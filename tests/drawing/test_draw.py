@@ -179,6 +179,7 @@ def test_settings_that_make_no_sense(
         draw(classifier, classes, **(SMALL | options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["darknet", "torchvision"])
 def test_a_goldfish_can_be_seen(assets: Path, squeezenet: Net, form: str) -> None:
     """Painted with either form of the real net, it is named by the other."""

@@ -68,6 +68,7 @@ def test_it_paints_what_memory_would(
     assert list(tmp_path.glob("large.png*")) == [path]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_picture(
     tmp_path: Path,
     photo: Tensor,
@@ -121,6 +122,7 @@ def test_what_it_resumes_is_the_same_drawing(classifier: Net, tmp_path: Path) ->
     assert again.read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_another_guide_is_another_drawing(classifier: Net, tmp_path: Path) -> None:
     """Guides that differ in one number far inside, which a repr leaves out."""
     path = tmp_path / "large.png"
@@ -168,6 +170,7 @@ def test_a_png_written_by_rows_is_the_picture(photo: Tensor, tmp_path: Path) -> 
     assert np.array_equal(pixels(path), np.asarray(to_pil(photo)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_many_bands")
 def test_memory_does_not_grow_with_the_picture(classifier: Net, tmp_path: Path) -> None:
     """Sixteen times the pixels: what a pass holds beside its files stays what it was."""

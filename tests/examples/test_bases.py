@@ -6,10 +6,12 @@ from pathlib import Path
 
 import make_bases
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 
+@pytest.mark.slow
 def test_bases_are_painted_the_same_each_time(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         words = [str(tmp_path / folder), "--size", "96x64"]

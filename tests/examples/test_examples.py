@@ -53,6 +53,7 @@ SMALL_NET = """
 has too many layers to learn anything in so few steps."""
 
 
+@pytest.mark.slow
 def test_a_net_is_trained_on_a_dozen_images(
     dozen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_net_is_trained_on_a_dozen_images(
     torch.testing.assert_close(net.logits(images), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_comes_to_the_same_end(dozen: Path, tmp_path: Path) -> None:
     train_split, _ = photographs.read_photographs(dozen)
 
@@ -133,6 +135,7 @@ def test_an_attack_stays_within_its_radius_and_does_harm() -> None:
     assert losses == sorted(losses)
 
 
+@pytest.mark.slow
 def test_packed_photographs_are_read(assets: Path, tmp_path: Path) -> None:
     """The validation file stands for the training file, which takes half a minute to read."""
     (val_file,) = (assets / "data").glob("*_val.npz")
@@ -146,6 +149,7 @@ def test_packed_photographs_are_read(assets: Path, tmp_path: Path) -> None:
     assert train.images[train.labels == 0].float().mean() > 50
 
 
+@pytest.mark.slow
 def test_a_judge_looks_at_what_was_drawn(tmp_path: Path) -> None:
     net = str(write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES))
     sheet = tmp_path / "sheet.png"
@@ -160,6 +164,7 @@ def test_a_judge_looks_at_what_was_drawn(tmp_path: Path) -> None:
     assert "in the judge's top 5: 3 of 3 (100%)" in result.stdout
 
 
+@pytest.mark.slow
 def test_seams_of_every_order_stand_in_a_table(tmp_path: Path) -> None:
     net = str(write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES))
     random = np.random.default_rng(0)
@@ -188,6 +193,7 @@ def test_seams_of_every_order_stand_in_a_table(tmp_path: Path) -> None:
     assert all(0.1 < figure < 10 for figure in figures)
 
 
+@pytest.mark.slow
 def test_strength_takes_a_photograph_away(tmp_path: Path) -> None:
     net = str(write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES))
     smooth = np.linspace(0, 255, 40 * 50 * 3).reshape(40, 50, 3)

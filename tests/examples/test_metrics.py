@@ -45,6 +45,7 @@ def test_likeness_is_one_for_the_same_and_less_for_less(photo: torch.Tensor) -> 
     assert 1 > ssim(photo, near) > ssim(photo, far) > 0
 
 
+@pytest.mark.slow
 def test_blended_tiles_leave_less_than_deepdraws_first_form(classifier: Net) -> None:
     def ratio(order: str, padding: str) -> float:
         found = []

@@ -54,6 +54,7 @@ def shown(notebook: NotebookNode) -> Outputs:
     return {cell.id: (pictures(cell), bool(texts(cell, "stdout"))) for cell in code(notebook)}
 
 
+@pytest.mark.slow
 def test_it_runs_and_shows_what_is_kept(
     kept: NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

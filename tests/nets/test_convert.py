@@ -91,6 +91,7 @@ def test_every_layer_agrees_away_from_the_borders(chain: TorchvisionNet, tmp_pat
     assert compared >= 3
 
 
+@pytest.mark.slow
 def test_logits_and_probabilities_agree_if_black_is_the_mean_colour(
     chain: TorchvisionNet, tmp_path: Path
 ) -> None:
@@ -106,6 +107,7 @@ def test_logits_and_probabilities_agree_if_black_is_the_mean_colour(
         )
 
 
+@pytest.mark.slow
 def test_vgg_16_gets_weights_for_images_of_minus_1_to_1(
     tmp_path: Path, vgg16: TorchvisionNet
 ) -> None:

@@ -46,6 +46,7 @@ def test_its_classes_are_imagenets(lucid64: Net) -> None:
     assert set(lucid64.classes) <= set(categories("googlenet"))
 
 
+@pytest.mark.slow
 def test_it_classifies_photographs_that_it_was_not_trained_on(lucid64: Net, assets: Path) -> None:
     """Every 20th of those held back, and every 40th under an attack of radius 0.5."""
     with np.load(assets / "data" / "tinyimagenet64_val.npz") as packed:
@@ -62,6 +63,7 @@ def test_it_classifies_photographs_that_it_was_not_trained_on(lucid64: Net, asse
     assert train_lucid64.accuracy(lucid64.logits, some, radius=0.5, steps=2) > 0.5
 
 
+@pytest.mark.slow
 def test_another_net_classifies_the_goldfish_that_it_draws(lucid64: Net, assets: Path) -> None:
     judge = load("squeezenet1_1", assets / "models" / "squeezenet1_1.pth")
     painted = draw(lucid64, ["goldfish"], seed=0, iterations=10, runtime=Runtime(device="cpu"))

@@ -307,6 +307,7 @@ def test_a_module_that_catches_errors_and_skips_layers() -> None:
         net.logits(images * torch.nan)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_compiled_modules(tiny: Tiny) -> None:
     net = wrap(cast(nn.Module, torch.compile(tiny)), input_size=SIZE)

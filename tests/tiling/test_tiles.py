@@ -27,6 +27,7 @@ def cut(tiling: Tiling, size: tuple[int, int], seed: int) -> Pass:
     return tiling.cut(size, torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(tilings, sizes, seeds)
 def test_every_pixel_is_covered_and_what_is_cut_is_put_back(
