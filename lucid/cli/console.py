@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import click
 
 if TYPE_CHECKING:
-    from click._termui_impl import ProgressBar as ProgressBar  # noqa: PLC0414 (for the job modules)
-
     from lucid.cli.options import RunArguments
     from lucid.nets.net import Net
 
 
-def progress_bar(label: str, length: int, quiet: bool) -> ProgressBar:
+class ProgressBar(Protocol):
+    """What the commands use of click's progress bar, whose own class is private."""
+
+    length: int | None
+    pos: int
+
+    def update(self, n_steps: int) -> None:
+        """Advance the bar."""
+
+
+def progress_bar(label: str, length: int, quiet: bool) -> AbstractContextManager[ProgressBar]:
     """Show a bar with the time left on standard error, if that is a terminal and not ``quiet``."""
     return click.progressbar(
         length=length,

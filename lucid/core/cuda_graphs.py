@@ -39,12 +39,7 @@ class GraphedForward:
         forward: Callable[[Tensor, frozenset[str]], dict[str, Tensor]],
         capture: Callable[[Forward, tuple[Tensor]], Forward],
     ) -> None:
-        """Wrap a forward pass.
-
-        Args:
-            forward: computes the activations of layers.
-            capture: works as ``torch.cuda.make_graphed_callables`` does.
-        """
+        """Wrap ``forward``; ``capture`` works as ``torch.cuda.make_graphed_callables`` does."""
         self._forward, self._capture = forward, capture
         self._calls: Counter[tuple[torch.Size, frozenset[str]]] = Counter()
         self._graphs: dict[tuple[torch.Size, frozenset[str]], Forward] = {}

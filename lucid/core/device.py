@@ -91,11 +91,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 
 def find_precision(name: str, device: torch.device) -> torch.dtype:
-    """Turn the short name of a number format, or ``auto``, into a dtype for a device.
-
-    Raises:
-        UsageError: there is no such precision, or not on this device.
-    """
+    """Turn ``auto`` or a key of ``PRECISIONS`` into a dtype; a UsageError if there is none."""
     if name == "auto":
         return torch.bfloat16 if multiplies_bf16(device) else torch.float32
     if name not in PRECISIONS:

@@ -160,10 +160,7 @@ class Shrink:
 
 
 def _deterministic_device(images: Tensor) -> torch.device:
-    """Where gradients of a resampling are the same each time, if they must be.
-
-    CUDA adds them up in any order; the CPU does not.
-    """
+    """Where gradients of a resampling are deterministic: CUDA adds them up in any order."""
     if images.is_cuda and torch.are_deterministic_algorithms_enabled():
         return torch.device("cpu")
     return images.device
