@@ -14,9 +14,9 @@ demo: .venv/ready
 test: check
 	$(BIN)/pytest $(PARALLEL) --cov
 
-# What takes no longer than a minute: every check, and the tests that are not marked as slow.
+# What takes about a minute: every check, and the tests that are not marked as slow.
 quick: check
-	$(BIN)/pytest $(PARALLEL) -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow" tests
 
 check: .venv/ready
 	$(BIN)/ruff check .

@@ -71,6 +71,7 @@ def try_net(path: Path) -> None:
         check_message(str(error), path)
 
 
+@pytest.mark.slow
 @given(sections=SECTIONS, side=st.sampled_from(["0", "1", "8", "33", "1000000"]))
 @anywhere
 def test_any_layers_make_a_net_or_an_error(
@@ -85,6 +86,7 @@ def test_any_layers_make_a_net_or_an_error(
     try_net(path)
 
 
+@pytest.mark.slow
 @given(
     start=st.integers(0, len(CLASSIFIER)),
     length=st.integers(0, 40),
@@ -100,6 +102,7 @@ def test_a_damaged_cfg_makes_a_net_or_an_error(
     try_net(path)
 
 
+@pytest.mark.slow
 @given(
     header=st.binary(min_size=0, max_size=24),
     cut=st.integers(-40, 40),

@@ -32,6 +32,7 @@ def read(path: Path) -> npt.NDArray[np.float64]:
     return np.stack(frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 def test_a_picture_of_version_0_1_is_made_again(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -91,6 +91,7 @@ def test_a_net_by_name_and_a_prefix(desk: Path, run: Run) -> None:
     assert (desk / "out/deep/photo_tiny_2_000000.png").exists()
 
 
+@pytest.mark.slow
 def test_steps_are_saved_and_replayed(desk: Path, run: Run) -> None:
     words = ["nightmare", "tiny.cfg", "photo.v2.png", "2", "-range", "3", "-iters", "3"]
     saved = run(*words, "-rounds", "2", "--save-steps", "steps.json", "-prefix", "a")
@@ -276,6 +277,7 @@ BENCH = (
 )
 
 
+@pytest.mark.slow
 def test_bench_measures_steps_beside_the_baseline(desk: Path, run: Run) -> None:
     report = json.loads(run(*BENCH.split(), "--json", "--precision", "fp32").output)
     nightmare, draw, sweep, film = report["rows"]
@@ -384,6 +386,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "code", "message"), BAD, ids=[words for words, *_ in BAD])
 def test_bad_input_gets_one_clear_line(
     desk: Path, run: Run, words: str, code: int, message: str
@@ -406,6 +409,7 @@ def test_bad_input_gets_one_clear_line(
     assert sorted(os.listdir(desk)) == before, "nothing is left behind"
 
 
+@pytest.mark.slow
 def test_no_network_is_one_clear_line(
     desk: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,7 @@ def test_classes_of_a_net_of_ones_own(desk: Path) -> None:
     assert offers(*named, "") == []
 
 
+@pytest.mark.slow
 def test_layers(desk: Path) -> None:
     assert offers("film", "--layer", "") == load_meta("lucid64").layers
     assert offers("film", "--net", "tiny.cfg", "--layer", "") == ["0", "1", "2", "3", "4", "5"]
@@ -151,6 +152,7 @@ def test_the_words_of_a_nightmare(desk: Path) -> None:
     assert offers("nightmare", "tiny.cfg", "photo.JPG", "") == ["0", "1", "2", "3", "4", "5"]
 
 
+@pytest.mark.slow
 def test_torch_is_imported_only_where_nothing_is_kept(desk: Path) -> None:
     """A process of its own, so that pytest's imports do not count."""
     asked = (

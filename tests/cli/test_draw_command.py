@@ -122,6 +122,7 @@ def test_what_cannot_be_drawn_says_why(desk: Path, run: Run, words: str, message
     assert sorted(os.listdir(desk)) == before
 
 
+@pytest.mark.slow
 def test_a_sheet_of_layers(desk: Path, run: Run) -> None:
     result = run("layers", "tiny.cfg", "--sheet", "photo.v2.png", "--device", "cpu")
     assert result.output == "wrote tiny_layers.png\n"

@@ -36,6 +36,7 @@ def n_frames(file: Path | io.BytesIO) -> int:
         return int(getattr(image, "n_frames", 1))
 
 
+@pytest.mark.slow
 @given(words, options, st.dictionaries(words, plain | st.dictionaries(words, plain)))
 def test_a_recipe_is_read_as_it_was_written(command: str, told: dict, made: dict) -> None:
     recipe = Recipe(command, told, made)
@@ -133,6 +134,7 @@ def test_stages_and_sheets_have_recipes(desk: Path, run: Run) -> None:
     assert (desk / "out_redo_0000.png").read_bytes() == (desk / "out.png").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".gif", ".webp", ".apng", ".mp4"])
 def test_a_film_is_made_again(desk: Path, run: Run, ending: str) -> None:
     if ending == ".mp4":

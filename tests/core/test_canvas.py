@@ -23,6 +23,7 @@ from lucid.errors import UsageError
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(1, 33), st.integers(1, 33), st.floats(0.5, 2), st.integers(0, 40))
 def test_a_fourier_canvas_shows_the_image_it_is_made_of(

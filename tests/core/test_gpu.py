@@ -184,6 +184,7 @@ def test_what_comes_once_is_not_recorded_and_few_recordings_are_made() -> None:
     assert Recording.made == before + MAX_GRAPHS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [RuntimeError, LucidError, torch.cuda.OutOfMemoryError])
 def test_a_net_that_cannot_be_recorded_is_asked(
     error: type[Exception], caplog: pytest.LogCaptureFixture

@@ -116,6 +116,7 @@ def test_a_layer_is_found_to_see_what_it_sees(branching: Net) -> None:
     assert deep.margin == LATTICE
 
 
+@pytest.mark.slow
 def test_a_torchvision_net_in_windows(poster: Tensor) -> None:
     net = random_init("squeezenet1_1")
     ascent = Ascent(net, Runtime(device="cpu", precision="fp32"))
@@ -125,6 +126,7 @@ def test_a_torchvision_net_in_windows(poster: Tensor) -> None:
     torch.testing.assert_close(parts, whole, rtol=1e-3, atol=1e-4 * float(whole.abs().max()))
 
 
+@pytest.mark.slow
 def test_a_nightmare_in_windows_is_the_nightmare_and_shows_no_more(
     branching: Net, poster: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_layer_that_cannot_be_seen_in_parts_says_so(
         planner(asked, 256).windows(layer, (300, 300))
 
 
+@pytest.mark.slow
 def test_a_net_of_one_size_still_dreams_at_that_size(make_net: Callable[..., Net]) -> None:
     net = make_net(
         "[net]\nwidth=400\nheight=400\nchannels=3\n[maxpool]\nsize=20\nstride=20\n"

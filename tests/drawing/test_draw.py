@@ -77,6 +77,7 @@ def test_one_pass_with_other_batches_changes_hardly_a_pixel(
     assert (abs(one - many) > 1).mean() < 0.001
 
 
+@pytest.mark.slow
 def test_wrap_makes_a_texture_without_seams(classifier: Net) -> None:
     """Across the edges neighbours differ no more than they do inside."""
     options: dict[str, Any] = SMALL | {"iterations": 8, "size": (64, 64)}
@@ -117,6 +118,7 @@ def test_the_default_size_is_a_tile(make_net: Callable[..., Net]) -> None:
         draw(net, ["0"], size=(50, 60), order="none", **options)
 
 
+@pytest.mark.slow
 def test_a_class_grows_where_it_is_drawn(classifier: Net) -> None:
     options: dict[str, Any] = SMALL | {"iterations": 20, "size": (32, 32)}
     painted = [from_pil(draw(classifier, [str(n)], **options)) for n in range(5)]
@@ -143,6 +145,7 @@ def test_progress_is_reported(classifier: Net) -> None:
     assert [min(progress.octave) for progress in told] == [24, 24, 26, 36]
 
 
+@pytest.mark.slow
 def test_octaves_of_a_small_net_start_at_its_own_size(classifier: Net) -> None:
     told: list[Progress] = []
     draw(classifier, ["goldfish"], size=(60, 80), runtime=CPU, watch=told.append)

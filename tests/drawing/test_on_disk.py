@@ -48,6 +48,7 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path)).astype(int)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_many_bands")
 @pytest.mark.parametrize(
     ("order", "padding"),
@@ -99,6 +100,7 @@ def test_a_killed_run_goes_on_to_the_same_picture(
     assert not state.parent.exists()
 
 
+@pytest.mark.slow
 def test_what_it_resumes_is_the_same_drawing(classifier: Net, tmp_path: Path) -> None:
     path = tmp_path / "large.png"
 

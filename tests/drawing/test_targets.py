@@ -98,6 +98,7 @@ def test_what_cannot_be_painted(classifier: Net, targets: Targets, message: str)
         draw(classifier, targets, **SMALL)
 
 
+@pytest.mark.slow
 def test_layers_in_caffes_spelling_are_painted() -> None:
     """`lucid layers googlenet` says inception4c; Caffe says inception_4c/output."""
     net = random_init("googlenet")

@@ -100,6 +100,7 @@ def test_an_interrupted_training_comes_to_the_same_end(dozen: Path, tmp_path: Pa
         assert torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_training_is_refused(dozen: Path, tmp_path: Path) -> None:
     assert train(dozen, tmp_path, "--epochs", "1").exit_code == 0
     assert load(str(tmp_path / "lucid64.cfg")).layers == load("lucid64").layers
@@ -116,6 +117,7 @@ def test_what_is_no_photograph_is_named(dozen: Path, tmp_path: Path) -> None:
     assert "no folders of photographs" in train(dozen / "sky", tmp_path).output
 
 
+@pytest.mark.slow
 def test_an_attack_stays_within_its_radius_and_does_harm() -> None:
     torch.manual_seed(0)
     classifier = train_lucid64.folded(train_lucid64.build(3).eval())

@@ -34,6 +34,7 @@ def share_of(colour: str, picture: np.ndarray) -> float:
     return float((off < 12).mean())
 
 
+@pytest.mark.slow
 def test_pictures_are_written_and_none_is_empty(drawn: dict[str, np.ndarray]) -> None:
     assert sorted(drawn) == ["tiles-octaves", "tiles-spiral", "tiles-weights"]
     for picture in drawn.values():
@@ -42,6 +43,7 @@ def test_pictures_are_written_and_none_is_empty(drawn: dict[str, np.ndarray]) ->
         assert share_of(tile_figures.WHITE, picture) < 0.7
 
 
+@pytest.mark.slow
 def test_each_ring_has_its_colour(drawn: dict[str, np.ndarray]) -> None:
     rings = Tiling((32, 32)).cut((80, 112), torch.Generator().manual_seed(4)).batches
     assert len(rings) > 2

@@ -239,6 +239,7 @@ def test_a_film_killed_while_it_writes_a_frame_resumes_to_the_same_bytes(desk: P
     assert not Path("cut.gif.part").exists()
 
 
+@pytest.mark.slow
 def test_a_film_in_a_folder_can_be_made_longer_or_anew(desk: Path) -> None:
     words = f"photo.png {OPTIONS} --warp zoom:.1 -o frames"
     assert run(f"{words} --frames 2 --seed 1").exit_code == 0
@@ -406,6 +407,7 @@ def test_a_known_motion_is_estimated(photo: Tensor) -> None:
     assert error.mean() < 0.01
 
 
+@pytest.mark.slow
 def test_raft_is_used_where_its_weights_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor
 ) -> None:
@@ -473,6 +475,7 @@ def _commands() -> list[str]:
     return re.findall(r"(?:`|^)lucid film (.*?)(?:`|$)", FILMS, re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_noise")
 @pytest.mark.parametrize("words", _commands())
 def test_the_commands_in_films_md_run(

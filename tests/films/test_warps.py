@@ -84,6 +84,7 @@ def test_a_group_of_columns_may_be_wider_than_the_picture(photo: Tensor) -> None
     assert parse("random-roll:3,3,1e300")(photo, 1, Generator()).equal(photo.roll(3, 1))
 
 
+@pytest.mark.slow
 @given(st.integers(-9, 9), st.integers(-9, 9), st.integers(1, 9))
 def test_random_rolls_stay_within_their_bounds(low: int, high: int, group: int) -> None:
     low, high = min(low, high), max(low, high)

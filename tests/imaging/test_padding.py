@@ -17,6 +17,7 @@ SPAN = st.tuples(st.integers(-25, 25), st.integers(1, 30)).map(
 )
 
 
+@pytest.mark.slow
 @given(st.integers(1, 12), st.integers(1, 12), SPAN, SPAN, st.booleans())
 def test_crop_agrees_with_numpy_pad(
     height: int, width: int, rows: range, columns: range, wrap: bool

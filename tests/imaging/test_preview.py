@@ -184,6 +184,7 @@ def test_sixels_show_the_picture() -> None:
     assert np.abs(shown - colours[numbers]).max() <= 2  # its levels are percents
 
 
+@pytest.mark.slow
 def test_sixels_of_many_colours_come_near(picture: Image.Image) -> None:
     smooth = picture.resize((200, 140), Image.Resampling.BICUBIC, box=(3, 3, 9, 8))
 
@@ -292,6 +293,7 @@ print(detect_protocol(sys.stderr, {"TERM": "xterm"}), termios.tcgetattr(0) == be
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [

@@ -77,6 +77,7 @@ def test_any_text_gives_sections_or_an_error_of_one_line(text: list[str]) -> Non
         assert len(message.splitlines()) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(
     st.lists(

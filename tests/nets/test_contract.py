@@ -140,6 +140,7 @@ def test_nets_of_one_size_refuse_the_logits_of_other_sizes(tmp_path: Path, kind:
         net.logits(images)
 
 
+@pytest.mark.slow
 def test_a_copy_can_be_cast_and_moved_apart_from_its_original(net: Net) -> None:
     images = images_for(net)
     before = net.logits(images)  # a first pass, so that what it prepares is copied, too

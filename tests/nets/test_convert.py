@@ -68,6 +68,7 @@ def randomize(model: nn.Module) -> nn.Module:
     return model
 
 
+@pytest.mark.slow
 def test_every_layer_agrees_away_from_the_borders(chain: TorchvisionNet, tmp_path: Path) -> None:
     convert.write(chain, tmp_path / "chain.weights")
     made = load(str(tmp_path / "chain.cfg"))
@@ -124,6 +125,7 @@ def test_vgg_16_gets_weights_for_images_of_minus_1_to_1(
     )
 
 
+@pytest.mark.slow
 def test_vgg_conv_gets_the_convolutions_of_vgg16(tmp_path: Path, vgg16: TorchvisionNet) -> None:
     written = convert.write(vgg16, tmp_path / "vgg-conv.weights")
     assert written == [tmp_path / "vgg-conv.weights"]

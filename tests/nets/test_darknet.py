@@ -43,6 +43,7 @@ def layer(text: str, shape: tuple[int, int, int] = (3, 8, 12), before: int = 1) 
     return build(cfg.parse(NET + text)[1], shape, [shape] * before)
 
 
+@pytest.mark.slow
 @given(
     length=st.integers(1, 20),
     size=st.integers(1, 5),
@@ -117,6 +118,7 @@ def test_reorg_has_darknets_order_in_memory() -> None:
     assert reorg(x).flatten().tolist() == out
 
 
+@pytest.mark.slow
 @given(
     channels=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     small=st.tuples(st.integers(1, 3), st.integers(1, 3)),

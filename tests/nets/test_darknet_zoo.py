@@ -61,6 +61,7 @@ def test_operations_and_size_are_those_published(tmp_path: Path, name: str) -> N
     assert 4 * stored / 2**20 == pytest.approx(mebibytes, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_layer_has_the_output_shape_of_its_cfg(tmp_path: Path, name: str) -> None:
     text = getattr(darknet_zoo, name)()
@@ -76,6 +77,7 @@ def test_every_layer_has_the_output_shape_of_its_cfg(tmp_path: Path, name: str) 
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["darknet19", "resnet18", "yolov3_tiny"])
 def test_random_weights_give_finite_activations(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.cfg"

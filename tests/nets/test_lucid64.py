@@ -72,6 +72,7 @@ def test_another_net_classifies_the_goldfish_that_it_draws(lucid64: Net, assets:
     assert judge.class_index("goldfish") in answer.topk(5).indices
 
 
+@pytest.mark.slow
 def test_it_needs_no_network_and_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LUCID_CACHE", str(tmp_path / "none"))

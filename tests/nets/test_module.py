@@ -318,6 +318,7 @@ def test_compiled_modules(tiny: Tiny) -> None:
     assert scripted.layers == []
 
 
+@pytest.mark.slow
 def test_a_timm_model_is_wrapped_with_its_own_mean_and_std() -> None:
     timm = pytest.importorskip("timm")
     model = timm.create_model("mobilenetv3_small_050", pretrained=False, num_classes=7)

@@ -69,6 +69,7 @@ def test_a_bundled_cfg_is_found_by_its_name_and_by_its_path_in_darknet(
         load_meta("cfg/vgg-comv.cfg")
 
 
+@pytest.mark.slow
 def test_the_ending_of_the_weights_decides_between_two_nets_of_a_name() -> None:
     assert isinstance(load_meta("squeezenet1_1"), TorchvisionNet)
     assert isinstance(load_meta("squeezenet1_1", Path("a.pth")), TorchvisionNet)
@@ -76,6 +77,7 @@ def test_the_ending_of_the_weights_decides_between_two_nets_of_a_name() -> None:
     assert isinstance(load_meta("squeezenet1_1.cfg"), DarknetNet)
 
 
+@pytest.mark.slow
 def test_darknet_weights_are_refused_for_a_torchvision_net(tmp_path: Path) -> None:
     path = write_net(tmp_path, CLASSIFIER).with_suffix(".weights")
     with pytest.raises(LucidError, match="takes a state dict"):
@@ -120,6 +122,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_published_weights_are_downloaded_into_the_cache(published: Path) -> None:
     net = load_meta("vgg-conv")
     assert isinstance(net, DarknetNet)

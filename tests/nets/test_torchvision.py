@@ -37,6 +37,7 @@ def squeezenet11() -> Net:
     return random_init("squeezenet1_1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -69,6 +70,7 @@ def test_every_family_has_activations_and_logits(name: str) -> None:
     assert net.describe()[-1].shape == (1000,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "node"),
     [
@@ -82,6 +84,7 @@ def test_nodes_that_are_no_function_of_an_image_are_no_layers(name: str, node: s
         meta_net(name).resolve_layer(node)
 
 
+@pytest.mark.slow
 def test_squeezenets_logits_are_taken_before_its_last_relu(squeezenet11: Net) -> None:
     images = torch.rand(2, 3, 64, 64)
     output = squeezenet11.layers[-1]
@@ -96,6 +99,7 @@ def test_squeezenets_logits_are_taken_before_its_last_relu(squeezenet11: Net) ->
     torch.testing.assert_close(squeezenet11.probabilities(images), expected.softmax(1))
 
 
+@pytest.mark.slow
 def test_both_forms_of_the_real_squeezenet_have_the_same_logits(
     assets: Path, squeezenet: Net
 ) -> None:
@@ -117,6 +121,7 @@ def test_the_name_of_a_module_resolves_to_its_last_node() -> None:
         net.resolve_layer("inception4cc")
 
 
+@pytest.mark.slow
 def test_every_caffe_name_of_googlenet_resolves_to_a_layer_with_activations() -> None:
     net = meta_net("googlenet")
     resolved = {caffe: net.resolve_layer(caffe) for caffe in CAFFE_NAMES}
@@ -170,6 +175,7 @@ def test_model_names_are_those_of_classifiers() -> None:
     assert not any(name.startswith(("fcn", "raft", "quantized")) for name in model_names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "googlenet", "mobilenet_v3_small", "densenet121"])
 def test_fusing_and_working_in_place_change_no_activation(name: str) -> None:
     """Each layer requested alone, with all before it fused and overwritten, has the activations
@@ -194,6 +200,7 @@ def test_fusing_and_working_in_place_change_no_activation(name: str) -> None:
             torch.testing.assert_close(alone / scale, beside / scale, atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pth", "safetensors", "checkpoint"])
 def test_state_dicts_are_read(tmp_path: Path, squeezenet11: Net, kind: str) -> None:
     state = {
@@ -210,6 +217,7 @@ def test_state_dicts_are_read(tmp_path: Path, squeezenet11: Net, kind: str) -> N
     assert not any(parameter.requires_grad for parameter in read.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnasnet0_5", "densenet121", "swin_t", "googlenet"])
 def test_published_state_dicts_may_differ_from_the_models(tmp_path: Path, name: str) -> None:
     """In versions of modules, names of old, buffers beside parameters, auxiliary classifiers."""

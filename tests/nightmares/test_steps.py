@@ -30,6 +30,7 @@ def test_random_steps_cover_all_of_their_ranges(classifier: Net) -> None:
     assert {step.flip for step in steps} == {True, False}
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.builds(

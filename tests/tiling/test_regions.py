@@ -79,6 +79,7 @@ def test_a_path_is_painted_along(classifier: Net, grey: Tensor, name: str) -> No
         assert painted[min(63, int(y * 64)), min(95, int(x * 96))] > 0.9
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5),
     st.floats(0.1, 1),

@@ -40,6 +40,7 @@ def test_every_pixel_is_covered_and_what_is_cut_is_put_back(
     torch.testing.assert_close(sum(pieces), image, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(tilings, sizes, seeds)
 def test_blending_weights_sum_to_one(tiling: Tiling, size: tuple[int, int], seed: int) -> None:
