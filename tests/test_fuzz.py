@@ -141,6 +141,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")
 def test_the_impossible_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
     paths = []

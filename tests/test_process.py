@@ -32,6 +32,7 @@ print(faults() - before)
 OPENMP = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
 @pytest.mark.parametrize(("variable", "kept"), [("LANG", True), ("MALLOC_ARENA_MAX", False)])
 def test_a_step_finds_the_last_ones_memory(variable: str, kept: bool) -> None:
@@ -74,6 +75,7 @@ def test_threads_spin_little_unless_the_user_says_how(
     assert answer.stdout.splitlines() == [str(before), f"{spins} False"]
 
 
+@pytest.mark.slow
 def test_a_process_is_tuned_too_late() -> None:
     """Where torch is there already, lucid says that it has no effect."""
     for first, said in (("torch", 1), ("lucid", 0)):
