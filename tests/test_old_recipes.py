@@ -24,12 +24,18 @@ MADE = sorted(
 
 
 def read(path: Path) -> npt.NDArray[np.float64]:
-    """Every frame of a picture or film, (frames, height, width, 3), in grey levels."""
+    """Every frame of a picture or film, (frames, height, width, 3), in grey levels.
+
+    A GIF's are averaged over squares of 4 pixels: dots of few colours stand for many there.
+    """
+    side = 4 if path.suffix == ".gif" else 1
     with Image.open(path) as image:
-        frames = [
-            np.asarray(frame.convert("RGB"), float) for frame in ImageSequence.Iterator(image)
-        ]
-    return np.stack(frames)
+        return np.stack(
+            [
+                np.asarray(frame.convert("RGB").reduce(side), float)
+                for frame in ImageSequence.Iterator(image)
+            ]
+        )
 
 
 @pytest.mark.slow
@@ -49,7 +55,6 @@ def test_a_picture_of_version_0_1_is_made_again(
     again = made[1] if name == "nightmare_1.png" else made[0]
     recorded, now = read(folder / name), read(again)
     assert now.shape == recorded.shape
-    # Another processor rounds otherwise; on the one that made them, nothing differs.
-    difference = now - recorded
-    assert np.abs(difference).mean() < 2
-    assert 10 * np.log10(255**2 / max((difference**2).mean(), 1e-9)) > 30
+    # Nothing differs on the processor and with the versions that made them; others round
+    # otherwise. With other random numbers a picture differs by more than 0.2.
+    assert np.abs(now - recorded).mean() < (1.5 if name.endswith(".gif") else 0.2)

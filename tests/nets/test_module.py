@@ -238,6 +238,7 @@ def test_only_modules_can_be_wrapped() -> None:
         wrap("resnet18")  # type: ignore[arg-type]
 
 
+@pytest.mark.skipif(torch.__version__ < "2.5", reason="torch 2.4 runs no hooks inside it")
 def test_layers_that_torchs_fast_path_skips_have_activations() -> None:
     """Without hooks and gradients, torch runs a TransformerEncoderLayer as one operation."""
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
