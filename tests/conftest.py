@@ -112,7 +112,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 @pytest.fixture(scope="session")
 def assets() -> Path:
-    """The folder of real nets and recordings; see the README's section on tests."""
+    """The folder of real nets and recordings; see CONTRIBUTING.md."""
     folder = os.environ.get("LUCID_ASSETS")
     if not folder or not Path(folder).is_dir():
         pytest.skip("LUCID_ASSETS names no folder of real nets")
