@@ -43,15 +43,7 @@ def print_warps() -> None:
 
 
 def film_all(arguments: FilmArguments) -> None:
-    """Make a film of each base, or from noise, and print where it was written.
-
-    Args:
-        arguments: Arguments of the command.
-
-    Raises:
-        click.UsageError: Options do not go together, or an output exists.
-        LucidError: A file cannot be read, or a setting makes no sense.
-    """
+    """Make a film of each base, or from noise, and print where it was written."""
     dreaming = arguments.classes or arguments.layers or arguments.warps or arguments.resume
     if arguments.source and (arguments.base or dreaming):
         raise click.UsageError("--from dreams nothing: give it no BASE, class, warp or --resume")
