@@ -1,4 +1,4 @@
-"""Photographs in classes for train_lucid64.py: read them into memory, and augment batches."""
+"""Photographs for the training programs: read them into memory, and augment batches."""
 
 from __future__ import annotations
 
@@ -101,6 +101,33 @@ def _read_packed(path: Path, names: list[str]) -> Photographs:
     return Photographs(images, torch.from_numpy(label).long(), names)
 
 
+def read_unlabelled(path: Path, side: int) -> Tensor:
+    """Read photographs without classes.
+
+    Args:
+        path: a folder of pictures, searched with its subfolders; or an npz file with the arrays
+            `jpeg` (the bytes of all JPEG files) and `offset` (where each file starts).
+        side: height and width to fit them to, in pixels.
+
+    Returns:
+        (n, 3, side, side), RGB, bytes.
+
+    Raises:
+        click.ClickException: a file cannot be read, or there are no pictures.
+    """
+    files: list[Path | io.BytesIO]
+    if path.suffix == ".npz":
+        with np.load(path) as packed:
+            jpeg, offset = packed["jpeg"], packed["offset"]
+        files = [io.BytesIO(jpeg[a:b].tobytes()) for a, b in itertools.pairwise(offset)]
+    else:
+        suffixes = Image.registered_extensions()
+        files = [*sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)]
+    if not files:
+        raise click.ClickException(f"{path}: holds no pictures")
+    return _read_images(iter(files), len(files), path.name, side)
+
+
 def _read_classes(folder: Path) -> Photographs:
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     suffixes = Image.registered_extensions()
@@ -116,8 +143,10 @@ def _read_classes(folder: Path) -> Photographs:
     return Photographs(images, torch.tensor([label for _, label in files]), names)
 
 
-def _read_images(files: Iterator[Path | io.BytesIO], count: int, label: str) -> Tensor:
-    images = torch.empty(count, 3, SIDE, SIDE, dtype=torch.uint8)
+def _read_images(
+    files: Iterator[Path | io.BytesIO], count: int, label: str, side: int = SIDE
+) -> Tensor:
+    images = torch.empty(count, 3, side, side, dtype=torch.uint8)
     with click.progressbar(files, length=count, label=f"reading {label}") as bar:
         for image, file in zip(images, bar, strict=True):
             try:
@@ -125,21 +154,24 @@ def _read_images(files: Iterator[Path | io.BytesIO], count: int, label: str) -> 
                     upright = ImageOps.exif_transpose(opened).convert("RGB")
             except (OSError, Image.DecompressionBombError) as error:
                 raise click.ClickException(f"{file}: cannot be read ({error})") from error
-            square = ImageOps.fit(upright, (SIDE, SIDE))
+            square = ImageOps.fit(upright, (side, side))
             image.copy_(torch.from_numpy(np.array(square)).movedim(-1, 0))
     return images
 
 
-def augment(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+def augment(
+    images: Tensor, strength: float, generator: torch.Generator, side: int | None = None
+) -> Tensor:
     """Crop, rotate, mirror and tint images at random.
 
     Args:
         images: (n, 3, height, width), RGB, 0..1.
         strength: 1 for full strength, 0 for mirroring only.
         generator: source of the random numbers.
+        side: height and width of the result, in pixels; None for those of the images.
 
     Returns:
-        Images of the same shape and range.
+        Images in the same range.
     """
 
     def uniform(low: float, high: float, channels: int = 1) -> Tensor:
@@ -153,7 +185,8 @@ def augment(images: Tensor, strength: float, generator: torch.Generator) -> Tens
         torch.cat([cos * mirror, -sin, uniform(-0.2, 0.2)], 3),
         torch.cat([sin * mirror, cos, uniform(-0.2, 0.2)], 3),
     ]
-    grid = F.affine_grid(torch.cat(rows, 2)[:, 0], list(images.shape), align_corners=False)
+    shape = [*images.shape[:2], *((side, side) if side else images.shape[2:])]
+    grid = F.affine_grid(torch.cat(rows, 2)[:, 0], shape, align_corners=False)
     images = F.grid_sample(images, grid, "bicubic", padding_mode="reflection", align_corners=False)
     grey = images.mean(1, keepdim=True)
     images = grey + (1 + uniform(-0.5, 0.4)) * (images - grey)

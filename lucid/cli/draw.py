@@ -67,6 +67,12 @@ class DrawArguments(PaintArguments):
         "base, or 224x224.",
         **SIZE,
     )
+    subject: str | None = option(
+        "Side of one thing: a share of the picture's shorter side, such as .5, or pixels, such as "
+        "224px for a crowd. Without it, a class from noise fills the picture up to 512 pixels; on "
+        "a base and for layers it is a tile.",
+        metavar="SHARE|PIXELSpx",
+    )
     tiles: str = option(
         "Order of the tiles. spiral: ring by ring from the centre, so that detail grows out from "
         "the middle; grid, random: all from one picture; none: the whole picture at once; fixed: "

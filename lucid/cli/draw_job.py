@@ -161,6 +161,7 @@ def _inputs(
         "size": arguments.size,
         "config": job.config,
         "order": arguments.tiles,
+        "subject": arguments.subject,
         "tile_size": arguments.tile_size,
         "overlap": arguments.overlap,
         "padding": arguments.padding,
@@ -179,6 +180,8 @@ def _inputs(
 def _recipe(plan: Plan, job: Job, passes: int | None = None, **overrides: Any) -> Recipe:
     """Build the recipe of a picture, finished or after some passes."""
     made = plan.to_dict() if passes is None else {"passes": passes, **plan.to_dict()}
+    # As a share, so that things stay as large in the picture when its size is changed.
+    overrides["subject"] = f"{plan.subject / min(plan.size):.6g}"
     return build_recipe(plan.net, made, base=job.base, batch=plan.ascent.batch, **overrides)
 
 

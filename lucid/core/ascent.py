@@ -37,6 +37,7 @@ from lucid.core.optimizers import Optimizer, rms
 from lucid.core.receptive_field import SAFETY_FACTOR, Window, Windows
 from lucid.core.transforms import Transform
 from lucid.errors import UsageError, is_out_of_memory
+from lucid.imaging.filters import gaussian_blur
 from lucid.nets.net import Net
 
 log = logging.getLogger("lucid")
@@ -72,6 +73,8 @@ class Step:
         windows: how to cut a picture that does not fit into memory; not with transforms.
         tv_weight: weight of the images' total variation, which is subtracted from the objective,
             in units of a normalised gradient.
+        high_pass: standard deviation in pixels of a Gaussian that is subtracted from the gradient,
+            so that only detail finer than that changes; 0 for the whole gradient.
     """
 
     view: View
@@ -80,6 +83,7 @@ class Step:
     normalize_grad: bool = False
     windows: Windows | None = None
     tv_weight: float = 0
+    high_pass: float = 0
 
 
 @dataclass(frozen=True)
@@ -239,14 +243,16 @@ class Ascent:
             step: its view is not used.
 
         Returns:
-            (n, 3, height, width): the gradient, normalised and with total variation subtracted
-            if the step says so.
+            (n, 3, height, width): the gradient; normalised, with total variation subtracted, and
+            with its low frequencies removed, if the step says so.
         """
         grad = self.gradient(images, step.objective, step.transforms, step.windows)
         if step.normalize_grad:
             grad /= rms(grad)
         if step.tv_weight:
             grad = grad - step.tv_weight * total_variation_grad(images)
+        if step.high_pass:
+            grad = grad - gaussian_blur(grad.flatten(0, 1), step.high_pass).view_as(grad)
         return grad
 
     def gradient(

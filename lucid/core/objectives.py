@@ -147,6 +147,21 @@ class LayerL2(LayerObjective):
 
 
 @dataclass(frozen=True)
+class LayerContrast(LayerObjective):
+    """How much the features of a layer differ from place to place: half the log of their variance.
+
+    Its gradient strengthens what the layer sees where it stands out, as ``LayerL2`` does, and does
+    not depend on the scale of the layer's activations.
+    """
+
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """Half the log of the mean squared deviation of channels from their spatial means, (n,)."""
+        features = activations[self.layer].flatten(2)
+        deviation = features - features.mean(2, keepdim=True)
+        return deviation.square().mean((1, 2)).clamp(min=1e-12).log() / 2
+
+
+@dataclass(frozen=True)
 class Channel(LayerObjective):
     """One channel of a layer: its mean, or one neuron.
 

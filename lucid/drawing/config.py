@@ -25,12 +25,14 @@ class OctaveConfig:
         lr: step size of the optimizer.
         blur: after each pass, standard deviation of a Gaussian, in pixels.
         scale: how much larger the octave is than the one before.
+        detail: whether only detail is painted, finer than the octave before could show.
     """
 
     iterations: int
     lr: tuple[float, float]
     blur: tuple[float, float] = (0, 0)
     scale: float = 1.4
+    detail: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class DrawConfig:
             to a base.
         cooldown: the final fraction of the work in which the lr decays to 3 % and each tile is
             averaged over 8 mild augmentations: what is seen then is what stays.
+        detail_iterations: passes at each octave that only adds detail.
+        detail_lr: step size at its first pass; a tenth of that at its last.
+        detail_decay_power: of ``FourierCanvas`` at these octaves.
+        detail_tv_weight: weight of total variation at these octaves.
     """
 
     octaves: int | None = 4
@@ -92,6 +98,10 @@ class DrawConfig:
     order: str | None = None
     detail_space: str = "logits"
     cooldown: float = 0
+    detail_iterations: int = 8
+    detail_lr: float = 0.05
+    detail_decay_power: float = 0.7
+    detail_tv_weight: float = 0.1
 
     def to_dict(self) -> dict[str, Any]:
         """Resolved settings as JSON-compatible values."""
@@ -157,8 +167,13 @@ def on_canvas(config: DrawConfig, canvas: str) -> DrawConfig:
     """Hyperparameters of Fourier coefficients, changed to suit another canvas. Found by eye."""
     if canvas == "pixels":
         return replace(
-            config, canvas=canvas, optimizer="deepdream", lr=0.008, blur_sigmas=(1, 2, 4)
+            config,
+            canvas=canvas,
+            optimizer="deepdream",
+            lr=0.008,
+            blur_sigmas=(1, 2, 4),
+            detail_lr=0.008,
         )
     if canvas == "phase":
-        return replace(config, canvas=canvas, lr=0.1)
+        return replace(config, canvas=canvas, lr=0.1, detail_lr=0.1)
     return replace(config, canvas=canvas)

@@ -21,6 +21,7 @@ from lucid.core.canvas import (
     TintedCanvas,
 )
 from lucid.core.optimizers import Adam, DeepDreamStep, Optimizer
+from lucid.drawing.config import OctaveConfig
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import PassSettings, Plan, check_memory, prepare
 from lucid.drawing.targets import Target, Targets
@@ -195,17 +196,18 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
     base = None if plan.base is None else plan.base.to(ascent.device)
     done, total, painted = 0, plan.total, None
     for size, octave in plan.octaves:
-        canvas = _canvas(plan, size, painted, base, generator)
-        optimizer: Optimizer = (
-            Adam(0) if config.optimizer == "adam" else DeepDreamStep(0, config.blur_sigmas)
-        )
+        canvas = _canvas(plan, size, octave, painted, base, generator)
+        targets = plan.detail_targets() if octave.detail else plan.targets
+        optimizer: Optimizer = Adam(0) if config.optimizer == "adam" else DeepDreamStep(0)
         for number in range(octave.iterations):
             settings = plan.pass_settings(size, octave, number, done, generator)
             optimizer.lr = settings.lr
-            views = _views(plan, size, settings, generator)
+            if isinstance(optimizer, DeepDreamStep):
+                optimizer.blur_sigmas = settings.blur_sigmas
+            views = _views(targets, size, settings, generator)
             for target, view in views:
                 shown = view
-                if config.jitter and isinstance(view, TileView):
+                if config.jitter and not octave.detail and isinstance(view, TileView):
                     dy, dx = torch.randint(
                         -config.jitter, config.jitter + 1, (2,), generator=generator
                     ).tolist()
@@ -223,11 +225,11 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
 
 
 def _views(
-    plan: Plan, size: Size, settings: PassSettings, generator: Generator
+    targets: Sequence[Target], size: Size, settings: PassSettings, generator: Generator
 ) -> list[tuple[Target, View]]:
     """Draw what the net is shown in one pass, for each target."""
     views: list[tuple[Target, View]] = []
-    for target in plan.targets:
+    for target in targets:
         drawn: Sequence[View]
         if target.region is None:
             drawn = settings.tiling.cut(size, generator).views()
@@ -239,14 +241,19 @@ def _views(
 
 
 def _canvas(
-    plan: Plan, size: Size, painted: Tensor | None, base: Tensor | None, generator: Generator
+    plan: Plan,
+    size: Size,
+    octave: OctaveConfig,
+    painted: Tensor | None,
+    base: Tensor | None,
+    generator: Generator,
 ) -> Canvas:
     """The canvas of an octave: what was painted before, a base, or noise; with its mask."""
     config = plan.config
     start = None
     if painted is not None or base is not None:
         start = start_image(size, painted, base, wrap=plan.wrap, detail_space=config.detail_space)
-    canvas = _unmasked_canvas(plan, size, start, generator)
+    canvas = _unmasked_canvas(plan, size, octave, start, generator)
     resized = None if base is None else start_image(size, None, base, wrap=plan.wrap)
     if plan.keep_colors and resized is not None:
         canvas = TintedCanvas(canvas, resized)
@@ -261,7 +268,9 @@ def _canvas(
     return LayeredCanvas(canvas, background, mask)
 
 
-def _unmasked_canvas(plan: Plan, size: Size, start: Tensor | None, generator: Generator) -> Canvas:
+def _unmasked_canvas(
+    plan: Plan, size: Size, octave: OctaveConfig, start: Tensor | None, generator: Generator
+) -> Canvas:
     """A canvas that starts from a picture, or from noise."""
     config, margin = plan.config, 0 if plan.wrap else MARGIN
     device = plan.ascent.device
@@ -276,7 +285,8 @@ def _unmasked_canvas(plan: Plan, size: Size, start: Tensor | None, generator: Ge
             return PhaseCanvas.from_image(start, margin=margin)
         return PhaseCanvas.noise(size, margin=margin, generator=generator, device=device)
     if start is not None:
-        return FourierCanvas.from_image(start, decay_power=config.decay_power, margin=margin)
+        decay_power = config.detail_decay_power if octave.detail else config.decay_power
+        return FourierCanvas.from_image(start, decay_power=decay_power, margin=margin)
     return FourierCanvas.noise(
         size, decay_power=config.decay_power, margin=margin, generator=generator, device=device
     )

@@ -13,7 +13,7 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from lucid.drawing.config import default_config, on_canvas
 from lucid.drawing.disk_tensors import TensorFolder, bands, block, blocks_along, widen
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import PassSettings, Plan, complete_options, prepare
-from lucid.drawing.targets import Targets
+from lucid.drawing.targets import Target, Targets
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
 from lucid.imaging.files import atomic_write, check_writable
@@ -193,13 +193,14 @@ class DiskDrawing:
                 canvas = self._start(index, size, canvas)
                 self._save_state(index, 0)
             gradient = self.files.tensor("gradient", 3, *size)
+            targets = self.plan.detail_targets() if octave.detail else self.plan.targets
             for number in range(first, octave.iterations):
                 settings = self.plan.pass_settings(size, octave, number, self.done, self.generator)
                 # A pass that is cut short leaves the canvas before it as it was.
                 name, after = f"canvas_{index}_{number}", f"canvas_{index}_{number + 1}"
                 shutil.copyfile(self.files.folder / name, self.files.folder / after)
                 canvas = self.files.tensor(after, 3, *size)
-                self._pass(canvas, gradient, settings)
+                self._pass(canvas, gradient, settings, targets)
                 self._save_state(index, number + 1)
             self.files.delete("gradient", "update")
         assert canvas is not None
@@ -228,14 +229,20 @@ class DiskDrawing:
         self.files.delete("change", "larger")
         return canvas
 
-    def _pass(self, canvas: Tensor, gradient: Tensor, settings: PassSettings) -> None:
+    def _pass(
+        self,
+        canvas: Tensor,
+        gradient: Tensor,
+        settings: PassSettings,
+        targets: Sequence[Target],
+    ) -> None:
         """Move the canvas by one pass."""
         plan, size = self.plan, (canvas.shape[1], canvas.shape[2])
-        optimizer = DeepDreamStep(settings.lr, plan.config.blur_sigmas)
-        tile_passes = [settings.tiling.cut(size, self.generator) for _ in plan.targets]
+        optimizer = DeepDreamStep(settings.lr, settings.blur_sigmas)
+        tile_passes = [settings.tiling.cut(size, self.generator) for _ in targets]
         count = sum(len(batch) for tile_pass in tile_passes for batch in tile_pass.batches)
         start, shown = self.done, 0
-        for target, tile_pass in zip(plan.targets, tile_passes, strict=True):
+        for target, tile_pass in zip(targets, tile_passes, strict=True):
             weights = self.files.tensor("weights", 1, *size)
             window = tile_pass.window(weights)
             for tile in itertools.chain(*tile_pass.batches):

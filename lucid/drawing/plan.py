@@ -18,11 +18,18 @@ from lucid.core.objectives import ClassLogits, Objective
 from lucid.core.transforms import Transform, draw_affines, draw_shrink
 from lucid.drawing.config import DEFAULTS, TILE, DrawConfig, OctaveConfig
 from lucid.drawing.options import DEFAULT_OPTIONS, DrawOptions
+from lucid.drawing.subject import (
+    LARGEST_DEFAULT,
+    composition_size,
+    detail_objective,
+    detail_octaves,
+    subject_side,
+)
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError, nearest
 from lucid.imaging import Size
 from lucid.imaging.io import from_pil
-from lucid.nets.net import Net
+from lucid.nets.net import LOGITS, Net
 from lucid.tiling.tiles import Tiling
 
 MIX_COOLDOWN = 0.5
@@ -34,6 +41,12 @@ MIX_LAST_OCTAVE_FACTOR = 2
 COOLDOWN_VIEWS = 8
 """Augmented views of each tile during the cooldown: with four, one or two mixes in twelve came
 out lopsided."""
+
+DETAIL_TILE, DETAIL_OVERLAP = 448, 0.25
+"""Side in pixels and overlap of tiles where only detail is painted, which early layers see."""
+
+DETAIL_SIGMA = 1.5
+"""What is coarser than this, in pixels, stays as it is at octaves that only add detail."""
 
 BYTES_PER_PIXEL = 300
 """Memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's two
@@ -50,6 +63,8 @@ class PassSettings:
         tiling: how the octave is cut into tiles.
         transforms: one sequence of transforms for each augmented view of a tile.
         tv_weight: weight of total variation.
+        blur_sigmas: of ``DeepDreamStep``.
+        high_pass: of ``Step``: only detail finer than this changes, in pixels.
     """
 
     lr: float
@@ -57,10 +72,17 @@ class PassSettings:
     tiling: Tiling
     transforms: Sequence[Sequence[Transform]]
     tv_weight: float
+    blur_sigmas: Sequence[float] = ()
+    high_pass: float = 0
 
     def step(self, view: View, objective: Objective) -> Step:
         """Make a step of the pass."""
-        return Step(view, objective, self.transforms, normalize_grad=True, tv_weight=self.tv_weight)
+        return Step(
+            *(view, objective, self.transforms),
+            normalize_grad=True,
+            tv_weight=self.tv_weight,
+            high_pass=self.high_pass,
+        )
 
 
 @dataclass(frozen=True)
@@ -74,6 +96,7 @@ class Plan:
         config: hyperparameters.
         base: (3, height, width), RGB, 0..1: the picture to paint on; None for noise.
         size: height and width of the picture.
+        subject: the side of one thing in the picture, in pixels.
         tiling: how pictures are cut into tiles.
         octaves: sizes of the octaves, with their hyperparameters.
         strength: factor of the lr.
@@ -88,6 +111,7 @@ class Plan:
     config: DrawConfig
     base: Tensor | None
     size: Size
+    subject: float
     tiling: Tiling
     octaves: Sequence[tuple[Size, OctaveConfig]]
     strength: float
@@ -108,10 +132,21 @@ class Plan:
             total += octave.iterations * height * width
         return total
 
+    @property
+    def composing(self) -> int:
+        """Pixels to pass over before the octaves that only add detail."""
+        return replace(self, octaves=[each for each in self.octaves if not each[1].detail]).total
+
+    def detail_targets(self) -> Sequence[Target]:
+        """What octaves paint that only add detail."""
+        objective = detail_objective(self.net)
+        return [Target(objective)] if objective else []
+
     def to_dict(self) -> dict[str, Any]:
         """Resolved settings as JSON-compatible values."""
         return {
             "size": f"{self.size[1]}x{self.size[0]}",
+            "subject": round(self.subject, 2),
             "tile": list(self.tiling.tile),
             "octaves": [
                 f"{width}x{height}, {octave.iterations} passes"
@@ -138,11 +173,13 @@ class Plan:
 
         ``number`` is the pass's in its octave, ``done`` the pixels passed over before it.
         """
+        if octave.detail:
+            return self._detail_settings(size, octave, number)
         config, tiling = self.config, fit_tiling(self.tiling, self.net, size)
         lr_scale, max_angle, scale = 1.0, config.max_angle, config.scale
         n_views, downscale_prob = 1, 0.0
-        cooled = done / self.total - (1 - config.cooldown)
-        if config.cooldown and cooled > 0:
+        cooled = done / self.composing - (1 - config.cooldown) if config.cooldown else 0
+        if cooled > 0:
             lr_scale = 1 - 0.97 * cooled / config.cooldown
             max_angle, scale, downscale_prob = config.max_angle / 6, (0.775, 1.225), 0.6
             n_views = COOLDOWN_VIEWS
@@ -164,6 +201,23 @@ class Plan:
             tiling=tiling,
             transforms=transforms,
             tv_weight=config.tv_weight,
+            blur_sigmas=config.blur_sigmas,
+        )
+
+    def _detail_settings(self, size: Size, octave: OctaveConfig, number: int) -> PassSettings:
+        """The settings of a pass that only adds detail: larger tiles, seen as they are."""
+        tiling = self.tiling
+        if self.net.any_size:
+            height, width = (min(DETAIL_TILE, length) for length in size)
+            tiling = replace(tiling, tile=(max(8, height), max(8, width)), overlap=DETAIL_OVERLAP)
+        first, last = octave.lr
+        return PassSettings(
+            lr=self.strength * (first + (last - first) * number / octave.iterations),
+            blur=0,
+            tiling=tiling,
+            transforms=(),
+            tv_weight=self.config.detail_tv_weight,
+            high_pass=DETAIL_SIGMA,
         )
 
 
@@ -205,20 +259,19 @@ def prepare(
     tiling = Tiling(
         tile, config.order or settings["order"], settings["overlap"], settings["padding"]
     )
-    size = settings["size"]
-    if size is None and base is not None:
-        size = (base.shape[1], base.shape[2])
-    elif size is None:  # a tile, or what octaves of given scales lead up to from one
-        size = tile
-        if config.octave_configs:
-            grown = math.prod(octave.scale for octave in config.octave_configs[1:])
-            size = round(tile[0] * grown), round(tile[1] * grown)
-    if min(size) < 1:
-        raise UsageError(f"size {size[1]}x{size[0]} has no pixels")
-    if math.prod(size) > math.prod(tile) and config.tiled_tv_weight > config.tv_weight:
+    size = _picture_size(settings, base, config, tile)
+    usual = settings["subject"] is None and min(size) <= min(tile)
+    side = min(tile) if usual else _subject_side(net, found, base, config, size, tile, settings)
+    composition = composition_size(size, side, tile) if side > min(tile) else size
+    if side < min(tile):
+        tiling = replace(tiling, tile=(max(8, round(side)),) * 2)
+    if math.prod(composition) > math.prod(tile) and config.tiled_tv_weight > config.tv_weight:
         config = replace(config, tv_weight=config.tiled_tv_weight)
     if tiling.order == "none" and not net.any_size and size != net.input_size:
         raise UsageError(f"{net.name} cannot see a whole picture of that size: use tiles")
+    octaves = _octaves(net, config, composition, tiling.tile, settings)
+    if composition != size:
+        octaves += detail_octaves(composition, size, config, settings["iterations"])
     return Plan(
         net=net,
         ascent=Ascent(net, settings["runtime"]),
@@ -226,13 +279,67 @@ def prepare(
         config=config,
         base=base,
         size=size,
+        subject=side,
         tiling=tiling,
-        octaves=_octaves(net, config, size, tile, settings),
+        octaves=octaves,
         strength=settings["strength"],
         mask=settings["mask"],
         keep_colors=settings["keep_colors"],
         seed=settings["seed"],
     )
+
+
+def _picture_size(
+    settings: DrawOptions, base: Tensor | None, config: DrawConfig, tile: Size
+) -> Size:
+    """The size asked for, the base's, a tile's, or what octaves of given scales lead up to."""
+    size = settings["size"]
+    if size is None and base is not None:
+        size = (base.shape[1], base.shape[2])
+    elif size is None:
+        size = tile
+        if config.octave_configs:
+            grown = math.prod(octave.scale for octave in config.octave_configs[1:])
+            size = round(tile[0] * grown), round(tile[1] * grown)
+    if min(size) < 1:
+        raise UsageError(f"size {size[1]}x{size[0]} has no pixels")
+    return size
+
+
+def _subject_side(
+    net: Net,
+    targets: Sequence[Target],
+    base: Tensor | None,
+    config: DrawConfig,
+    size: Size,
+    tile: Size,
+    settings: DrawOptions,
+) -> float:
+    """The side of one thing in pixels: the one asked for, or what suits the targets."""
+    subject = settings["subject"]
+    if subject is None:
+        usual = (
+            base is None
+            and settings["tile_size"] is None
+            and settings["order"] not in ("none", "fixed")
+            and config.order is None
+            and not config.octave_configs
+            and config.canvas != "phase"
+            and all(LOGITS in each.objective.layers and each.region is None for each in targets)
+        )
+        if not usual or detail_objective(net) is None:
+            return min(tile)
+        return min(LARGEST_DEFAULT, *size)
+    side = subject_side(subject, size)
+    if abs(side - min(tile)) < 0.5:  # as a recipe rounds it
+        return min(tile)
+    if side > min(tile) and detail_objective(net) is None:
+        raise UsageError(
+            f"{net.name} has no early layer to paint detail with: use --subject {min(tile)}px"
+        )
+    if side < min(tile) and not net.any_size:
+        raise UsageError(f"{net.name} sees only {tile[1]}x{tile[0]} pixels: use that or more")
+    return side
 
 
 def complete_options(options: DrawOptions) -> DrawOptions:

@@ -77,6 +77,7 @@ TYPED = {
         "overlap": "--overlap .2",
         "padding": "--padding wrap",
         "octave_scale": "--octave-scale 2",
+        "subject": "--subject .5",
         "on_disk": "--on-disk",
     },
     "film": PAINTING
