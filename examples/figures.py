@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from lucid.core.transforms import Affine, Shrink
+from lucid.drawing.config import TILE
 from lucid.drawing.loop import draw
 from lucid.errors import LucidError
 from lucid.imaging.contact_sheet import contact_sheet
@@ -124,7 +125,7 @@ def crops(net_name: str, seed: int, class_name: str, side: int, sheet: Path) -> 
     """Draw a large picture; count the crops of 224 pixels with the class among the top five."""
     net = load(net_name)
     index = net.class_index(class_name)
-    picture = draw(net, class_name, size=(side, side), seed=seed)
+    picture = draw(net, class_name, size=(side, side), subject=f"{TILE}px", seed=seed)
     write_image(picture, sheet)
     image = from_pil(picture)
     offsets = range(0, side - 223, 100)

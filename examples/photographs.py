@@ -107,7 +107,7 @@ def read_unlabelled(path: Path, side: int) -> Tensor:
     Args:
         path: a folder of pictures, searched with its subfolders; or an npz file with the arrays
             `jpeg` (the bytes of all JPEG files) and `offset` (where each file starts).
-        side: height and width to fit them to, in pixels.
+        side: height and width to fit them to, in pixels; or those of the first, if it is smaller.
 
     Returns:
         (n, 3, side, side), RGB, bytes.
@@ -125,6 +125,9 @@ def read_unlabelled(path: Path, side: int) -> Tensor:
         files = [*sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)]
     if not files:
         raise click.ClickException(f"{path}: holds no pictures")
+    _read_images(iter(files[:1]), 1, path.name, side)  # it may be no picture
+    with Image.open(files[0]) as image:
+        side = min(side, *image.size)
     return _read_images(iter(files), len(files), path.name, side)
 
 

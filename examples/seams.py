@@ -27,6 +27,7 @@ import torch
 from metrics import TileEdges, edge_ratio, seam_ratio, worst_line
 
 from lucid.cli.click_types import parse_size
+from lucid.drawing.config import TILE
 from lucid.drawing.loop import Progress, draw
 from lucid.drawing.options import DrawOptions
 from lucid.errors import LucidError
@@ -93,6 +94,7 @@ def main(
     with click.progressbar(length=len(runs) * seeds, file=sys.stderr) as bar:
         for size, base, order in runs:
             options: DrawOptions = {"size": size, "order": order, "iterations": iters}
+            options["subject"] = f"{TILE}px"
             options["padding"] = "mean" if order == "fixed" else "reflect"
             changes, edges = [], []
             for seed in range(seeds):

@@ -24,7 +24,6 @@ published weights.
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +39,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 from torchvision.models import SqueezeNet1_1_Weights
+from train_lucid64 import attack, convolutional_section, fold, write_curve
 
 from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
@@ -118,10 +118,7 @@ class Convolution(nn.Sequential):
 
     def fold(self) -> tuple[Tensor, Tensor]:
         """Fold the batch normalization into the convolution; returns its weight and bias."""
-        convolution, norm, _ = self
-        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        weight = convolution.weight * scale[:, None, None, None]
-        return weight, norm.bias - norm.running_mean * scale
+        return fold(self[0], self[1])
 
 
 class Block(nn.Module):
@@ -264,12 +261,7 @@ def export(net: nn.Sequential, stem: Path) -> None:
     arrays: list[Tensor] = []
 
     def add(plain: nn.Conv2d, weight: Tensor, bias: Tensor, activation: str) -> None:
-        groups = f"groups={plain.groups}\n" if plain.groups > 1 else ""
-        sections.append(
-            f"[convolutional]\nfilters={plain.out_channels}\nsize={plain.kernel_size[0]}\n"
-            f"stride={plain.stride[0]}\npadding={plain.padding[0]}\n{groups}"
-            f"activation={activation}"
-        )
+        sections.append(convolutional_section(plain, activation))
         arrays.extend([bias, weight])
 
     def add_folded(layer: Convolution) -> None:
@@ -293,42 +285,6 @@ def export(net: nn.Sequential, stem: Path) -> None:
     with atomic_write(stem.with_suffix(".names")) as path:
         path.write_text("\n".join(SqueezeNet1_1_Weights.DEFAULT.meta["categories"]) + "\n")
     weights.write(stem.with_suffix(".weights"), [array.detach().half().numpy() for array in arrays])
-
-
-def attack(
-    classifier: Classifier,
-    images: Tensor,
-    targets: Tensor,
-    radius: Tensor | float,
-    steps: int,
-    start: float = 0.3,
-) -> Tensor:
-    """Find adversarial examples by projected gradient ascent on the loss (Madry et al. 2018).
-
-    Args:
-        classifier: the net to attack.
-        images: (n, 3, height, width), 0..1.
-        targets: (n, 1000), class probabilities.
-        radius: L2 radius around each image; one number, or (n, 1, 1, 1).
-        steps: number of steps, whose lengths add up to 2.5 radii; a single step is one radius.
-        start: length of a random first step, as a fraction of the radius.
-
-    Returns:
-        Images of the same shape and range.
-    """
-    length = radius * (1 if steps == 1 else 2.5 / steps)
-    moved = images
-    if start:
-        moved = images + start * radius * F.normalize(torch.randn_like(images), dim=(1, 2, 3))
-    for _ in range(steps):
-        moved = moved.detach().requires_grad_()
-        loss = F.cross_entropy(classifier(moved), targets, reduction="sum")
-        (grad,) = torch.autograd.grad(loss, moved)
-        with torch.no_grad():
-            shift = moved - images + length * F.normalize(grad, dim=(1, 2, 3))
-            norm = torch.linalg.vector_norm(shift, dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
-            moved = (images + shift * (radius / norm).clamp(max=1)).clamp(0, 1)
-    return moved.detach()
 
 
 def distillation_loss(logits: Tensor, taught: Tensor) -> Tensor:
@@ -525,7 +481,7 @@ class Training:
             shown = shown.clamp(0, 1)
             if radius:
                 target = answer.float().softmax(1)
-                shown = attack(classifier, shown, target, radius, steps, start=0)
+                shown = attack(classifier, shown, target, radius, steps)
             with torch.no_grad():
                 same += int((classifier(shown).argmax(1) == answer.argmax(1)).sum())
         return same / len(images)
@@ -561,7 +517,7 @@ def main(
     output.mkdir(parents=True, exist_ok=True)
     sets = []
     for path in photos:
-        images = read_unlabelled(path, 64 if "64" in path.name else SIDE)
+        images = read_unlabelled(path, SIDE)
         cache = output / f"{name}_{path.stem}_answers.pt"
         if not cache.exists():
             with atomic_write(cache) as temporary:
@@ -596,10 +552,7 @@ def main(
         click.echo(", ".join(f"{key} {value:g}" for key, value in row.items()))
         training.save(checkpoint)
         export(training.average.module, output / name)
-        with atomic_write(output / f"{name}.csv") as part, part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            writer.writeheader()
-            writer.writerows(training.curve)
+        write_curve(output / f"{name}.csv", training.curve)
 
 
 if __name__ == "__main__":

@@ -89,10 +89,16 @@ class Convolution(nn.Sequential):
 
     def fold(self) -> tuple[Tensor, Tensor]:
         """Fold the batch normalization into the convolution; returns its weight and bias."""
-        convolution, norm, _ = self
-        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        weight = convolution.weight * scale[:, None, None, None]
-        return weight, norm.bias - norm.running_mean * scale
+        return fold(self[0], self[1])
+
+
+def fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """The weight and bias of a convolution that does what the two do in inference."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    weight = convolution.weight * scale[:, None, None, None]
+    return weight, norm.bias - norm.running_mean * scale
 
 
 def build(classes: int) -> nn.Sequential:
@@ -167,11 +173,7 @@ def export(net: nn.Sequential, names: list[str], stem: Path) -> None:
             case _:
                 sections += ["[avgpool]", "[softmax]"]
                 continue
-        sections.append(
-            f"[convolutional]\nfilters={convolution.out_channels}\n"
-            f"size={convolution.kernel_size[0]}\nstride={convolution.stride[0]}\n"
-            f"padding={convolution.padding[0]}\nactivation={activation}"
-        )
+        sections.append(convolutional_section(convolution, activation))
         arrays += [bias, weight]
     with atomic_write(stem.with_suffix(".cfg")) as path:
         path.write_text("\n\n".join(sections) + "\n")
@@ -180,23 +182,41 @@ def export(net: nn.Sequential, names: list[str], stem: Path) -> None:
     weights.write(stem.with_suffix(".weights"), [array.detach().numpy() for array in arrays])
 
 
+def convolutional_section(convolution: nn.Conv2d, activation: str) -> str:
+    """A convolution and its activation function as a section of a Darknet cfg."""
+    groups = f"groups={convolution.groups}\n" if convolution.groups > 1 else ""
+    return (
+        f"[convolutional]\nfilters={convolution.out_channels}\n"
+        f"size={convolution.kernel_size[0]}\nstride={convolution.stride[0]}\n"
+        f"padding={convolution.padding[0]}\n{groups}activation={activation}"
+    )
+
+
 def attack(
-    classifier: Classifier, images: Tensor, labels: Tensor, radius: Tensor | float, steps: int
+    classifier: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    radius: Tensor | float,
+    steps: int,
+    start: float = 0,
 ) -> Tensor:
     """Find adversarial examples by projected gradient ascent on the loss (Madry et al. 2018).
 
     Args:
         classifier: the net to attack.
         images: (n, 3, height, width), 0..1.
-        labels: (n,), class numbers.
+        labels: (n,), class numbers; or (n, classes), probabilities.
         radius: L2 radius around each image; one number, or (n, 1, 1, 1).
         steps: number of steps, whose lengths add up to 2.5 radii; a single step is one radius.
+        start: length of a random step before them, as a fraction of the radius.
 
     Returns:
         Images of the same shape and range.
     """
     length = radius * (1 if steps == 1 else 2.5 / steps)
     moved = images
+    if start:
+        moved = images + start * radius * F.normalize(torch.randn_like(images), dim=(1, 2, 3))
     for _ in range(steps):
         moved = moved.detach().requires_grad_()
         loss = F.cross_entropy(classifier(moved), labels, reduction="sum")
@@ -339,6 +359,14 @@ class Training:
         return losses / self.batches
 
 
+def write_curve(path: Path, curve: list[dict[str, float]]) -> None:
+    """Write the rows of a training curve as CSV."""
+    with atomic_write(path) as part, part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, curve[0])
+        writer.writeheader()
+        writer.writerows(curve)
+
+
 @click.command(help=(__doc__ or "").split("\n\n")[0])
 @click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--name", default="lucid64", show_default=True, help="Name of the files to write.")
@@ -377,10 +405,7 @@ def main(
         training.curve.append(row)
         click.echo(", ".join(f"{key} {value:g}" for key, value in row.items()))
         training.save(checkpoint)
-        with atomic_write(output / f"{name}.csv") as part, part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            writer.writeheader()
-            writer.writerows(training.curve)
+        write_curve(output / f"{name}.csv", training.curve)
 
     export(training.kept.cpu(), train.names, stem)
     classifier = folded(training.kept.to(torch_device))

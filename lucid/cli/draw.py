@@ -55,6 +55,11 @@ class DrawArguments(PaintArguments):
         "Diameter of the brush in pixels. Without it, the side of a tile.", type=SIDE
     )
     keep_colors: bool = flag("Keep the colours of the base: change only brightness.")
+    variety: float | None = option(
+        "Contrast of the broad random shapes that a picture from noise starts with: 0 for none, 1 "
+        "for that of photographs. The more, the less several seeds resemble each other.",
+        type=click.FloatRange(0, 10),
+    )
     blur: float | None = option(
         "Standard deviation in pixels of a blur after each pass.", type=click.FloatRange(0, 100)
     )

@@ -62,7 +62,7 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
                 f"{source}: was made with Python code in {recipe.options['warps']}: if you trust "
                 "it, give --warps and its name"
             )
-    words = [*_old_subject(recipe, changed), *to_argv(recipe, command, source, without)]
+    words = [*_old_defaults(recipe, changed), *to_argv(recipe, command, source, without)]
     context.meta[CHANGED] = changed
     # The recipe's own arguments stand behind a double dash, and so at the end.
     with command.make_context(
@@ -71,20 +71,22 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
         command.invoke(inner)
 
 
-def _old_subject(recipe: Recipe, changed: set[str]) -> list[str]:
-    """The size of one thing in a picture of version 0.2 or before, where each tile held one.
+def _old_defaults(recipe: Recipe, changed: set[str]) -> list[str]:
+    """The defaults of version 0.2 and before, which its pictures' recipes do not hold.
 
-    If another size is asked for, things keep their share of the picture.
+    Each tile held one thing. If another size is asked for, things keep their share of the picture.
     """
     made = recipe.made
-    old = recipe.command == "draw" and "tile" in made and "subject" not in recipe.options
-    if not old or "subject" in changed or "tile_size" in changed:
+    if recipe.command != "draw" or "tile" not in made or "subject" in recipe.options:
         return []
+    words = [] if "variety" in changed else ["--variety=0"]
+    if "subject" in changed or "tile_size" in changed:
+        return words
     side = min(made["tile"])
     if "size" not in changed or "size" not in made:
-        return [f"--subject={side}px"]
+        return [*words, f"--subject={side}px"]
     shorter = min(int(length) for length in str(made["size"]).split("x"))
-    return [f"--subject={side / shorter:.6g}"]
+    return [*words, f"--subject={side / shorter:.6g}"]
 
 
 def recipe_command(context: click.Context, recipe: Recipe) -> click.Command:

@@ -28,6 +28,9 @@ photographs of Tiny ImageNet (the residual is a fifth)."""
 
 PHOTOGRAPH_DECAY_POWER = 1.1
 
+BROAD_PARTS = 4
+"""Shapes are broad if there is room for at most this many, side by side, in a picture."""
+
 EPS = 0.02
 """Black and white of a given picture are taken as this far from 0 and 1: a sigmoid never gets
 there, and what is near its ends hardly moves."""
@@ -149,13 +152,33 @@ class FourierCanvas(SpectralCanvas):
         *,
         decay_power: float,
         margin: int = 0,
+        variety: float = 0,
         generator: Generator,
         device: torch.device,
     ) -> FourierCanvas:
-        """Start from a grey field with a little noise, drawn on the generator's own device."""
+        """Start from a grey field with a little noise, drawn on the generator's own device.
+
+        ``variety`` adds broad shapes of random colours, whose contrast is that of a photograph's
+        broad shapes times this.
+        """
         height, width = padded_size(size, margin)
         spectrum = 0.01 * torch.randn(3, height, width // 2 + 1, 2, generator=generator)
-        return cls(spectrum.to(device), size, decay_power, margin)
+        canvas = cls(spectrum.to(device), size, decay_power, margin)
+        if variety:
+            shapes = torch.randn(spectrum.shape, generator=generator).to(device)
+            canvas._add_broad_shapes(variety * shapes / math.sqrt(2))
+        return canvas
+
+    def _add_broad_shapes(self, noise: Tensor) -> None:
+        """Add noise, of the parameter's shape, with the amplitudes of photographs' broad shapes."""
+        wavelengths = self._wavelengths()
+        broad = wavelengths > min(self.size) / BROAD_PARTS
+        amplitudes = PHOTOGRAPH_AMPLITUDES.to(noise)[:, None, None] * (
+            wavelengths**PHOTOGRAPH_DECAY_POWER * math.sqrt(math.prod(self.padded_size))
+        )
+        noise[:, 0, 0] /= 2  # the mean colour, which would leave no room for the rest
+        with torch.no_grad():
+            self.parameter += (broad * amplitudes / self.scale)[..., None] * noise
 
     @classmethod
     def from_image(cls, image: Tensor, *, decay_power: float, margin: int = 0) -> FourierCanvas:

@@ -51,6 +51,9 @@ class DrawConfig:
         canvas: ``fourier``, ``pixels`` or ``phase`` (see ``lucid.core.canvas``).
         optimizer: ``adam``; or ``deepdream`` (``DeepDreamStep``), for the canvas ``pixels``.
         decay_power: of ``FourierCanvas``: amplitudes fall with frequency to this power.
+        variety: of ``FourierCanvas``: contrast of the broad random shapes that a picture from noise
+            starts with, where 1 is that of photographs. The more, the less pictures by several
+            seeds resemble each other.
         background: mean grey of the noise that the canvas ``pixels`` starts from, 0..1.
         max_angle: largest rotation of what the net is shown, in radians.
         scale: smallest and largest scale of what the net is shown.
@@ -84,6 +87,7 @@ class DrawConfig:
     canvas: str = "fourier"
     optimizer: str = "adam"
     decay_power: float = 1.2
+    variety: float = 0
     background: float = 0.5
     max_angle: float = 0.3
     scale: tuple[float, float] = (0.7, 1.25)

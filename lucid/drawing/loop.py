@@ -288,7 +288,12 @@ def _unmasked_canvas(
         decay_power = config.detail_decay_power if octave.detail else config.decay_power
         return FourierCanvas.from_image(start, decay_power=decay_power, margin=margin)
     return FourierCanvas.noise(
-        size, decay_power=config.decay_power, margin=margin, generator=generator, device=device
+        size,
+        decay_power=config.decay_power,
+        margin=margin,
+        variety=config.variety,
+        generator=generator,
+        device=device,
     )
 
 

@@ -72,6 +72,7 @@ TYPED = {
         "brush": "--path line | --brush 16",
         "keep_colors": "photo.png | --keep-colors",
         "blur": "--blur 1",
+        "variety": "--variety 2",
         "tv": "--tv .1",
         "tiles": "--tiles grid",
         "overlap": "--overlap .2",

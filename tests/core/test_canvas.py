@@ -19,6 +19,7 @@ from lucid.core.canvas import (
     padded_size,
 )
 from lucid.errors import UsageError
+from lucid.imaging.filters import gaussian_blur
 
 CPU = torch.device("cpu")
 
@@ -144,3 +145,29 @@ def test_a_picture_with_its_margin_is_quick_to_transform(
                 long //= factor  # noqa: PLW2901
         assert long == 1
     assert padded_size((height, width), 0) == (height, width)
+
+
+def test_variety_starts_with_broad_shapes_as_strong_as_those_of_photographs() -> None:
+    def start(variety: float, seed: int) -> Tensor:
+        return FourierCanvas.noise(
+            (96, 96),
+            decay_power=1.2,
+            margin=16,
+            variety=variety,
+            generator=torch.Generator().manual_seed(seed),
+            device=CPU,
+        ).image()
+
+    plain = FourierCanvas.noise(
+        (96, 96),
+        decay_power=1.2,
+        margin=16,
+        generator=torch.Generator().manual_seed(3),
+        device=CPU,
+    )
+    assert torch.equal(start(0, 3), plain.image())
+    contrasts = [torch.stack([start(v, seed) for seed in range(8)]).std(0).mean() for v in (0, 1)]
+    assert contrasts[0] < 0.05
+    assert 0.1 < contrasts[1] < 0.3, "photographs of one side differ by about a quarter"
+    shapes = start(1, 5)
+    assert gaussian_blur(shapes, 4).std() > 0.9 * shapes.std(), "and nothing of them is fine"

