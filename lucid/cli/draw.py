@@ -73,10 +73,10 @@ class DrawArguments(PaintArguments):
         **SIZE,
     )
     subject: str | None = option(
-        "Side of one thing: a share of the picture's shorter side, such as .5, or pixels, such as "
-        "224px for a crowd. Without it, a class from noise fills the picture up to 512 pixels; on "
-        "a base and for layers it is a tile.",
-        metavar="SHARE|PIXELSpx",
+        "Side of one thing: a share of the picture's shorter side, such as .5; pixels, such as "
+        "224px for a crowd; or tile. Without it, a class from noise fills the picture up to 512 "
+        "pixels; on a base and for layers it is a tile.",
+        metavar="SHARE|PIXELSpx|tile",
     )
     tiles: str = option(
         "Order of the tiles. spiral: ring by ring from the centre, so that detail grows out from "

@@ -21,10 +21,10 @@ class DrawOptions(TypedDict, total=False):
         order: in which tiles are optimized: ``spiral`` (ring by ring from the centre, each ring
             shown what the last one changed), ``grid``, ``random``, ``none`` (the whole picture at
             once) or ``fixed`` (deepdraw's first form, to compare with). Default: ``spiral``.
-        subject: the side of one thing: a share of the picture's shorter side, above 0, or
-            pixels, such as ``"224px"``. A thing larger than a tile is composed at a smaller size,
-            which is then enlarged, and its detail is painted. Default: for classes from noise, the
-            shorter side, up to 512 pixels; otherwise the side of a tile.
+        subject: the side of one thing: a share of the picture's shorter side, above 0; pixels,
+            such as ``"224px"``; or ``"tile"``, the side of a tile. A thing larger than a tile is
+            composed at a smaller size, which is then enlarged, and its detail is painted. Default:
+            for classes from noise, the shorter side, up to 512 pixels; otherwise a tile.
         tile_size: the tiles' side, in pixels. Default: 224, or what the net is built for.
         overlap: of neighbouring tiles, as a fraction of a tile, 0 to under 1. Default: 0.5.
         padding: beyond the picture's border: ``reflect``, ``wrap`` (makes a seamless texture) or

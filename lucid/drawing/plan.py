@@ -330,6 +330,8 @@ def _subject_side(
         if not usual or detail_objective(net) is None:
             return min(tile)
         return min(LARGEST_DEFAULT, *size)
+    if subject == "tile":
+        return min(tile)
     side = subject_side(subject, size)
     if abs(side - min(tile)) < 0.5:  # as a recipe rounds it
         return min(tile)

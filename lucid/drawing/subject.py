@@ -43,7 +43,7 @@ def subject_side(subject: float | str, size: Size) -> float:
     if not 0 < share <= LARGEST_SHARE:
         raise UsageError(
             f"subject {subject!r} is no share of the picture's shorter side, such as .5, and no "
-            "number of pixels, such as 224px"
+            "number of pixels, such as 224px, and not tile"
         )
     return share * min(size)
 

@@ -81,6 +81,8 @@ def film(
         raise UsageError(f"a film of {frames} frames shows nothing: use 1 or more")
     keyframes = resolve_keyframes(net, targets, warps)
     settings = complete_options(options)
+    # The first frame's things are as large as those of the frames that are drawn on it.
+    settings["subject"] = settings["subject"] or "tile"
     number, last = after or (-1, None)
     image = base if last is None else last
     if image is None:

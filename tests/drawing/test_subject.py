@@ -86,6 +86,7 @@ def plan_of(net: Net, side: int, **options: object) -> Plan:
         (600, {"subject": 1}, [224, 367, 600]),
         (600, {"subject": "224px"}, [600]),
         (600, {"tile_size": 96}, [600]),
+        (600, {"subject": "tile"}, [600]),
         (600, {"order": "none"}, [600]),
         (192, {"tile_size": 96, "subject": 1}, [96, 192]),
     ],
