@@ -165,20 +165,18 @@ class FourierCanvas(SpectralCanvas):
         spectrum = 0.01 * torch.randn(3, height, width // 2 + 1, 2, generator=generator)
         canvas = cls(spectrum.to(device), size, decay_power, margin)
         if variety:
-            shapes = torch.randn(spectrum.shape, generator=generator).to(device)
-            canvas._add_broad_shapes(variety * shapes / math.sqrt(2))
+            shapes = torch.randn(spectrum.shape, generator=generator).to(device) / math.sqrt(2)
+            shapes[:, 0, 0] /= 2  # the mean colour, which would leave no room for the rest
+            wavelengths = canvas._wavelengths()
+            amplitudes = PHOTOGRAPH_AMPLITUDES.to(device)[:, None, None] * (
+                wavelengths**PHOTOGRAPH_DECAY_POWER * math.sqrt(height * width)
+            )
+            broad = wavelengths > min(size) / BROAD_PARTS
+            with torch.no_grad():
+                canvas.parameter += (variety * broad * amplitudes / canvas.scale)[
+                    ..., None
+                ] * shapes
         return canvas
-
-    def _add_broad_shapes(self, noise: Tensor) -> None:
-        """Add noise, of the parameter's shape, with the amplitudes of photographs' broad shapes."""
-        wavelengths = self._wavelengths()
-        broad = wavelengths > min(self.size) / BROAD_PARTS
-        amplitudes = PHOTOGRAPH_AMPLITUDES.to(noise)[:, None, None] * (
-            wavelengths**PHOTOGRAPH_DECAY_POWER * math.sqrt(math.prod(self.padded_size))
-        )
-        noise[:, 0, 0] /= 2  # the mean colour, which would leave no room for the rest
-        with torch.no_grad():
-            self.parameter += (broad * amplitudes / self.scale)[..., None] * noise
 
     @classmethod
     def from_image(cls, image: Tensor, *, decay_power: float, margin: int = 0) -> FourierCanvas:

@@ -11,6 +11,9 @@ from lucid.nets.net import Net
 TILE = 224
 """The default side of a tile, in pixels: what most of ImageNet's nets are trained at."""
 
+SMALL = 96
+"""Nets that were trained at less than this, in pixels, have hyperparameters of their own."""
+
 CANVASES = ("fourier", "pixels", "phase")
 OPTIMIZERS = ("adam", "deepdream")
 DETAIL_SPACES = ("logits", "pixels")
@@ -135,7 +138,7 @@ class DrawConfig:
 FROM_NOISE = DrawConfig()
 ON_A_BASE = replace(FROM_NOISE, iterations=24, decay_power=1.1)
 
-# Nets trained at less than 224 pixels. Found by eye on lucid64, which paints whole things at its
+# Nets trained at less than 96 pixels. Found by eye on lucid64, which paints whole things at its
 # own size, then their parts (docs/lucid64.md says how). Pictures of more than one tile would grow
 # specks of static here and there without total variation.
 SMALL_FROM_NOISE = DrawConfig(
@@ -143,6 +146,7 @@ SMALL_FROM_NOISE = DrawConfig(
     iterations=32,
     first_octave_factor=3,
     lr=0.01,
+    variety=1,
     max_angle=0.15,
     scale=(0.85, 1.1),
     tiled_tv_weight=0.05,
@@ -153,18 +157,27 @@ SMALL_ON_A_BASE = replace(
     SMALL_FROM_NOISE, octaves=4, iterations=24, first_octave_factor=1, decay_power=1.1
 )
 
+# Nets trained at 96 to 223 pixels. Found by eye on lucid1000, whose pictures had little contrast
+# with lr 0.01, and fine rings without total variation.
+MEDIUM_FROM_NOISE = replace(SMALL_FROM_NOISE, lr=0.02, tv_weight=0.15)
+MEDIUM_ON_A_BASE = replace(SMALL_ON_A_BASE, lr=0.02, tv_weight=0.15)
+
 DEFAULTS = {
-    (False, False): FROM_NOISE,
-    (False, True): ON_A_BASE,
-    (True, False): SMALL_FROM_NOISE,
-    (True, True): SMALL_ON_A_BASE,
+    ("small", False): SMALL_FROM_NOISE,
+    ("small", True): SMALL_ON_A_BASE,
+    ("medium", False): MEDIUM_FROM_NOISE,
+    ("medium", True): MEDIUM_ON_A_BASE,
+    ("large", False): FROM_NOISE,
+    ("large", True): ON_A_BASE,
 }
-"""By whether the net was trained at less than ``TILE`` pixels, and whether there is a base."""
+"""By the size that a net was trained at, and whether there is a base."""
 
 
 def default_config(net: Net, *, on_base: bool) -> DrawConfig:
     """The hyperparameters that suit a net, from noise or on a base."""
-    return DEFAULTS[max(net.input_size) < TILE, on_base]
+    side = max(net.input_size)
+    size = "small" if side < SMALL else "medium" if side < TILE else "large"
+    return DEFAULTS[size, on_base]
 
 
 def on_canvas(config: DrawConfig, canvas: str) -> DrawConfig:

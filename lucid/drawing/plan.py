@@ -16,20 +16,21 @@ from lucid.core.ascent import Ascent, Step, View
 from lucid.core.device import RuntimeOptions, resolve_runtime, total_memory
 from lucid.core.objectives import ClassLogits, Objective
 from lucid.core.transforms import Transform, draw_affines, draw_shrink
-from lucid.drawing.config import DEFAULTS, TILE, DrawConfig, OctaveConfig
+from lucid.drawing.config import TILE, DrawConfig, OctaveConfig, default_config
+from lucid.drawing.fingerprint import hash_value
 from lucid.drawing.options import DEFAULT_OPTIONS, DrawOptions
 from lucid.drawing.subject import (
-    LARGEST_DEFAULT,
+    choose_subject,
     composition_size,
     detail_objective,
     detail_octaves,
-    subject_side,
 )
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError, nearest
 from lucid.imaging import Size
 from lucid.imaging.io import from_pil
-from lucid.nets.net import LOGITS, Net
+from lucid.nets.net import Net
+from lucid.tiling.octaves import octave_count, octave_sizes, sizes_from_scales
 from lucid.tiling.tiles import Tiling
 
 MIX_COOLDOWN = 0.5
@@ -163,7 +164,7 @@ class Plan:
         net = (self.net.name, self.net.fingerprint)
         digest.update(repr((settings, runtime, net)).encode())
         for value in (self.base, self.mask, *self.targets):
-            _hash(digest, value)
+            hash_value(digest, value)
         return digest.hexdigest()
 
     def pass_settings(
@@ -242,8 +243,7 @@ def prepare(
         TypeError: there is no such option.
     """
     settings = complete_options(options)
-    on_base = base is not None
-    config = settings["config"] or DEFAULTS[max(net.input_size) < TILE, on_base]
+    config = settings["config"] or default_config(net, on_base=base is not None)
     found = find_targets(net, targets, config)
     for target in found:
         if isinstance(target.objective, ClassLogits) and target.objective.share_penalty:
@@ -255,13 +255,12 @@ def prepare(
         raise UsageError(f"strength {settings['strength']} must be from 0 to 100; 1 is usual")
     if settings["keep_colors"] and base is None:
         raise UsageError("there are no colours to keep: give a picture to paint on")
-    tile = _tile_size(net, settings["tile_size"])
+    tile, size = _sizes(net, settings, base, config)
     tiling = Tiling(
         tile, config.order or settings["order"], settings["overlap"], settings["padding"]
     )
-    size = _picture_size(settings, base, config, tile)
     usual = settings["subject"] is None and min(size) <= min(tile)
-    side = min(tile) if usual else _subject_side(net, found, base, config, size, tile, settings)
+    side = min(tile) if usual else choose_subject(net, found, base, config, size, tile, settings)
     composition = composition_size(size, side, tile) if side > min(tile) else size
     if side < min(tile):
         tiling = replace(tiling, tile=(max(8, round(side)),) * 2)
@@ -289,10 +288,22 @@ def prepare(
     )
 
 
-def _picture_size(
-    settings: DrawOptions, base: Tensor | None, config: DrawConfig, tile: Size
-) -> Size:
-    """The size asked for, the base's, a tile's, or what octaves of given scales lead up to."""
+def _sizes(
+    net: Net, settings: DrawOptions, base: Tensor | None, config: DrawConfig
+) -> tuple[Size, Size]:
+    """The sizes of a tile and of the picture.
+
+    The picture has the size asked for, the base's, a tile's, or what octaves of given scales lead
+    up to from one.
+    """
+    side = settings["tile_size"]
+    if net.any_size:
+        tile = (side or TILE, side or TILE)
+    elif side and (side, side) != net.input_size:
+        height, width = net.input_size
+        raise UsageError(f"{net.name} sees only {width}x{height} pixels: leave the tile size out")
+    else:
+        tile = net.input_size
     size = settings["size"]
     if size is None and base is not None:
         size = (base.shape[1], base.shape[2])
@@ -303,45 +314,7 @@ def _picture_size(
             size = round(tile[0] * grown), round(tile[1] * grown)
     if min(size) < 1:
         raise UsageError(f"size {size[1]}x{size[0]} has no pixels")
-    return size
-
-
-def _subject_side(
-    net: Net,
-    targets: Sequence[Target],
-    base: Tensor | None,
-    config: DrawConfig,
-    size: Size,
-    tile: Size,
-    settings: DrawOptions,
-) -> float:
-    """The side of one thing in pixels: the one asked for, or what suits the targets."""
-    subject = settings["subject"]
-    if subject is None:
-        usual = (
-            base is None
-            and settings["tile_size"] is None
-            and settings["order"] not in ("none", "fixed")
-            and config.order is None
-            and not config.octave_configs
-            and config.canvas != "phase"
-            and all(LOGITS in each.objective.layers and each.region is None for each in targets)
-        )
-        if not usual or detail_objective(net) is None:
-            return min(tile)
-        return min(LARGEST_DEFAULT, *size)
-    if subject == "tile":
-        return min(tile)
-    side = subject_side(subject, size)
-    if abs(side - min(tile)) < 0.5:  # as a recipe rounds it
-        return min(tile)
-    if side > min(tile) and detail_objective(net) is None:
-        raise UsageError(
-            f"{net.name} has no early layer to paint detail with: use --subject {min(tile)}px"
-        )
-    if side < min(tile) and not net.any_size:
-        raise UsageError(f"{net.name} sees only {tile[1]}x{tile[0]} pixels: use that or more")
-    return side
+    return tile, size
 
 
 def complete_options(options: DrawOptions) -> DrawOptions:
@@ -396,33 +369,6 @@ def _octaves(
     return octaves
 
 
-def octave_sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:
-    """The sizes of ``count`` octaves, each ``scale`` times as large as the one before.
-
-    The last is ``size``. No octave's shorter side falls below ``smallest`` pixels (nor is enlarged
-    to it): octaves that would stay at that size, so that their passes are not lost.
-    """
-    least = min(1.0, smallest / min(size))
-    sizes = []
-    for index in range(count):
-        factor = max(scale ** (index + 1 - count), least)
-        sizes.append((max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
-    return sizes
-
-
-def octave_count(size: Size, scale: float, smallest: int) -> int:
-    """How many octaves lead from ``smallest`` pixels up to a size of (height, width)."""
-    if scale == 1:
-        return 1
-    return 1 + math.ceil(math.log(max(1.0, min(size) / smallest)) / math.log(scale))
-
-
-def sizes_from_scales(scales: Sequence[float], size: Size) -> list[Size]:
-    """The sizes of octaves up to ``size``, each ``scale`` times as large as the one before."""
-    shares = [1 / math.prod(scales[number + 1 :]) for number in range(len(scales))]
-    return [(max(1, round(size[0] * share)), max(1, round(size[1] * share))) for share in shares]
-
-
 def fit_tiling(tiling: Tiling, net: Net, octave: Size) -> Tiling:
     """Make tiles no larger than an octave, where the net still sees its own size then."""
     if not net.any_size or tiling.order == "none":
@@ -430,15 +376,6 @@ def fit_tiling(tiling: Tiling, net: Net, octave: Size) -> Tiling:
     height = min(tiling.tile[0], max(net.input_size[0], octave[0]))
     width = min(tiling.tile[1], max(net.input_size[1], octave[1]))
     return replace(tiling, tile=(height, width))
-
-
-def _tile_size(net: Net, side: int | None) -> Size:
-    if net.any_size:
-        return (side or TILE, side or TILE)
-    if side and (side, side) != net.input_size:
-        height, width = net.input_size
-        raise UsageError(f"{net.name} sees only {width}x{height} pixels: leave the tile size out")
-    return net.input_size
 
 
 def fits_memory(size: Size, tile: Size = (TILE, TILE)) -> bool:
@@ -463,21 +400,3 @@ def check_memory(size: Size, tile: Size) -> None:
             f"{available / 2**30:,.0f}: pictures in memory go up to about {side}x{side} here; "
             "larger ones `lucid draw` paints on disk, as pixels, and without masks"
         )
-
-
-def _hash(digest: Any, value: object) -> None:
-    """Feed a value into a hash: tensors, inside objectives and regions too, by all their bytes."""
-    if isinstance(value, Tensor):
-        digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    elif isinstance(value, tuple | list):
-        digest.update(f"{type(value).__name__} {len(value)}".encode())
-        for item in value:
-            _hash(digest, item)
-    elif hasattr(value, "__qualname__"):  # a function
-        digest.update(f"{value.__module__} {value.__qualname__}".encode())
-    elif hasattr(value, "__dict__"):
-        digest.update(type(value).__qualname__.encode())
-        _hash(digest, [*vars(value).items()])
-    else:
-        digest.update(repr(value).encode())

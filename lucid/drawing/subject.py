@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+
+from torch import Tensor
 
 from lucid.core.objectives import LayerContrast, Objective, Sum
 from lucid.drawing.config import DrawConfig, OctaveConfig
+from lucid.drawing.options import DrawOptions
+from lucid.drawing.targets import Target
 from lucid.errors import UsageError
 from lucid.imaging import Size
-from lucid.nets.net import Net
+from lucid.nets.net import LOGITS, Net
 
 LARGEST_DEFAULT = 512
 """Side in pixels of the largest thing that is painted from noise without being asked for."""
@@ -24,6 +29,44 @@ LARGEST_SHARE = 100
 DETAIL_STRIDES = (2.5, 4.5, 8.5)
 """Of the layers whose contrast is strengthened: each is the last with at most this stride, in
 pixels."""
+
+
+def choose_subject(
+    net: Net,
+    targets: Sequence[Target],
+    base: Tensor | None,
+    config: DrawConfig,
+    size: Size,
+    tile: Size,
+    settings: DrawOptions,
+) -> float:
+    """The side of one thing in pixels: the one asked for, or what suits the targets."""
+    subject = settings["subject"]
+    if subject is None:
+        usual = (
+            base is None
+            and settings["tile_size"] is None
+            and settings["order"] not in ("none", "fixed")
+            and config.order is None
+            and not config.octave_configs
+            and config.canvas != "phase"
+            and all(LOGITS in each.objective.layers and each.region is None for each in targets)
+        )
+        if not usual or detail_objective(net) is None:
+            return min(tile)
+        return min(LARGEST_DEFAULT, *size)
+    if subject == "tile":
+        return min(tile)
+    side = subject_side(subject, size)
+    if abs(side - min(tile)) < 0.5:  # as a recipe rounds it
+        return min(tile)
+    if side > min(tile) and detail_objective(net) is None:
+        raise UsageError(
+            f"{net.name} has no early layer to paint detail with: use --subject {min(tile)}px"
+        )
+    if side < min(tile) and not net.any_size:
+        raise UsageError(f"{net.name} sees only {tile[1]}x{tile[0]} pixels: use that or more")
+    return side
 
 
 def subject_side(subject: float | str, size: Size) -> float:

@@ -20,7 +20,7 @@ from lucid.core.objectives import (
     Guide,
     Objective,
 )
-from lucid.drawing.config import DEFAULTS, TILE, DrawConfig
+from lucid.drawing.config import DrawConfig, default_config
 from lucid.errors import UsageError
 from lucid.imaging.io import center_crop_resize, from_pil
 from lucid.nets.imagenet import GROUPS, group_members
@@ -107,7 +107,7 @@ def classes(
     {22: 0.75, 29: 0.25}
     """
     weights = class_weights(net, named)
-    config = config or DEFAULTS[max(net.input_size) < TILE, False]
+    config = config or default_config(net, on_base=False)
     if len(weights) == 1:
         return ClassLogits(weights, config.log_prob_weight)
     return ClassLogits(weights, config.mix_log_prob_weight, SHARE_PENALTY)

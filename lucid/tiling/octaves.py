@@ -1,6 +1,9 @@
-"""From one octave to the next: a picture, or what was painted on it, at a larger size."""
+"""The sizes of octaves, and what goes from one to the next, at a larger size."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -77,3 +80,30 @@ def add_detail(image: Tensor, change: Tensor, detail_space: str) -> Tensor:
     if detail_space == "pixels":
         return (image + change).clamp(0, 1)
     return torch.sigmoid(logit(image) + change)
+
+
+def octave_sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:
+    """The sizes of ``count`` octaves, each ``scale`` times as large as the one before.
+
+    The last is ``size``. No octave's shorter side falls below ``smallest`` pixels (nor is enlarged
+    to it): octaves that would stay at that size, so that their passes are not lost.
+    """
+    least = min(1.0, smallest / min(size))
+    sizes = []
+    for index in range(count):
+        factor = max(scale ** (index + 1 - count), least)
+        sizes.append((max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
+    return sizes
+
+
+def octave_count(size: Size, scale: float, smallest: int) -> int:
+    """How many octaves lead from ``smallest`` pixels up to a size of (height, width)."""
+    if scale == 1:
+        return 1
+    return 1 + math.ceil(math.log(max(1.0, min(size) / smallest)) / math.log(scale))
+
+
+def sizes_from_scales(scales: Sequence[float], size: Size) -> list[Size]:
+    """The sizes of octaves up to ``size``, each ``scale`` times as large as the one before."""
+    shares = [1 / math.prod(scales[number + 1 :]) for number in range(len(scales))]
+    return [(max(1, round(size[0] * share)), max(1, round(size[1] * share))) for share in shares]

@@ -62,9 +62,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> Path
 @pytest.fixture
 def quick_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing from noise takes one pass, not the default configuration's hundred."""
-    for small in (False, True):
-        config = replace(DEFAULTS[small, False], octaves=1, iterations=1, first_octave_factor=1)
-        monkeypatch.setitem(DEFAULTS, (small, False), config)
+    for size in ("small", "medium", "large"):
+        config = replace(DEFAULTS[size, False], octaves=1, iterations=1, first_octave_factor=1)
+        monkeypatch.setitem(DEFAULTS, (size, False), config)
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:

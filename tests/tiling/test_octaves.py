@@ -4,8 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lucid.drawing.plan import octave_count, octave_sizes
-from lucid.tiling.octaves import resize, start_image
+from lucid.tiling.octaves import octave_count, octave_sizes, resize, start_image
 
 
 @given(
