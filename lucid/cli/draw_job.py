@@ -184,7 +184,7 @@ def _recipe(plan: Plan, job: Job, passes: int | None = None, **overrides: Any) -
     made = plan.to_dict() if passes is None else {"passes": passes, **plan.to_dict()}
     # As a share, so that things stay as large in the picture when its size is changed.
     overrides["subject"] = f"{plan.subject / min(plan.size):.6g}"
-    overrides["variety"] = plan.config.variety
+    overrides["variety"] = float(plan.config.variety)
     return build_recipe(plan.net, made, base=job.base, batch=plan.ascent.batch, **overrides)
 
 

@@ -90,7 +90,7 @@ class DrawConfig:
     canvas: str = "fourier"
     optimizer: str = "adam"
     decay_power: float = 1.2
-    variety: float = 0
+    variety: float = 0.0
     background: float = 0.5
     max_angle: float = 0.3
     scale: tuple[float, float] = (0.7, 1.25)
@@ -146,7 +146,7 @@ SMALL_FROM_NOISE = DrawConfig(
     iterations=32,
     first_octave_factor=3,
     lr=0.01,
-    variety=1,
+    variety=1.0,
     max_angle=0.15,
     scale=(0.85, 1.1),
     tiled_tv_weight=0.05,

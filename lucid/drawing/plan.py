@@ -44,10 +44,8 @@ COOLDOWN_VIEWS = 8
 out lopsided."""
 
 DETAIL_TILE, DETAIL_OVERLAP = 448, 0.25
-"""Side in pixels and overlap of tiles where only detail is painted, which early layers see."""
-
 DETAIL_SIGMA = 1.5
-"""What is coarser than this, in pixels, stays as it is at octaves that only add detail."""
+"""Where only detail is painted: side (in pixels) and overlap of tiles, and what is too coarse."""
 
 BYTES_PER_PIXEL = 300
 """Memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's two

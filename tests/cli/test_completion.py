@@ -54,7 +54,7 @@ def test_nets(desk: Path) -> None:
     assert offers("film", "--net", "models/o") == ["models/other.cfg"]
     assert offers("film", "--net", f"{desk}/t") == [f"{desk}/tiny.cfg"]
     assert offers("film", "--net", "VGG_c") == ["vgg-conv"]
-    assert offers("film", "--net=lucid") == ["--net=lucid64"]
+    assert offers("film", "--net=lucid") == ["--net=lucid1000", "--net=lucid64"]
 
 
 def test_classes_of_the_net_in_the_box(desk: Path) -> None:
@@ -144,7 +144,7 @@ def test_presets(desk: Path) -> None:
 
 
 def test_the_words_of_a_nightmare(desk: Path) -> None:
-    assert offers("nightmare", "luc") == ["lucid64"]
+    assert offers("nightmare", "luc") == ["lucid1000", "lucid64"]
     shell = SHELLS["zsh"](main, {}, "lucid", "_LUCID_COMPLETE")
     for words in (["tiny.cfg"], ["tiny.cfg", "tiny.weights"]):
         items = shell.get_completions(["nightmare", *words], "pho")
@@ -265,7 +265,7 @@ def test_bash_gets_words_that_it_can_take(shell_path: Path) -> None:
         "lucid film --class brown\\ ": ["brown\\ bear"],
         "lucid film --class lion:2 --class brown": ["brown\\ bear"],
         "lucid film --class brown:2": [],  # bash has cut the name off
-        "lucid film --net=lucid": ["lucid64"],
+        "lucid film --net=lucid": ["lucid1000", "lucid64"],
         "lucid film --warp zo": ["compopt -o nospace", "zoom:"],
         "lucid film photo": ["compopt -o default"],
         "lucid fil": ["film"],
@@ -289,7 +289,7 @@ def test_fish_gets_whole_names(shell_path: Path) -> None:
     lines = {
         "lucid film --class brown": "brown bear",
         "lucid film --names odd.names --class ten": "tench, Tinca",
-        "lucid film --net=lucid": "--net=lucid64",
+        "lucid film --net=lucid6": "--net=lucid64",
     }
     asked = [f"complete -C {line!r}" for line in lines]
     script = "; ".join(["lucid completion fish | source", *asked])

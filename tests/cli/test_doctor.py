@@ -55,7 +55,7 @@ def test_a_line_for_each_thing(here: Path) -> None:
     assert said["cpu"].startswith(f"threads {torch.get_num_threads()}, auto ")
     assert said["cache"] == f"folder {here / 'cache'}, files 1, size 2.5 MB"
     assert said["torch's cache"].endswith("checkpoints, files 1, size 1.0 MB")
-    assert said["weights at hand"] == "lucid64 vgg-conv squeezenet1_1"
+    assert said["weights at hand"] == "lucid1000 lucid64 vgg-conv squeezenet1_1"
     assert said["LUCID_CACHE"] == str(here / "cache")
     assert "NO_COLOR" not in said
     assert "unknown" not in output
@@ -68,7 +68,7 @@ def test_the_same_as_json(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = json.loads(run("--json"))
     assert list(facts) == [*lines(run())]
     assert facts["cache"] == {"folder": str(here / "cache"), "files": 1, "size": 2_500_000}
-    assert facts["weights at hand"] == ["lucid64", "vgg-conv", "squeezenet1_1"]
+    assert facts["weights at hand"] == ["lucid1000", "lucid64", "vgg-conv", "squeezenet1_1"]
     assert facts["NO_COLOR"] == "1"
     assert 0 < facts["memory"]["free"] <= facts["memory"]["total"]
     assert facts["disk here"]["free"] > 0
