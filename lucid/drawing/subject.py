@@ -26,7 +26,7 @@ LARGEST_DEFAULT = 512
 """Side in pixels of the largest thing that is painted from noise without being asked for."""
 
 LARGEST_SHARE = 100
-DETAIL_STRIDES = (2.5, 4.5, 8.5)
+DETAIL_STRIDES = (2.5, 4.5)
 """Of the layers whose contrast is strengthened: each is the last with at most this stride, in
 pixels."""
 
