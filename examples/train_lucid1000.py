@@ -1,6 +1,6 @@
 """Make a robust net of the thousand ImageNet classes to dream with, without labels: lucid1000.
 
-    pip install 'lucid[train]'
+    pip install '.[train]'
     python examples/train_lucid1000.py PHOTOS... --steps 20000
 
 PHOTOS are folders of pictures, or npz files with the arrays `jpeg` (the bytes of all JPEG files)
@@ -217,7 +217,7 @@ Classifier = Callable[[Tensor], Tensor]
 def folded(net: nn.Sequential) -> Classifier:
     """Make an inference function with folded batch normalization and constant weights.
 
-    The adversary uses it, because its gradient costs 40 % less than that of the net in training.
+    The adversary uses it, because its gradient costs a third less than that of the net itself.
     """
     with torch.no_grad():
         folds = {

@@ -82,11 +82,15 @@ def _old_defaults(recipe: Recipe, changed: set[str]) -> list[str]:
     words = [] if "variety" in changed else ["--variety=0"]
     if "subject" in changed or "tile_size" in changed:
         return words
-    side = min(made["tile"])
-    if "size" not in changed or "size" not in made:
-        return [*words, f"--subject={side}px"]
-    shorter = min(int(length) for length in str(made["size"]).split("x"))
-    return [*words, f"--subject={side / shorter:.6g}"]
+    try:  # the recipe may come from a stranger
+        side = min(int(length) for length in made["tile"])
+        subject = f"{side}px"
+        if "size" in changed and "size" in made:
+            shorter = min(int(length) for length in str(made["size"]).split("x"))
+            subject = f"{side / shorter:.6g}"
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise LucidError(f"the recipe's made.tile or made.size is no size ({error})") from error
+    return [*words, f"--subject={subject}"]
 
 
 def recipe_command(context: click.Context, recipe: Recipe) -> click.Command:
