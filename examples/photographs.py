@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,10 +94,7 @@ def read_photographs(folder: Path) -> tuple[Photographs, Photographs]:
 def _read_packed(path: Path, names: list[str]) -> Photographs:
     with np.load(path) as packed:
         jpeg, offset, label = packed["jpeg"], packed["offset"], packed["label"]
-    files: Iterator[Path | io.BytesIO] = (
-        io.BytesIO(jpeg[a:b].tobytes()) for a, b in itertools.pairwise(offset)
-    )
-    images = _read_images(files, len(label), path.name)
+    images = _read_images(_unpack(jpeg, offset), path.name)
     return Photographs(images, torch.from_numpy(label).long(), names)
 
 
@@ -115,51 +112,57 @@ def read_unlabelled(path: Path, side: int) -> Tensor:
     Raises:
         click.ClickException: a file cannot be read, or there are no pictures.
     """
-    files: list[Path | io.BytesIO]
+    files: Sequence[Path | io.BytesIO]
     if path.suffix == ".npz":
         with np.load(path) as packed:
-            jpeg, offset = packed["jpeg"], packed["offset"]
-        files = [io.BytesIO(jpeg[a:b].tobytes()) for a, b in itertools.pairwise(offset)]
+            files = _unpack(packed["jpeg"], packed["offset"])
     else:
-        suffixes = Image.registered_extensions()
-        files = [*sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)]
+        files = _image_files(path.rglob("*"))
     if not files:
         raise click.ClickException(f"{path}: holds no pictures")
-    _read_images(iter(files[:1]), 1, path.name, side)  # it may be no picture
-    with Image.open(files[0]) as image:
-        side = min(side, *image.size)
-    return _read_images(iter(files), len(files), path.name, side)
+    return _read_images(files, path.name, min(side, *_read_image(files[0]).size))
+
+
+def _unpack(jpeg: np.ndarray, offset: np.ndarray) -> list[io.BytesIO]:
+    """Cut the bytes of all JPEG files into files."""
+    return [io.BytesIO(jpeg[a:b].tobytes()) for a, b in itertools.pairwise(offset)]
+
+
+def _image_files(paths: Iterable[Path]) -> list[Path]:
+    """Select the files whose suffix is that of an image, in alphabetical order."""
+    suffixes = Image.registered_extensions()
+    return sorted(path for path in paths if path.suffix.lower() in suffixes)
 
 
 def _read_classes(folder: Path) -> Photographs:
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    suffixes = Image.registered_extensions()
     files = [
         (path, label)
         for label, name in enumerate(names)
-        for path in sorted((folder / name).iterdir())
-        if path.suffix.lower() in suffixes
+        for path in _image_files((folder / name).iterdir())
     ]
     if len(names) < 2 or len(files) < len(names):
         raise click.ClickException(f"{folder}: holds no folders of photographs, one per class")
-    images = _read_images((path for path, _ in files), len(files), folder.name)
+    images = _read_images([path for path, _ in files], folder.name)
     return Photographs(images, torch.tensor([label for _, label in files]), names)
 
 
-def _read_images(
-    files: Iterator[Path | io.BytesIO], count: int, label: str, side: int = SIDE
-) -> Tensor:
-    images = torch.empty(count, 3, side, side, dtype=torch.uint8)
-    with click.progressbar(files, length=count, label=f"reading {label}") as bar:
+def _read_images(files: Sequence[Path | io.BytesIO], label: str, side: int = SIDE) -> Tensor:
+    images = torch.empty(len(files), 3, side, side, dtype=torch.uint8)
+    with click.progressbar(files, label=f"reading {label}") as bar:
         for image, file in zip(images, bar, strict=True):
-            try:
-                with Image.open(file) as opened:
-                    upright = ImageOps.exif_transpose(opened).convert("RGB")
-            except (OSError, Image.DecompressionBombError) as error:
-                raise click.ClickException(f"{file}: cannot be read ({error})") from error
-            square = ImageOps.fit(upright, (side, side))
+            square = ImageOps.fit(_read_image(file), (side, side))
             image.copy_(torch.from_numpy(np.array(square)).movedim(-1, 0))
     return images
+
+
+def _read_image(file: Path | io.BytesIO) -> Image.Image:
+    """Read an upright RGB image."""
+    try:
+        with Image.open(file) as opened:
+            return ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, Image.DecompressionBombError) as error:
+        raise click.ClickException(f"{file}: cannot be read ({error})") from error
 
 
 def augment(

@@ -24,6 +24,7 @@ published weights.
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Callable
@@ -39,7 +40,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 from torchvision.models import SqueezeNet1_1_Weights
-from train_lucid64 import attack, convolutional_section, fold, write_curve
+from train_lucid64 import attack, convolutional_section, fold, update_average, write_curve
 
 from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
@@ -380,9 +381,7 @@ class Training:
         self.average = self._averaged()
 
     def _averaged(self) -> AveragedModel:
-        def update(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-            return average + (current - average) * max(1 - EMA_DECAY, 9 / (10 + int(count)))
-
+        update = functools.partial(update_average, decay=EMA_DECAY)
         return AveragedModel(self.net, avg_fn=update, use_buffers=True)
 
     def start_from(self, state: Callable[[nn.Sequential], None]) -> None:

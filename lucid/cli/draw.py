@@ -55,11 +55,6 @@ class DrawArguments(PaintArguments):
         "Diameter of the brush in pixels. Without it, the side of a tile.", type=SIDE
     )
     keep_colors: bool = flag("Keep the colours of the base: change only brightness.")
-    variety: float | None = option(
-        "Contrast of the broad random shapes that a picture from noise starts with: 0 for none, 1 "
-        "for that of photographs. The more, the less several seeds resemble each other.",
-        type=click.FloatRange(0, 10),
-    )
     blur: float | None = option(
         "Standard deviation in pixels of a blur after each pass.", type=click.FloatRange(0, 100)
     )
@@ -96,9 +91,10 @@ class DrawArguments(PaintArguments):
         default="reflect",
     )
     octaves: int | None = option(
-        "Number of sizes to draw at, one after the other. The last is --size; none is smaller "
-        "than the net was trained at (or 2/3 of a small picture). Without it, 4; with a net that "
-        "was trained at less than 224 pixels, as many as lead there from that size.",
+        "Number of sizes to draw at, one after the other. The last is --size, or the size at which "
+        "a --subject larger than a tile fills one; none is smaller than the net was trained at (or "
+        "2/3 of a small picture). Without it, 4; with a net that was trained at less than 224 "
+        "pixels, as many as lead there from that size.",
         type=COUNT,
     )
     octave_scale: float | None = option(

@@ -146,8 +146,6 @@ def _choose_config(
         config = on_canvas(config, canvas)
     if arguments.blur is not None:
         config = replace(config, blur=arguments.blur)
-    if arguments.variety is not None:
-        config = replace(config, variety=arguments.variety)
     if arguments.tv is not None:
         config = replace(config, tv_weight=arguments.tv)
     return config
@@ -171,6 +169,7 @@ def _inputs(
         "octave_scale": arguments.octave_scale,
         "iterations": arguments.iters,
         "strength": arguments.strength,
+        "variety": arguments.variety,
         "mask": mask,
         "keep_colors": arguments.keep_colors,
         "seed": job.seed,

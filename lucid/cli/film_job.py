@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from PIL import Image
@@ -17,6 +18,7 @@ from lucid.cli import console, files, targets
 from lucid.cli.film import FilmArguments
 from lucid.cli.film import film as command
 from lucid.cli.recipe_args import build_recipe, parameters_by_name, recipe_names
+from lucid.drawing.config import default_config
 from lucid.drawing.loop import Progress
 from lucid.drawing.options import DrawOptions
 from lucid.films import optical_flow, warp
@@ -146,7 +148,9 @@ class _Dream:
     batch: int | None
 
     def recipe(self) -> Recipe:
-        overrides = {"base": self.base, "frames": self.count, "seed": self.seed}
+        overrides: dict[str, Any] = {"base": self.base, "frames": self.count, "seed": self.seed}
+        if self.arguments.variety is None:
+            overrides["variety"] = float(default_config(self.net, on_base=False).variety)
         made = {"config": film_config(self.net).to_dict()}
         return build_recipe(self.net, made, **overrides, batch=self.batch)
 
@@ -176,6 +180,7 @@ class _Dream:
             "octave_count": arguments.octaves,
             "iterations": arguments.iters,
             "strength": arguments.strength,
+            "variety": arguments.variety,
             "tile_size": arguments.tile_size,
             "seed": self.seed,
             "runtime": arguments.runtime,

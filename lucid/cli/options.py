@@ -144,6 +144,11 @@ class PaintArguments(RunArguments):
         type=click.FloatRange(0, 100),
         default=1.0,
     )
+    variety: float | None = option(
+        "Contrast of the broad random shapes that a picture from noise starts with: 0 for none, 1 "
+        "for that of photographs. The more, the less several seeds resemble each other.",
+        type=click.FloatRange(0, 10),
+    )
     tile_size: int | None = option(
         "Side of a tile in pixels. Without it, 224, or the size that the net is built for.",
         type=SIDE,

@@ -76,11 +76,13 @@ def _old_defaults(recipe: Recipe, changed: set[str]) -> list[str]:
 
     Each tile held one thing. If another size is asked for, things keep their share of the picture.
     """
-    made = recipe.made
-    if recipe.command != "draw" or "tile" not in made or "subject" in recipe.options:
+    made, words = recipe.made, []
+    if recipe.command not in ("draw", "film") or "lucid" not in made:
         return []
-    words = [] if "variety" in changed else ["--variety=0"]
-    if "subject" in changed or "tile_size" in changed:
+    if not {"variety"} & {*changed, *recipe.options}:
+        words.append("--variety=0")
+    known = {"subject", "tile_size"} & changed or "subject" in recipe.options
+    if recipe.command == "film" or "tile" not in made or known:
         return words
     try:  # the recipe may come from a stranger
         side = min(int(length) for length in made["tile"])

@@ -168,14 +168,17 @@ class FourierCanvas(SpectralCanvas):
             shapes = torch.randn(spectrum.shape, generator=generator).to(device) / math.sqrt(2)
             shapes[:, 0, 0] /= 2  # the mean colour, which would leave no room for the rest
             wavelengths = canvas._wavelengths()
-            amplitudes = PHOTOGRAPH_AMPLITUDES.to(device)[:, None, None] * (
-                wavelengths**PHOTOGRAPH_DECAY_POWER * math.sqrt(height * width)
+            contrast = (
+                variety
+                * PHOTOGRAPH_AMPLITUDES.to(device)[:, None, None]
+                * (
+                    4
+                    * wavelengths ** (PHOTOGRAPH_DECAY_POWER - decay_power)  # in units of the scale
+                )
             )
             broad = wavelengths > min(size) / BROAD_PARTS
             with torch.no_grad():
-                canvas.parameter += (variety * broad * amplitudes / canvas.scale)[
-                    ..., None
-                ] * shapes
+                canvas.parameter += (contrast * broad)[..., None] * shapes
         return canvas
 
     @classmethod

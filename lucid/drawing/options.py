@@ -35,6 +35,8 @@ class DrawOptions(TypedDict, total=False):
             config's.
         iterations: passes over the picture at each octave. Default: the config's.
         strength: factor of the config's lr, 0 (no change) to 100. Default: 1.
+        variety: contrast of the broad random shapes that a picture from noise starts with, 0 or
+            more. Default: the config's.
         mask: (height, width), 0..1: the picture changes only where this is bright. Default: all
             of it changes.
         keep_colors: whether the base keeps its colours, and only brightness is painted. Default:
@@ -54,6 +56,7 @@ class DrawOptions(TypedDict, total=False):
     octave_scale: float | None
     iterations: int | None
     strength: float
+    variety: float | None
     mask: Tensor | None
     keep_colors: bool
     seed: int
@@ -72,6 +75,7 @@ DEFAULT_OPTIONS: DrawOptions = {
     "octave_scale": None,
     "iterations": None,
     "strength": 1,
+    "variety": None,
     "mask": None,
     "keep_colors": False,
     "seed": 0,

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Unpack, cast
 
 import torch
@@ -242,6 +243,8 @@ def prepare(
     """
     settings = complete_options(options)
     config = settings["config"] or default_config(net, on_base=base is not None)
+    if settings["variety"] is not None:
+        config = replace(config, variety=settings["variety"])
     found = find_targets(net, targets, config)
     for target in found:
         if isinstance(target.objective, ClassLogits) and target.objective.share_penalty:
@@ -306,10 +309,8 @@ def _sizes(
     if size is None and base is not None:
         size = (base.shape[1], base.shape[2])
     elif size is None:
-        size = tile
-        if config.octave_configs:
-            grown = math.prod(octave.scale for octave in config.octave_configs[1:])
-            size = round(tile[0] * grown), round(tile[1] * grown)
+        grown = math.prod(map(attrgetter("scale"), config.octave_configs[1:]))
+        size = round(tile[0] * grown), round(tile[1] * grown)
     if min(size) < 1:
         raise UsageError(f"size {size[1]}x{size[0]} has no pixels")
     return tile, size

@@ -18,8 +18,8 @@ from lucid.cli import main
 from lucid.core.ascent import Ascent, Step
 from lucid.core.device import Runtime
 from lucid.core.objectives import LayerContrast
-from lucid.drawing.config import DrawConfig, default_config
-from lucid.drawing.loop import paint
+from lucid.drawing.config import DrawConfig
+from lucid.drawing.loop import paint, passes
 from lucid.drawing.on_disk import draw_on_disk
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.subject import (
@@ -139,18 +139,65 @@ def test_contrast_does_not_depend_on_scale() -> None:
 
 
 def test_on_disk_it_is_the_same_way(net: Net, tmp_path: Path) -> None:
-    config = default_config(net, on_base=False)
-    assert config.canvas == "fourier"
-    path = tmp_path / "large.png"
-    draw_on_disk(
-        *(net, "goldfish", path),
-        size=(96, 96),
-        tile_size=64,
-        subject=1.0,
-        iterations=1,
-        runtime=CPU,
+    pictures = []
+    for side in (64, 96):
+        path = tmp_path / f"{side}.png"
+        draw_on_disk(
+            *(net, "goldfish", path),
+            size=(side, side),
+            tile_size=64,
+            subject=1.0,
+            iterations=2,
+            runtime=CPU,
+        )
+        pictures.append(read_image(path))
+    small, large = pictures
+    assert large.shape == (3, 96, 96)
+    assert (resize(large, (64, 64)) - small).abs().mean() < 0.25 * small.std()
+
+
+def test_a_composition_is_the_small_picture_itself(net: Net) -> None:
+    options = {"tile_size": 64, "subject": 1, "iterations": 2}
+    small = paint(plan_of(net, 64, **options))
+    *_, composed = (
+        progress.canvas.image().detach()
+        for progress in passes(plan_of(net, 128, **options))
+        if progress.octave == (64, 64)
     )
-    assert read_image(path).shape == (3, 96, 96)
+    assert torch.equal(composed, small)
+
+
+def test_detail_stays_within_a_mask_and_a_base_can_have_a_subject(net: Net) -> None:
+    mask = torch.zeros(96, 96)
+    mask[:, :48] = 1
+    base = torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(2))
+    settings = {"tile_size": 64, "subject": 1.0, "iterations": 1, "runtime": CPU, "mask": mask}
+    plan = prepare(net, "goldfish", base, **settings)  # type: ignore[arg-type]
+    assert [octave.detail for _, octave in plan.octaves][-1]
+    change = (paint(plan) - base).abs()
+    assert change[:, :, 60:].max() < 1e-5
+    assert change[:, :, :40].mean() > 1e-3
+
+
+@pytest.mark.parametrize("made", ["tile = []", "tile = 5", 'tile = [64, 64]\nsize = "0xb"'])
+def test_a_strangers_recipe_is_refused_in_one_line(tmp_path: Path, made: str) -> None:
+    path = tmp_path / "stranger.toml"
+    path.write_text(f'command = "draw"\nclass = "goldfish"\n[made]\nlucid = "0.2.0"\n{made}\n')
+    done = CliRunner().invoke(main, ["run", str(path), "--size=96x96"])
+    assert done.exit_code == 1
+    assert "is no size" in done.output
+    assert not isinstance(done.exception, ValueError | TypeError)
+
+
+def test_an_old_film_begins_as_it_did(tmp_path: Path) -> None:
+    path, words = tmp_path / "film.toml", ["--size=64x64", "--iters=1", "--octaves=1", "--quiet"]
+    path.write_text(
+        'command = "film"\nclass = "goldfish"\nframes = 1\nseed = 1\n[made]\nlucid = "0.2.0"\n'
+    )
+    target = tmp_path / "film.gif"
+    done = CliRunner().invoke(main, ["run", str(path), *words, "-o", str(target)])
+    assert done.exit_code == 0, done.output
+    assert recipes.read(target).options["variety"] == 0
 
 
 def test_a_net_without_early_layers_says_what_works() -> None:
