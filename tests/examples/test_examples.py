@@ -158,7 +158,8 @@ def test_packed_photographs_are_read(assets: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_student_is_taught_by_its_original(dozen: Path, tmp_path: Path) -> None:
     def teach(*options: str) -> Result:
-        words = [str(dozen), "--output", str(tmp_path), "--batch", "4", "--every", "1", *options]
+        words = [str(dozen), "--output", str(tmp_path), "--batch", "4", "--every", "1"]
+        words += ["--device", "cpu", *options]
         return CliRunner().invoke(train_lucid1000.main, words, catch_exceptions=False)
 
     result = teach("--steps", "2", "--lr", "1e-4")
@@ -208,7 +209,7 @@ def test_the_student_begins_as_the_teacher() -> None:
     with Image.open(photo) as image:
         pixels = np.array(image.convert("RGB").resize((192, 192)))
     picture = torch.from_numpy(pixels).movedim(2, 0)[None]
-    taught = train_lucid1000.teach(picture).float()
+    taught = train_lucid1000.teach(picture, torch.device("cpu")).float()
     with torch.no_grad():
         logits = student.eval()(picture.float() / 255)
     assert torch.corrcoef(torch.cat([taught, logits]))[0, 1] > 0.9

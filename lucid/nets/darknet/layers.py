@@ -48,6 +48,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relie": lambda x: F.leaky_relu(x, 0.01),
     "ramp": lambda x: F.relu(x) + 0.1 * x,
     "leaky": lambda x: F.leaky_relu(x, 0.1),
+    "swish": F.silu,
     "tanh": torch.tanh,
     "plse": _plse,
     "stair": _stair,
