@@ -1,15 +1,17 @@
 """Check whether another net recognises what lucid drew.
 
     python examples/judge.py --sheet sheet.png > table.md
+    python examples/judge.py --net lucid1000 --sample 200 --sheet sheet.png > table.md
 
 Draws each class of lucid64, or of another net, from noise with default settings, and classifies
-the pictures with a judge: a net that took no part in drawing. The default judge is SqueezeNet,
+the pictures with judges: nets that took no part in drawing. The default judge is SqueezeNet,
 trained by others on other photographs (ImageNet) at another resolution. Prints a Markdown table
-of the judge's first answer and of the rank of the drawn class among the judge's thousand classes.
+of each judge's first answer and of the rank of the drawn class among the judge's classes.
 """
 
 from __future__ import annotations
 
+import random
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +49,11 @@ def classify(judge: Net, picture: Image.Image, drawn: str) -> Verdict:
     """Classify a picture that shows the class ``drawn``, at the judge's input size."""
     height, width = judge.input_size
     resized = picture.resize((width, height), Image.Resampling.LANCZOS)
+    number = judge.class_index(drawn)
     with torch.no_grad():
         probabilities = judge.probabilities(from_pil(resized)[None])[0]
     first = int(probabilities.argmax())
-    rank = 1 + int((probabilities > probabilities[judge.class_index(drawn)]).sum())
+    rank = 1 + int((probabilities > probabilities[number]).sum())
     return Verdict(drawn, judge.classes[first], float(probabilities[first]), rank)
 
 
@@ -58,46 +61,52 @@ def classify(judge: Net, picture: Image.Image, drawn: str) -> Verdict:
 @click.option("--net", "net_name", default="lucid64", show_default=True, help="The net to draw.")
 @click.option(
     "--judge",
-    "judge_name",
-    default="squeezenet1_1",
+    "judge_names",
+    multiple=True,
+    default=["squeezenet1_1"],
     show_default=True,
-    help="The net to classify.",
+    help="A net to classify; the option can be repeated.",
 )
-@click.option("--judge-weights", type=click.Path(path_type=Path), help="Weights file of the judge.")
 @click.option("--class", "classes", multiple=True, help="Draw only these classes.")
+@click.option("--sample", type=click.IntRange(1), help="Draw so many classes, chosen at random.")
 @click.option("--size", default=224, show_default=True, help="Side of each picture, in pixels.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--sheet", type=click.Path(path_type=Path), help="Write all pictures to this file.")
 @click.option("--columns", default=8, show_default=True, help="Columns of the sheet.")
 def main(
     net_name: str,
-    judge_name: str,
-    judge_weights: Path | None,
+    judge_names: tuple[str, ...],
     classes: tuple[str, ...],
+    sample: int | None,
     size: int,
     seed: int,
     sheet: Path | None,
     columns: int,
 ) -> None:
-    net, judge = load(net_name), load(judge_name, judge_weights)
-    pictures, verdicts = [], []
-    with click.progressbar(classes or net.classes, label="drawing", file=sys.stderr) as bar:
+    net, judges = load(net_name), [load(name) for name in judge_names]
+    # Two classes of ImageNet are called crane, so neither can be named.
+    chosen = list(classes) or [name for name in net.classes if net.classes.count(name) == 1]
+    if sample:
+        chosen = random.Random(seed).sample(chosen, min(sample, len(chosen)))
+    pictures, rows = [], []
+    with click.progressbar(chosen, label="drawing", file=sys.stderr) as bar:
         for name in bar:
             pictures.append(draw(net, name, size=(size, size), seed=seed))
-            verdicts.append(classify(judge, pictures[-1], name))
+            rows.append([classify(judge, pictures[-1], name) for judge in judges])
     if sheet:
         write_image(contact_sheet(pictures, columns=columns), sheet)
 
-    click.echo(
-        f"| drawn by {net.name} | {judge.name} says | probability | rank |\n"
-        "| --- | --- | --- | --- |"
-    )
-    for each in verdicts:
-        click.echo(f"| {each.drawn} | {each.first} | {each.probability:.0%} | {each.rank} |")
-    for top in (1, 5):
-        count = sum(each.rank <= top for each in verdicts)
-        share = count / len(verdicts)
-        click.echo(f"\nin the judge's top {top}: {count} of {len(verdicts)} ({share:.0%})")
+    heads = [f"{judge.name} says | probability | rank" for judge in judges]
+    click.echo("| " + " | ".join([f"drawn by {net.name}", *heads]) + " |")
+    click.echo("| --- |" + " --- | --- | --- |" * len(judges))
+    for row in rows:
+        cells = [f"{each.first} | {each.probability:.0%} | {each.rank}" for each in row]
+        click.echo("| " + " | ".join([row[0].drawn, *cells]) + " |")
+    for judge, verdicts in zip(judges, zip(*rows, strict=True), strict=True):
+        for top in (1, 5):
+            count = sum(each.rank <= top for each in verdicts)
+            share = count / len(verdicts)
+            click.echo(f"\nin {judge.name}'s top {top}: {count} of {len(verdicts)} ({share:.0%})")
 
 
 if __name__ == "__main__":

@@ -240,15 +240,20 @@ def test_enlargements_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_judge_looks_at_what_was_drawn(tmp_path: Path) -> None:
     net = str(write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES))
     sheet = tmp_path / "sheet.png"
-    words = ["--net", net, "--judge", net, "--size", "32", "--sheet", str(sheet)]
+    words = ["--net", net, "--judge", net, "--judge", net, "--size", "32", "--columns", "2"]
     chosen = ["--class", "goldfish", "--class", "tench", "--class", "tiger cat"]
-    result = CliRunner().invoke(judge.main, [*words, *chosen, "--columns", "2"])
+    options = [*words, *chosen, "--sheet", str(sheet)]
+    result = CliRunner().invoke(judge.main, options, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     with Image.open(sheet) as image:
         assert image.size == (32 * 2 + GAP, 32 * 2 + GAP)
-    rows = [line for line in result.stdout.splitlines() if line.startswith("| ")]
-    assert [row.split(" | ")[0] for row in rows[2:]] == ["| goldfish", "| tench", "| tiger cat"]
-    assert "in the judge's top 5: 3 of 3 (100%)" in result.stdout
+    rows = [line.split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[2:]] == ["| goldfish", "| tench", "| tiger cat"]
+    assert rows[2][1:3] == rows[2][4:6]
+    assert result.stdout.count("top 5: 3 of 3 (100%)") == 2
+
+    result = CliRunner().invoke(judge.main, [*words, "--sample", "2"], catch_exceptions=False)
+    assert "top 5: 2 of 2 (100%)" in result.stdout
 
 
 @pytest.mark.slow

@@ -92,6 +92,7 @@ def test_every_activation_function_is_darknets() -> None:
         "stair": stair,
         "hardtan": lambda x: min(max(x, -1), 1),
         "lhtan": lambda x: 0.001 * x if x < 0 else (0.001 * (x - 1) + 1 if x > 1 else x),
+        "swish": lambda x: x / (1 + math.exp(-x)),
     }
     assert restated.keys() == ACTIVATIONS.keys()
     points = [-7.3, -4.0, -3.5, -2.0, -1.2, -0.3, 0.0, 0.4, 1.0, 1.7, 2.5, 3.0, 5.5]
