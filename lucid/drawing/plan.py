@@ -34,12 +34,6 @@ from lucid.nets.net import Net
 from lucid.tiling.octaves import octave_count, octave_sizes, sizes_from_scales
 from lucid.tiling.tiles import Tiling
 
-MIX_COOLDOWN = 0.5
-"""Default cooldown of a mix: without one, its last passes decide which class wins."""
-
-MIX_LAST_OCTAVE_FACTOR = 2
-"""Factor of a mix's iterations at the last octave, for its cooldown."""
-
 COOLDOWN_VIEWS = 8
 """Augmented views of each tile during the cooldown: with four, one or two mixes in twelve came
 out lopsided."""
@@ -248,8 +242,13 @@ def prepare(
     found = find_targets(net, targets, config)
     for target in found:
         if isinstance(target.objective, ClassLogits) and target.objective.share_penalty:
-            cooldown = config.cooldown or MIX_COOLDOWN
-            config = replace(config, cooldown=cooldown, last_octave_factor=MIX_LAST_OCTAVE_FACTOR)
+            cooldown = config.cooldown or config.mix_cooldown
+            config = replace(
+                config,
+                lr=config.lr * config.mix_lr_factor,
+                cooldown=cooldown,
+                last_octave_factor=config.mix_last_octave_factor,
+            )
     if isinstance(base, Image.Image):
         base = from_pil(base)
     if not 0 <= settings["strength"] <= 100:

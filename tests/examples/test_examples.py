@@ -8,6 +8,7 @@ from pathlib import Path
 
 import enlargements
 import figures
+import hybrids
 import judge
 import numpy as np
 import photographs
@@ -300,3 +301,29 @@ def test_strength_takes_a_photograph_away(tmp_path: Path) -> None:
     assert left[0] > 0.8
     with Image.open(sheet) as image:
         assert image.width > 4 * 50
+
+
+@pytest.mark.slow
+def test_hybrids_are_measured(tmp_path: Path) -> None:
+    net = str(write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES))
+    sheet = tmp_path / "sheet.png"
+    words = ["--net", net, "--judge", net, "--size", "32", "--seeds", "2", "--sheet", str(sheet)]
+    pairs = ["--pair", "goldfish+tench", "--pair", "tench+tiger cat"]
+    result = CliRunner().invoke(hybrids.main, [*words, *pairs], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    rows = [line.split(" | ") for line in result.stdout.splitlines()[2:6]]
+    assert [row[0] for row in rows] == ["| goldfish + tench"] * 2 + ["| tench + tiger cat"] * 2
+    shares = [float(share) for row in rows for share in row[2].split(", ")]
+    ranks = [int(rank) for row in rows for rank in row[3].split(", ")]
+    assert all(0 < share < 1 for share in shares)
+    # The judge is the net that drew, so the ranks have to fit the probabilities.
+    good = sum(
+        min(pair) >= hybrids.LEAST_PROBABILITY and max(ranked) <= hybrids.LOWEST_RANK
+        for pair, ranked in zip(
+            zip(shares[::2], shares[1::2], strict=True),
+            zip(ranks[::2], ranks[1::2], strict=True),
+            strict=True,
+        )
+    )
+    assert f"{good} of 4 are good" in result.stdout
+    assert sheet.exists()
