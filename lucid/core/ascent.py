@@ -130,9 +130,7 @@ class Worker:
             views.append(view)
         shown = torch.cat(views) if len(views) > 1 else views[0] if views else images
         shown = shown.contiguous(memory_format=torch.channels_last)
-        # Objectives of several layers may differentiate one by another, which graphs cannot.
-        forward = self.graphed if self.graphed and len(layers) == 1 else self.activations
-        outputs = Activations(forward(shown, frozenset(layers)))
+        outputs = Activations((self.graphed or self.activations)(shown, frozenset(layers)))
         outputs.n_views = max(1, len(views))
         return outputs
 

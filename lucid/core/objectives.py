@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lucid.core.attribution import class_maps, overlap
 from lucid.nets.net import LOGITS
 
 
@@ -294,28 +293,17 @@ class ClassLogits(Objective):
     probabilities of a mix are those in the mean of all views: what is a lion from afar and a
     sports car from nearby is both.
 
-    The classes of a mix can be drawn to the same places, so that they become one thing and do not
-    stand side by side: by the logarithm of the overlap of where their evidence lies.
-
     Attributes:
         weights: a weight for each class number, or for a tuple of numbers (a group, of which
             any class will do); a negative weight shrinks its class.
         log_prob_weight: factor of the log-probabilities.
         share_penalty: factor of the penalty, for mixes.
-        overlap_weight: factor of the logarithm of the overlap (``attribution.overlap``), for mixes.
-        overlap_layer: the layer whose features are the evidence (``attribution_layer``).
     """
 
     weights: Mapping[int | tuple[int, ...], float]
     log_prob_weight: float = 0
     share_penalty: float = 0
-    overlap_weight: float = 0
-    overlap_layer: str | None = None
-
-    @property
-    def layers(self) -> frozenset[str]:
-        """The logits, and the layer of the overlap."""
-        return frozenset([LOGITS] if self.overlap_layer is None else [LOGITS, self.overlap_layer])
+    layers = frozenset([LOGITS])
 
     def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
         """The value for each image, (n,), over all of its views."""
@@ -342,10 +330,6 @@ class ClassLogits(Objective):
         total = torch.stack(terms).sum(0)
         if self.share_penalty and len(positive) > 1:
             total = total - self.share_penalty * _share_penalty(log_probs, positive)
-        if self.overlap_weight and self.overlap_layer and len(positive) > 1:
-            scores = chosen[:, list(positive)]
-            together = overlap(class_maps(activations[self.overlap_layer], scores))
-            total = total + self.overlap_weight * together.log().view(n_views, -1).mean(0)
         return total
 
 

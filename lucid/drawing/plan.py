@@ -245,7 +245,6 @@ def prepare(
             cooldown = config.cooldown or config.mix_cooldown
             config = replace(
                 config,
-                lr=config.lr * config.mix_lr_factor,
                 cooldown=cooldown,
                 last_octave_factor=config.mix_last_octave_factor,
             )

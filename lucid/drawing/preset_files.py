@@ -33,10 +33,11 @@ RENAMED = {
 """Keys of version 0.1, and what they are called now."""
 
 _COUNTS = {"octaves", "iterations", "first_octave_factor", "last_octave_factor", "jitter"}
-_COUNTS |= {"detail_iterations"}
+_COUNTS |= {"detail_iterations", "mix_last_octave_factor"}
 _NUMBERS = {"octave_scale", "lr", "decay_power", "background", "max_angle", "shift", "blur"}
 _NUMBERS |= {"tv_weight", "tiled_tv_weight", "log_prob_weight", "mix_log_prob_weight", "cooldown"}
 _NUMBERS |= {"detail_lr", "detail_decay_power", "detail_tv_weight", "variety"}
+_NUMBERS |= {"mix_cooldown"}
 _WORDS = {"canvas", "optimizer", "order", "detail_space"}
 _KEYS = _COUNTS | _NUMBERS | _WORDS | {"scale", "blur_sigmas"}
 _OCTAVE_KEYS = (

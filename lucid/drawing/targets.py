@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Unpack
 
 import torch
@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 
 from lucid.core.ascent import Ascent
-from lucid.core.attribution import attribution_layer
 from lucid.core.device import Runtime, RuntimeOptions, resolve_runtime
 from lucid.core.objectives import (
     SHARE_PENALTY,
@@ -111,11 +110,7 @@ def classes(
     config = config or default_config(net, on_base=False)
     if len(weights) == 1:
         return ClassLogits(weights, config.log_prob_weight)
-    mix = ClassLogits(weights, config.mix_log_prob_weight, SHARE_PENALTY)
-    if not config.mix_overlap_weight:
-        return mix
-    layer = attribution_layer(net)
-    return replace(mix, overlap_weight=config.mix_overlap_weight, overlap_layer=layer)
+    return ClassLogits(weights, config.mix_log_prob_weight, SHARE_PENALTY)
 
 
 def class_weights(

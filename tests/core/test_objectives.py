@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from lucid.core.attribution import attribution_layer, class_maps, overlap
 from lucid.core.device import Runtime
 from lucid.core.objectives import (
     SHARE_PENALTY,
@@ -167,28 +165,3 @@ def test_where_less_than_two_are_wished_for_there_is_nothing_to_share(
     )
     assert torch.equal(fair, unfair)
     assert fair.isfinite().all()
-
-
-def test_the_classes_of_a_mix_are_drawn_to_the_same_places(classifier: Net) -> None:
-    layer = attribution_layer(classifier)
-    assert layer is not None
-    apart = ClassLogits({0: 0.5, (1, 2): 0.4, 3: -0.1}, 2, SHARE_PENALTY)
-    together = replace(apart, overlap_weight=30, overlap_layer=layer)
-    assert apart.layers == {LOGITS}
-
-    def measure(objective: ClassLogits) -> float:
-        options = {"size": (48, 48), "iterations": 12, "tile_size": 48, "octave_count": 1}
-        picture = draw(classifier, objective, runtime=CPU, **options)  # type: ignore[arg-type]
-        shown = from_pil(picture)[None].requires_grad_()
-        seen = classifier.activations(shown, together.layers)
-        group = seen[LOGITS][:, [1, 2]].logsumexp(1)
-        scores = torch.stack([seen[LOGITS][:, 0], group], 1)
-        return float(overlap(class_maps(seen[layer], scores)).detach())
-
-    assert measure(together) > measure(apart) + 0.01
-
-    # With several views of an image, its value has the mean over them.
-    image = torch.rand(2, 3, 32, 32, requires_grad=True)
-    seen = Activations(classifier.activations(torch.cat([image, image.flip(3)]), together.layers))
-    seen.n_views = 2
-    assert together.forward(seen).shape == (2,)

