@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 import torch
+from judge import at_input_size, classify
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -45,13 +46,11 @@ PAIRS = (
 LEAST_PROBABILITY = 0.25
 LOWEST_RANK = 5
 
-
 CANDIDATES = 4
 """How many of a net's last layers are tried."""
 
 SHARPNESS = 3
-"""How closely the positive part of the evidence, in standard deviations, is followed: smooth, so
-that places with evidence against a class have a gradient too."""
+"""How sharply the positive part of the evidence, in standard deviations, ends at 0."""
 
 
 def class_maps(features: Tensor, scores: Tensor) -> Tensor:
@@ -104,8 +103,7 @@ def attribution_layer(net: Net) -> str | None:
     """
     net.require_classes()
     names = [name for name, _, shape in net.describe() if len(shape) == 3 and shape[-1] > 1]
-    device = next(net.parameters()).device
-    image = torch.zeros(1, 3, *net.input_size, device=device, requires_grad=True)
+    image = torch.zeros(1, 3, *net.input_size, requires_grad=True)
     for name in reversed(names[-CANDIDATES:]):
         activations = net.activations(image, [name, LOGITS])
         score = activations[LOGITS].sum()
@@ -136,16 +134,15 @@ class Verdict:
 
 def examine(net: Net, judge: Net, layer: str, picture: Image.Image, names: list[str]) -> Verdict:
     """Show a picture to the net that drew and to a judge, whose attribution layer is ``layer``."""
-    own = net.probabilities(from_pil(picture)[None])[0]
-    numbers = [judge.class_index(name) for name in names]
-    height, width = judge.input_size
-    shown = picture.resize((width, height), Image.Resampling.LANCZOS)
-    activations = judge.activations(from_pil(shown)[None].requires_grad_(), [layer, LOGITS])
-    logits = activations[LOGITS][0]
+    with torch.no_grad():
+        own = net.probabilities(from_pil(picture)[None])[0]
+    shown = at_input_size(picture, judge).requires_grad_()
+    activations = judge.activations(shown, [layer, LOGITS])
+    scores = activations[LOGITS][:, [judge.class_index(name) for name in names]]
     return Verdict(
-        probabilities=[float(own[net.class_index(name)].detach()) for name in names],
-        ranks=[1 + int((logits > logits[number]).sum()) for number in numbers],
-        overlap=float(overlap(class_maps(activations[layer], logits[None, numbers])).detach()),
+        probabilities=[float(own[net.class_index(name)]) for name in names],
+        ranks=[classify(judge, picture, name).rank for name in names],
+        overlap=float(overlap(class_maps(activations[layer], scores)).detach()),
     )
 
 

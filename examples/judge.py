@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 import torch
 from PIL import Image
+from torch import Tensor
 
 from lucid.drawing.loop import draw
 from lucid.errors import LucidError
@@ -45,15 +46,18 @@ class Verdict:
     rank: int
 
 
+def at_input_size(picture: Image.Image, net: Net) -> Tensor:
+    """A picture at the size that a net was trained at: (1, 3, height, width), 0..1."""
+    height, width = net.input_size
+    return from_pil(picture.resize((width, height), Image.Resampling.LANCZOS))[None]
+
+
 def classify(judge: Net, picture: Image.Image, drawn: str) -> Verdict:
     """Classify a picture that shows the class ``drawn``, at the judge's input size."""
-    height, width = judge.input_size
-    resized = picture.resize((width, height), Image.Resampling.LANCZOS)
-    number = judge.class_index(drawn)
     with torch.no_grad():
-        probabilities = judge.probabilities(from_pil(resized)[None])[0]
+        probabilities = judge.probabilities(at_input_size(picture, judge))[0]
     first = int(probabilities.argmax())
-    rank = 1 + int((probabilities > probabilities[number]).sum())
+    rank = 1 + int((probabilities > probabilities[judge.class_index(drawn)]).sum())
     return Verdict(drawn, judge.classes[first], float(probabilities[first]), rank)
 
 

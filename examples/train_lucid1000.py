@@ -369,6 +369,10 @@ class Training:
         self.held_back = tuple(part[held[:held_back]].to(device) for part in sets[0])
         sets = [tuple(part[held[held_back:]] for part in sets[0]), *sets[1:]]  # type: ignore
         self.sets = [(images.to(device), sampling_weights(answers)) for images, answers in sets]
+        # The first set has the larger photographs: three quarters of a batch, if there are others.
+        rest = (batch - batch * 3 // 4) // max(1, len(sets) - 1)
+        smaller = [max(1, rest)] * (len(sets) - 1)
+        self.shares = [batch - sum(smaller), *smaller]
         self.curve: list[dict[str, float]] = []
         self.step = 0
         self.ramp = False
@@ -436,13 +440,8 @@ class Training:
     def draw_crops(self, generator: torch.Generator) -> Tensor:
         """Draw random crops of random photographs: (n, 3, side, side), 0..1."""
         side = CROPS[int(torch.randint(len(CROPS), (), generator=generator))]
-        # The first set has the larger photographs: at least three quarters of a batch.
-        first = self.batch if len(self.sets) == 1 else self.batch * 3 // 4
         crops = []
-        left = self.batch
-        for number, (images, often) in enumerate(self.sets):
-            share = min(left, first) if number == 0 else left
-            left -= share
+        for (images, often), share in zip(self.sets, self.shares, strict=True):
             chosen = torch.multinomial(often, share, replacement=True, generator=generator)
             photographs = images[chosen.to(self.device)].float() / 255
             crops.append(augment(photographs, AUGMENTATION, generator, side))
@@ -484,12 +483,8 @@ class Training:
         return loss.detach()
 
     def _mixed_precision(self) -> torch.autocast:
-        return torch.autocast(
-            self.device.type,
-            torch.bfloat16,
-            enabled=self.device.type == "cuda",
-            cache_enabled=False,
-        )
+        on_gpu = self.device.type == "cuda"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu)
 
     def agreement(self, most: int, radius: float = 0, steps: int = 3) -> float:
         """The fraction of held-back photographs whose first class is the teacher's."""
@@ -539,7 +534,6 @@ def main(
 ) -> None:
     output.mkdir(parents=True, exist_ok=True)
     torch_device = find_devices(device)[0]
-    torch.backends.cudnn.benchmark = True
     sets = []
     for path in photos:
         images = read_unlabelled(path, SIDE)

@@ -240,11 +240,9 @@ def accuracy(
     return correct / len(photographs)
 
 
-def update_average(
-    average: Tensor, current: Tensor, count: Tensor | int, decay: float = EMA_DECAY
-) -> Tensor:
+def update_average(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
     """Update the moving average; early updates weigh more, so that the start is forgotten."""
-    return average + (current - average) * max(1 - decay, 9 / (10 + int(count)))
+    return average + (current - average) * max(1 - EMA_DECAY, 9 / (10 + int(count)))
 
 
 class Training:

@@ -79,7 +79,7 @@ def _old_defaults(recipe: Recipe, changed: set[str]) -> list[str]:
     made, words = recipe.made, []
     if recipe.command not in ("draw", "film") or "lucid" not in made:
         return []
-    if not {"variety"} & {*changed, *recipe.options}:
+    if "variety" not in {*changed, *recipe.options}:
         words.append("--variety=0")
     known = {"subject", "tile_size"} & changed or "subject" in recipe.options
     if recipe.command == "film" or "tile" not in made or known:

@@ -168,14 +168,9 @@ class FourierCanvas(SpectralCanvas):
             shapes = torch.randn(spectrum.shape, generator=generator).to(device) / math.sqrt(2)
             shapes[:, 0, 0] /= 2  # the mean colour, which would leave no room for the rest
             wavelengths = canvas._wavelengths()
-            contrast = (
-                variety
-                * PHOTOGRAPH_AMPLITUDES.to(device)[:, None, None]
-                * (
-                    4
-                    * wavelengths ** (PHOTOGRAPH_DECAY_POWER - decay_power)  # in units of the scale
-                )
-            )
+            # In units of the scale, which has a factor of 1 / 4.
+            decay = 4 * wavelengths ** (PHOTOGRAPH_DECAY_POWER - decay_power)
+            contrast = variety * PHOTOGRAPH_AMPLITUDES.to(device)[:, None, None] * decay
             broad = wavelengths > min(size) / BROAD_PARTS
             with torch.no_grad():
                 canvas.parameter += (contrast * broad)[..., None] * shapes

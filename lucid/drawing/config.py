@@ -165,10 +165,10 @@ SMALL_ON_A_BASE = replace(
 # Nets trained at 96 to 223 pixels. Found on lucid1000, by eye and by SqueezeNet: with the angles
 # and scales of smaller nets, things were named less often and had rings; with more variety they
 # were cut off at the border; with lr 0.006, and with a decay power of 1.2, they were pale. Mixes
-# with the cooldown of other nets were named no more often, and took more than twice the time.
+# with the cooldown of other nets took more than twice the time, and were hardly better
+# (docs/architecture.md has the figures).
 MEDIUM_FROM_NOISE = replace(
     SMALL_FROM_NOISE,
-    lr=0.01,
     decay_power=1.5,
     variety=0.5,
     max_angle=0.3,

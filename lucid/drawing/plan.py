@@ -39,8 +39,10 @@ COOLDOWN_VIEWS = 8
 out lopsided."""
 
 DETAIL_TILE, DETAIL_OVERLAP = 448, 0.25
+"""Side in pixels and overlap of tiles where only detail is painted, which early layers see."""
+
 DETAIL_SIGMA = 1.5
-"""Where only detail is painted: side (in pixels) and overlap of tiles, and what is too coarse."""
+"""What is coarser than this, in pixels, stays as it is at octaves that only add detail."""
 
 BYTES_PER_PIXEL = 300
 """Memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's two
@@ -243,11 +245,8 @@ def prepare(
     for target in found:
         if isinstance(target.objective, ClassLogits) and target.objective.share_penalty:
             cooldown = config.cooldown or config.mix_cooldown
-            config = replace(
-                config,
-                cooldown=cooldown,
-                last_octave_factor=config.mix_last_octave_factor,
-            )
+            factor = config.mix_last_octave_factor
+            config = replace(config, cooldown=cooldown, last_octave_factor=factor)
     if isinstance(base, Image.Image):
         base = from_pil(base)
     if not 0 <= settings["strength"] <= 100:

@@ -318,6 +318,9 @@ def test_hybrids_are_measured(tmp_path: Path) -> None:
     ranks = [int(rank) for row in rows for rank in row[3].split(", ")]
     assert all(0 < share < 1 for share in shares)
     # The judge is the net that drew, so the ranks have to fit the probabilities.
+    for first in range(0, len(shares), 2):
+        gap = shares[first] - shares[first + 1]
+        assert abs(gap) < 0.02 or (gap > 0) == (ranks[first] < ranks[first + 1])
     good = sum(
         min(pair) >= hybrids.LEAST_PROBABILITY and max(ranked) <= hybrids.LOWEST_RANK
         for pair, ranked in zip(
