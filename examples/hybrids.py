@@ -1,8 +1,10 @@
 """Measure whether mixes of two classes are one thing that is both.
 
     python examples/hybrids.py --net lucid1000 --judge squeezenet1_1 --seeds 3 > table.md
+    python examples/hybrids.py --skin > table.md
 
-Draws each pair of classes from noise with default settings. Prints a Markdown table: the
+Draws each pair of classes from noise with default settings, as a mix or as the first in the pattern
+of the second. Prints a Markdown table: the
 probability of each class by the net that drew, the rank of each class by a judge, a net that took
 no part in drawing, and by the judge also how far the evidence for the two classes lies in the same
 places, from 0 to 1. A hybrid counts as good when the net that drew gives each class a probability
@@ -22,7 +24,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from lucid.core.attribution import attribution_layer, attribution_maps
 from lucid.drawing.loop import draw
+from lucid.drawing.skin import draw_skin
 from lucid.errors import LucidError
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.io import from_pil, write_image
@@ -46,34 +50,8 @@ PAIRS = (
 LEAST_PROBABILITY = 0.25
 LOWEST_RANK = 5
 
-CANDIDATES = 4
-"""How many of a net's last layers are tried."""
-
 SHARPNESS = 3
 """How sharply the positive part of the evidence, in standard deviations, ends at 0."""
-
-
-def class_maps(features: Tensor, scores: Tensor) -> Tensor:
-    """Compute where the evidence for classes lies.
-
-    The value at a place is how much its features add to a score: the gradient of the score times
-    the features, summed over the channels (Selvaraju et al., "Grad-CAM", 2017, without its average
-    over places).
-
-    Args:
-        features: the output of a layer, (n, channels, rows, columns), such as of the one that
-            ``attribution_layer`` finds.
-        scores: logits of classes, (n, classes), computed from the features with autograd.
-
-    Returns:
-        (n, classes, rows, columns). The gradient counts as a constant, so that the maps are
-        differentiable themselves.
-    """
-    maps = []
-    for score in scores.unbind(1):
-        (grad,) = torch.autograd.grad(score.sum(), features, retain_graph=True)
-        maps.append((grad * features).sum(1))
-    return torch.stack(maps, 1)
 
 
 def overlap(maps: Tensor) -> Tensor:
@@ -93,23 +71,6 @@ def overlap(maps: Tensor) -> Tensor:
     evidence = F.softplus(places / scale, beta=SHARPNESS)
     shares = evidence / evidence.sum(2, keepdim=True)
     return shares.log().mean(1).exp().sum(1)
-
-
-def attribution_layer(net: Net) -> str | None:
-    """Find the last layer with features for each place that a net's logits are computed from.
-
-    Returns:
-        The layer's name; None if none of the net's last layers is one.
-    """
-    net.require_classes()
-    names = [name for name, _, shape in net.describe() if len(shape) == 3 and shape[-1] > 1]
-    image = torch.zeros(1, 3, *net.input_size, requires_grad=True)
-    for name in reversed(names[-CANDIDATES:]):
-        activations = net.activations(image, [name, LOGITS])
-        score = activations[LOGITS].sum()
-        if torch.autograd.grad(score, activations[name], allow_unused=True)[0] is not None:
-            return name
-    return None
 
 
 @dataclass(frozen=True)
@@ -142,7 +103,7 @@ def examine(net: Net, judge: Net, layer: str, picture: Image.Image, names: list[
     return Verdict(
         probabilities=[float(own[net.class_index(name)]) for name in names],
         ranks=[classify(judge, picture, name).rank for name in names],
-        overlap=float(overlap(class_maps(activations[layer], scores)).detach()),
+        overlap=float(overlap(attribution_maps(activations[layer], scores)).detach()),
     )
 
 
@@ -157,6 +118,7 @@ def examine(net: Net, judge: Net, layer: str, picture: Image.Image, names: list[
 )
 @click.option("--pair", "pairs", multiple=True, default=PAIRS, help="Two classes: A+B.")
 @click.option("--size", default=224, show_default=True, help="Side of each picture, in pixels.")
+@click.option("--skin", is_flag=True, help="Draw the first class in the pattern of the second.")
 @click.option("--seeds", default=1, show_default=True, help="Pictures of each pair.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="Write all pictures to this file.")
 @click.option("--columns", default=6, show_default=True, help="Columns of the sheet.")
@@ -165,6 +127,7 @@ def main(
     judge_name: str,
     pairs: tuple[str, ...],
     size: int,
+    skin: bool,
     seeds: int,
     sheet: Path | None,
     columns: int,
@@ -179,7 +142,10 @@ def main(
     for pair in pairs:
         names = pair.split("+")
         for seed in range(seeds):
-            picture = draw(net, names, size=(size, size), seed=seed)
+            if skin:
+                picture = draw_skin(net, *names, size=(size, size), seed=seed)
+            else:
+                picture = draw(net, names, size=(size, size), seed=seed)
             verdict = examine(net, judge, layer, picture, names)
             pictures.append(picture)
             verdicts.append(verdict)

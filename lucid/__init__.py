@@ -24,7 +24,9 @@ from lucid.process import tune_process  # noqa: E402, comes before torch
 if TYPE_CHECKING:
     from lucid.core.device import Runtime
     from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
+    from lucid.drawing.diverse import draw_diverse
     from lucid.drawing.loop import draw, grow
+    from lucid.drawing.skin import draw_skin
     from lucid.drawing.targets import Target, classes, guide
     from lucid.films.film import film
     from lucid.films.keyframes import Keyframes
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "lucid.core.objectives": ("Channel", "LayerL2", "Enhance", "Objective"),
     "lucid.core.device": ("Runtime",),
+    "lucid.drawing.diverse": ("draw_diverse",),
     "lucid.drawing.loop": ("draw", "grow"),
+    "lucid.drawing.skin": ("draw_skin",),
     "lucid.drawing.targets": ("Target", "classes", "guide"),
     "lucid.films.film": ("film",),
     "lucid.films.keyframes": ("Keyframes",),
@@ -64,6 +68,8 @@ __all__ = [
     "UsageError",
     "classes",
     "draw",
+    "draw_diverse",
+    "draw_skin",
     "dream_over",
     "film",
     "grow",

@@ -24,6 +24,11 @@ class DrawArguments(PaintArguments):
         metavar="NAME[:WEIGHT][@REGION]",
         **CLASSES,
     )
+    skin: str | None = option(
+        "Class that lends its pattern: it is painted on the --class, where the net sees that.",
+        metavar="NAME",
+        shell_complete=completers.classes,
+    )
     mix: Path | None = option("TOML file of classes and weights: goldfish = 0.7", type=FILE)
     random_classes: int | None = option(
         "Number of classes to draw at random, by the seed, and to mix.", type=COUNT
@@ -61,6 +66,16 @@ class DrawArguments(PaintArguments):
     tv: float | None = option(
         "Weight of the total variation penalty, in units of the gradient.",
         type=click.FloatRange(0, 100),
+    )
+    noise: float | None = option(
+        "Standard deviation of noise that is added to what the net is shown, never to the picture; "
+        "pixels are 0 to 1. Without it, what suits the net.",
+        type=click.FloatRange(0, 1),
+    )
+    tint: float | None = option(
+        "Largest random change of the colours that the net is shown: .15 is 15 %. Without it, what "
+        "suits the net.",
+        type=click.FloatRange(0, 1),
     )
     size: tuple[int, int] | None = option(
         "Size of the picture, as 640x480; a base is stretched to it. Without it, the size of the "
@@ -111,6 +126,10 @@ class DrawArguments(PaintArguments):
         type=click.IntRange(1, 1000),
         default=1,
     )
+    diverse: bool = flag(
+        "Draw the pictures of --count side by side, and push them apart, so that they differ more "
+        "than by their seeds."
+    )
     save_every: int | None = option(
         "Keep the picture so far each time after this many passes.", type=COUNT
     )
@@ -138,6 +157,8 @@ def draw(arguments: DrawArguments) -> None:
     \b
     lucid draw --class goldfish
     lucid draw --class goldfish --class flamingo:0.5 --size 1024x768
+    lucid draw --class lion --count 9 --diverse
+    lucid draw --class lion --skin monarch --net lucid1000
     lucid draw --class lion@.3,.5 --class monarch@.7,.5 --size 640x384
     lucid draw photo.jpg --class "tiger cat" --net googlenet -o dream.png
     lucid draw photos/*.jpg --class tabby -o "dreams/{stem}.png"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import glob
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,17 @@ from lucid.cli.draw import DrawArguments
 from lucid.cli.recipe_args import build_recipe
 from lucid.drawing import on_disk
 from lucid.drawing.config import DrawConfig, default_config, on_canvas
-from lucid.drawing.loop import Progress, paint
+from lucid.drawing.diverse import prepare_group
+from lucid.drawing.loop import Progress, passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, fits_memory, prepare
 from lucid.drawing.preset_files import read_preset
+from lucid.drawing.skin import prepare_skin, skin_passes
 from lucid.drawing.targets import Target
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import check_writable, next_free_path
-from lucid.imaging.io import read_alpha, read_image, to_pil
+from lucid.imaging.io import read_alpha, read_image
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import Recipe
 from lucid.nets.net import Net
@@ -46,6 +48,10 @@ def draw_all(arguments: DrawArguments) -> None:
         "--resume": arguments.resume,
     }
     files.check_output(arguments.output, bases, several)
+    if arguments.diverse and arguments.count < 2:
+        raise click.UsageError("--diverse needs several pictures: add --count, such as --count 9")
+    if arguments.diverse and arguments.skin:
+        raise click.UsageError("--diverse and --skin cannot be combined: leave one out")
     mask = targets.read_mask(arguments.mask) if arguments.mask else None
     guide = read_image(arguments.guide) if arguments.guide else None
     with files.stdout_target(arguments.output, ".png") as output:
@@ -125,6 +131,7 @@ def _check_on_disk(arguments: DrawArguments, transparent: bool) -> None:
         "--mask": arguments.mask,
         "--keep-colors": arguments.keep_colors,
         "--path": arguments.path,
+        "--skin": arguments.skin,
         "transparency": transparent,
     }
     for name, value in refused.items():
@@ -144,11 +151,13 @@ def _choose_config(
         canvas = canvas or "pixels"
     if canvas:
         config = on_canvas(config, canvas)
-    if arguments.blur is not None:
-        config = replace(config, blur=arguments.blur)
-    if arguments.tv is not None:
-        config = replace(config, tv_weight=arguments.tv)
-    return config
+    typed: dict[str, Any] = {
+        "blur": arguments.blur,
+        "tv_weight": arguments.tv,
+        "noise": arguments.noise,
+        "tint": arguments.tint,
+    }
+    return replace(config, **{name: each for name, each in typed.items() if each is not None})
 
 
 def _inputs(
@@ -183,7 +192,8 @@ def _recipe(plan: Plan, job: Job, passes: int | None = None, **overrides: Any) -
     made = plan.to_dict() if passes is None else {"passes": passes, **plan.to_dict()}
     # As a share, so that things stay as large in the picture when its size is changed.
     overrides["subject"] = f"{plan.subject / min(plan.size):.6g}"
-    overrides["variety"] = float(plan.config.variety)
+    for name in ("variety", "noise", "tint"):
+        overrides[name] = float(getattr(plan.config, name))
     return build_recipe(plan.net, made, base=job.base, batch=plan.ascent.batch, **overrides)
 
 
@@ -192,23 +202,36 @@ def _draw_in_memory(
 ) -> list[Path]:
     """Draw a picture for each of the job's files, and a sheet of several; return all files."""
     found, base, options = _inputs(net, job, arguments, guide, mask)
-    watcher = Watcher(job, arguments)
+    plan = prepare(net, found, base, **options)
+    pattern = prepare_skin(plan, arguments.skin, **options) if arguments.skin else None
+    watchers: list[Watcher] = []
+    for each, path in zip(_plans(plan, job, arguments), job.singles, strict=True):
+        # One picture of a group cannot be made again without the others.
+        own = {} if arguments.diverse else {"seed": each.seed, "count": 1}
+        recipe = functools.partial(_recipe, each, job, **{"seed": job.seed, **own})
+        painting = skin_passes(each, pattern) if pattern else passes(each)
+        watchers.append(Watcher(painting, path, recipe, job, arguments))
+    for watcher in watchers[1:] if arguments.diverse else ():
+        watcher.preview = None
     written: list[Path] = []
     pictures: list[Image.Image] = []
-    for seed, path in enumerate(job.singles, start=job.seed):
-        options["seed"] = seed
-        plan = prepare(net, found, base, **options)
-        watcher.begin(path, functools.partial(_recipe, plan, job, seed=seed, count=1))
+    for group in [watchers] if arguments.diverse else [[watcher] for watcher in watchers]:
+        label = (job.target if arguments.diverse else group[0].target).name
+        total = len(group) * (plan.total + (pattern.total if pattern else 0))
         try:
-            with console.progress_bar(path.name, plan.total, arguments.quiet) as watcher.bar:
-                painted = paint(plan, watch=watcher)
+            with console.progress_bar(label, total, arguments.quiet) as bar:
+                for stages in zip(*[watcher.painting for watcher in group], strict=True):
+                    for watcher, progress in zip(group, stages, strict=True):
+                        bar.update(watcher.watch(progress))
         except KeyboardInterrupt:
-            if watcher.latest:
-                picture = watcher.latest.picture()
-                written.append(watcher.write(picture, path, passes=watcher.passes))
+            for watcher in group:
+                if watcher.latest:
+                    written.append(watcher.write(watcher.target, watcher.passes))
             console.exit_stopped(written)
-        pictures.append(to_pil(painted))
-        written += [*watcher.written, watcher.write(pictures[-1], path)]
+        for watcher in group:
+            written += [*watcher.written, watcher.write(watcher.target)]
+            pictures.append(watcher.picture())
+            watcher.latest = None  # its canvas is several times as large as the picture
     if len(pictures) > 1:
         sheet = contact_sheet(pictures)
         recipes.write_picture(sheet, job.target, _recipe(plan, job, seed=job.seed))
@@ -216,44 +239,69 @@ def _draw_in_memory(
     return written
 
 
+def _plans(plan: Plan, job: Job, arguments: DrawArguments) -> list[Plan]:
+    """The plan of each of the job's pictures, from that of the first."""
+    if arguments.diverse:
+        return prepare_group(plan, len(job.singles))
+    return [replace(plan, seed=plan.seed + number) for number in range(len(job.singles))]
+
+
 class Watcher:
-    """Called after each pass: moves the bar, shows the picture, keeps stages."""
+    """Watches one picture grow: shows it, and keeps stages.
 
-    bar: console.ProgressBar
+    Attributes:
+        painting: yields how far the picture has come, after each pass.
+        target: the file to write.
+        preview: where the picture is shown; None for nowhere.
+        latest: how far it has come, after the last pass.
+        passes: how many there were.
+        written: stages that were kept.
+    """
 
-    def __init__(self, job: Job, arguments: DrawArguments) -> None:
+    def __init__(
+        self,
+        painting: Iterator[Progress],
+        target: Path,
+        recipe: Callable[..., Recipe],
+        job: Job,
+        arguments: DrawArguments,
+    ) -> None:
+        """Watch a picture; ``recipe`` takes ``passes=`` if that is unfinished."""
+        self.painting, self.target, self._recipe = painting, target, recipe
         self._save_every, self._verbose = arguments.save_every, arguments.verbose
         self._alpha = read_alpha(files.resolve_stdin(job.base)) if job.base else None
-        self._preview = Preview() if arguments.preview else None
-
-    def begin(self, target: Path, recipe: Callable[..., Recipe]) -> None:
-        """Start watching the next picture; ``recipe`` takes ``passes=`` if it is unfinished."""
-        self._target, self._recipe = target, recipe
-        self.latest: Progress | None = None  # after the last pass
+        self.preview = Preview() if arguments.preview else None
+        self.latest: Progress | None = None
         self.passes = 0
-        self.written: list[Path] = []  # stages that were kept
+        self.written: list[Path] = []
 
-    def __call__(self, progress: Progress) -> None:
-        """Take note of a pass."""
+    def watch(self, progress: Progress) -> int:
+        """Take note of a pass; return how many pixels it passed over."""
         before, self.latest = self.latest, progress
         self.passes += 1
         if self._verbose and (before is None or before.octave != progress.octave):
-            if self._preview:
-                self._preview.release()
+            if self.preview:
+                self.preview.release()
             height, width = progress.octave
             click.echo(f"drawing at {width}x{height}", err=True)
-        self.bar.update(progress.done - (before.done if before else 0))
-        if self._preview:
-            self._preview.show(progress.picture, last=progress.done == progress.total)
+        if self.preview:
+            self.preview.show(progress.picture, last=progress.done == progress.total)
         if self._save_every and self.passes % self._save_every == 0:
-            path = self._target.with_stem(f"{self._target.stem}_pass{self.passes:05d}")
-            self.written.append(self.write(progress.picture(), path, passes=self.passes))
+            path = self.target.with_stem(f"{self.target.stem}_pass{self.passes:05d}")
+            self.written.append(self.write(path, self.passes))
+        return progress.done - (before.done if before else 0)
 
-    def write(self, picture: Image.Image, path: Path, passes: int | None = None) -> Path:
-        """Write a picture with its recipe, as transparent as its base."""
+    def picture(self) -> Image.Image:
+        """The picture as it is now, as transparent as its base."""
+        assert self.latest
+        picture = self.latest.picture()
         if self._alpha is not None:
             picture.putalpha(self._alpha.resize(picture.size))
-        recipes.write_picture(picture, path, self._recipe(passes=passes))
+        return picture
+
+    def write(self, path: Path, passes: int | None = None) -> Path:
+        """Write the picture to a file, with its recipe; ``passes`` if it is unfinished."""
+        recipes.write_picture(self.picture(), path, self._recipe(passes=passes))
         return path
 
 

@@ -79,8 +79,9 @@ def _old_defaults(recipe: Recipe, changed: set[str]) -> list[str]:
     made, words = recipe.made, []
     if recipe.command not in ("draw", "film") or "lucid" not in made:
         return []
-    if "variety" not in {*changed, *recipe.options}:
-        words.append("--variety=0")
+    for name in ("variety",) if recipe.command == "film" else ("variety", "noise", "tint"):
+        if name not in {*changed, *recipe.options}:
+            words.append(f"--{name}=0")
     known = {"subject", "tile_size"} & changed or "subject" in recipe.options
     if recipe.command == "film" or "tile" not in made or known:
         return words

@@ -7,7 +7,7 @@ then is a plain function of a batch of images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +159,37 @@ class Shrink:
         return shown.to(images.device)
 
 
+@dataclass(frozen=True)
+class Disturbance:
+    """Change the colours of a batch of images, and add noise.
+
+    With noise of its own in each view, gradients are smoother (Kaur, Cohen and Lipton, "Are
+    Perceptually-Aligned Gradients a General Property of Robust Classifiers?", 2019).
+
+    Attributes:
+        gains: factors of red, green and blue.
+        offsets: what is then added to each of them.
+        noise: standard deviation of Gaussian noise.
+        seed: of the noise.
+    """
+
+    gains: Sequence[float]
+    offsets: Sequence[float]
+    noise: float
+    seed: int
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Change (n, 3, height, width) images; all of them get the same noise."""
+        # Plain numbers travel with the commands to a GPU: a tensor would have to be waited for.
+        tinted = []
+        for colour, gain, offset in zip(images.unbind(1), self.gains, self.offsets, strict=True):
+            tinted.append(gain * colour + offset)
+        generator = Generator(images.device).manual_seed(self.seed)
+        # Not for each image, or a picture would depend on how its tiles are split into batches.
+        noise = torch.randn(images.shape[1:], generator=generator, device=images.device)
+        return torch.stack(tinted, 1) + self.noise * noise
+
+
 def _deterministic_device(images: Tensor) -> torch.device:
     """Where gradients of a resampling are deterministic: CUDA adds them up in any order."""
     if images.is_cuda and torch.are_deterministic_algorithms_enabled():
@@ -197,6 +228,24 @@ def draw_affines(
             )
         )
     return affines
+
+
+def draw_disturbance(generator: Generator, tint: float, noise: float) -> Disturbance:
+    """Draw a random change of colours and a seed of noise.
+
+    Args:
+        generator: of the random numbers.
+        tint: the largest change of each colour: its factor is 1 plus or minus this, and half of
+            this is added or subtracted.
+        noise: standard deviation of Gaussian noise, where pixels are 0..1.
+    """
+    gains, offsets = 2 * torch.rand(2, 3, generator=generator) - 1
+    return Disturbance(
+        gains=(1 + tint * gains).tolist(),
+        offsets=(tint / 2 * offsets).tolist(),
+        noise=noise,
+        seed=int(torch.randint(2**31, (), generator=generator)),
+    )
 
 
 def draw_shrink(

@@ -61,6 +61,9 @@ class DrawConfig:
         max_angle: largest rotation of what the net is shown, in radians.
         scale: smallest and largest scale of what the net is shown.
         shift: largest shift of what the net is shown, as a fraction of its side.
+        tint: largest change of each colour of what the net is shown, as a factor of 1 plus or minus
+            this, plus or minus half of this.
+        noise: standard deviation of Gaussian noise in what the net is shown, where pixels are 0..1.
         jitter: largest roll of the whole picture, in pixels.
         blur_sigmas: of ``DeepDreamStep``: blurred copies of the gradient that are added to it.
         blur: after each pass, standard deviation of a Gaussian, in pixels.
@@ -98,6 +101,8 @@ class DrawConfig:
     max_angle: float = 0.3
     scale: tuple[float, float] = (0.7, 1.25)
     shift: float = 0.09
+    tint: float = 0.0
+    noise: float = 0.0
     jitter: int = 0
     blur_sigmas: tuple[float, ...] = ()
     blur: float = 0
@@ -145,7 +150,8 @@ ON_A_BASE = replace(FROM_NOISE, iterations=24, decay_power=1.1)
 
 # Nets trained at less than 96 pixels. Found by eye on lucid64, which paints whole things at its
 # own size, then their parts (docs/lucid64.md says how). Pictures of more than one tile would grow
-# specks of static here and there without total variation.
+# specks of static here and there without total variation. Tint and noise were chosen by what other
+# nets recognise (docs/architecture.md); on a base they were not tried.
 SMALL_FROM_NOISE = DrawConfig(
     octaves=None,
     iterations=32,
@@ -154,12 +160,20 @@ SMALL_FROM_NOISE = DrawConfig(
     variety=1.0,
     max_angle=0.15,
     scale=(0.85, 1.1),
+    tint=0.15,
+    noise=0.03,
     tiled_tv_weight=0.05,
     log_prob_weight=2,
     mix_log_prob_weight=20,
 )
 SMALL_ON_A_BASE = replace(
-    SMALL_FROM_NOISE, octaves=4, iterations=24, first_octave_factor=1, decay_power=1.1
+    SMALL_FROM_NOISE,
+    octaves=4,
+    iterations=24,
+    first_octave_factor=1,
+    decay_power=1.1,
+    tint=0.0,
+    noise=0.0,
 )
 
 # Nets trained at 96 to 223 pixels. Found on lucid1000, by eye and by SqueezeNet: with the angles
@@ -173,6 +187,8 @@ MEDIUM_FROM_NOISE = replace(
     variety=0.5,
     max_angle=0.3,
     scale=(0.7, 1.25),
+    tint=0.0,
+    noise=0.0,
     tv_weight=0.15,
     mix_log_prob_weight=50,
     mix_cooldown=0,

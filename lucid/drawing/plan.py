@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from lucid.core.ascent import Ascent, Step, View
 from lucid.core.device import RuntimeOptions, resolve_runtime, total_memory
 from lucid.core.objectives import ClassLogits, Objective
-from lucid.core.transforms import Transform, draw_affines, draw_shrink
+from lucid.core.transforms import Transform, draw_affines, draw_disturbance, draw_shrink
 from lucid.drawing.config import TILE, DrawConfig, OctaveConfig, default_config
 from lucid.drawing.fingerprint import hash_value
 from lucid.drawing.options import DEFAULT_OPTIONS, DrawOptions
@@ -31,7 +31,7 @@ from lucid.errors import UsageError, nearest
 from lucid.imaging import Size
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
-from lucid.tiling.octaves import octave_count, octave_sizes, sizes_from_scales
+from lucid.tiling.octaves import octave_sizes, sizes_from_scales
 from lucid.tiling.tiles import Tiling
 
 COOLDOWN_VIEWS = 8
@@ -189,6 +189,8 @@ class Plan:
         transforms: list[list[Transform]] = []
         for affine in affines:
             transforms.append([affine, shrink] if shrink else [affine])
+            if config.tint or config.noise:
+                transforms[-1].append(draw_disturbance(generator, config.tint, config.noise))
         share = number / octave.iterations
         (first_lr, last_lr), (first_blur, last_blur) = octave.lr, octave.blur
         return PassSettings(
@@ -352,14 +354,14 @@ def _octaves(
     smallest = min(max(tile), max(net.input_size), 2 * min(size) // 3)
     if config.order == "none":
         smallest = 1
-    count = count or config.octaves or octave_count(size, scale, smallest)
     lr, blur = (config.lr, config.lr), (config.blur, config.blur)
     octaves = []
-    for number, octave_size in enumerate(octave_sizes(size, count, scale, smallest)):
+    sizes = octave_sizes(size, count or config.octaves, scale, smallest)
+    for number, octave_size in enumerate(sizes):
         passes = iterations or config.iterations
         if iterations is None and number == 0:
             passes *= config.first_octave_factor
-        if iterations is None and number == count - 1:
+        if iterations is None and number == len(sizes) - 1:
             passes *= config.last_octave_factor
         octaves.append((octave_size, OctaveConfig(passes, lr, blur)))
     return octaves

@@ -37,6 +37,7 @@ _COUNTS |= {"detail_iterations", "mix_last_octave_factor"}
 _NUMBERS = {"octave_scale", "lr", "decay_power", "background", "max_angle", "shift", "blur"}
 _NUMBERS |= {"tv_weight", "tiled_tv_weight", "log_prob_weight", "mix_log_prob_weight", "cooldown"}
 _NUMBERS |= {"detail_lr", "detail_decay_power", "detail_tv_weight", "variety", "mix_cooldown"}
+_NUMBERS |= {"tint", "noise"}
 _WORDS = {"canvas", "optimizer", "order", "detail_space"}
 _KEYS = _COUNTS | _NUMBERS | _WORDS | {"scale", "blur_sigmas"}
 _OCTAVE_KEYS = (

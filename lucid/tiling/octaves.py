@@ -82,25 +82,27 @@ def add_detail(image: Tensor, change: Tensor, detail_space: str) -> Tensor:
     return torch.sigmoid(logit(image) + change)
 
 
-def octave_sizes(size: Size, count: int, scale: float, smallest: int) -> list[Size]:
-    """The sizes of ``count`` octaves, each ``scale`` times as large as the one before.
+def octave_sizes(size: Size, count: int | None, scale: float, smallest: int) -> list[Size]:
+    """The sizes of octaves, each ``scale`` times as large as the one before.
 
     The last is ``size``. No octave's shorter side falls below ``smallest`` pixels (nor is enlarged
     to it): octaves that would stay at that size, so that their passes are not lost.
+
+    Args:
+        size: height and width of the last octave.
+        count: how many octaves; None for as many as lead there from ``smallest``.
+        scale: 1 or more.
+        smallest: in pixels.
     """
+    if count is None and scale > 1:
+        count = 1 + math.ceil(math.log(max(1.0, min(size) / smallest)) / math.log(scale))
+    count = count or 1
     least = min(1.0, smallest / min(size))
     sizes = []
     for index in range(count):
         factor = max(scale ** (index + 1 - count), least)
         sizes.append((max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
     return sizes
-
-
-def octave_count(size: Size, scale: float, smallest: int) -> int:
-    """How many octaves lead from ``smallest`` pixels up to a size of (height, width)."""
-    if scale == 1:
-        return 1
-    return 1 + math.ceil(math.log(max(1.0, min(size) / smallest)) / math.log(scale))
 
 
 def sizes_from_scales(scales: Sequence[float], size: Size) -> list[Size]:

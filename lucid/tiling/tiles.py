@@ -225,7 +225,8 @@ def _lattice(
     """The tops and the lefts of a lattice that starts at a random offset."""
     axes = []
     for length, side, step in zip(size, tile, stride, strict=True):
-        axes.append(tile_offsets(length, side, step, _randint(0, step - 1, generator), wrap))
+        offset = int(torch.randint(step, (), generator=generator))
+        axes.append(tile_offsets(length, side, step, offset, wrap))
     return axes
 
 

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image, ImageStat
 from test_cli import QUICK, Run, desk, run, size_of
 
+import lucid
+
 __all__ = ["desk", "run"]
 
 TINY = ("--tile-size", "32", "--octaves", "1", "--iters", "1", "--device", "cpu", "-o", "out.png")
@@ -20,6 +22,47 @@ def test_draw_many_and_a_sheet_of_them(desk: Path, run: Run) -> None:
     assert size_of(desk / "many_seed6.png") == (40, 30)
     assert size_of(desk / "many.png") == (82, 62)
     assert (desk / "many_seed3.png").read_bytes() != (desk / "many_seed4.png").read_bytes()
+
+
+def test_draw_pictures_that_are_pushed_apart(desk: Path, run: Run) -> None:
+    words = ("--seed", "3", "--count", "2", "--size", "40x32", "--iters", "3")
+    assert run(*QUICK, *words, "-o", "seeds.png").exit_code == 0
+    result = run(*QUICK, *words, "--diverse", "-o", "apart.png")
+    assert result.output == "wrote 3 pictures, apart_seed3.png to apart.png (seed 3)\n"
+    net = lucid.load("tiny.cfg")
+    expected = lucid.draw_diverse(
+        *(net, "goldfish"),
+        **{"count": 2, "size": (32, 40), "seed": 3, "tile_size": 32},
+        **{"octave_count": 1, "iterations": 3, "runtime": lucid.Runtime(device="cpu")},
+    )
+    for picture, seed in zip(expected, (3, 4), strict=True):
+        drawn = Image.open(desk / f"apart_seed{seed}.png")
+        assert drawn.tobytes() == picture.tobytes()
+        assert drawn.tobytes() != Image.open(desk / f"seeds_seed{seed}.png").tobytes()
+    before = (desk / "apart_seed4.png").read_bytes()
+    assert run("redo", "apart_seed4.png", "-o", "apart.png", "--force").exit_code == 0
+    assert (desk / "apart_seed4.png").read_bytes() == before
+    refused = run(*QUICK, "--diverse", "-o", "one.png")
+    assert refused.exit_code == 2
+    assert "--diverse needs several pictures: add --count, such as --count 9" in refused.output
+
+
+def test_draw_one_thing_in_the_pattern_of_another(desk: Path, run: Run) -> None:
+    words = ("--class", "goldfish", "--skin", "tench", "--seed", "3", "--size", "40x32")
+    assert run("draw", "--net", "tiny.cfg", *words, *TINY).exit_code == 0
+    expected = lucid.draw_skin(
+        *(lucid.load("tiny.cfg"), "goldfish", "tench"),
+        **{"size": (32, 40), "seed": 3, "tile_size": 32, "octave_count": 1, "iterations": 1},
+        runtime=lucid.Runtime(device="cpu"),
+    )
+    assert Image.open(desk / "out.png").tobytes() == expected.tobytes()
+    before = (desk / "out.png").read_bytes()
+    assert run("redo", "out.png", "-o", "out.png", "--force").exit_code == 0
+    assert (desk / "out.png").read_bytes() == before
+    for more in ("--on-disk", "--diverse --count 2", "--layer 0", "--skin nobody"):
+        refused = run("draw", "--net", "tiny.cfg", *words, *more.split(), "-o", "no.png")
+        assert refused.exit_code == 2, more
+    assert not list(desk.glob("no*"))
 
 
 def test_draw_keeps_its_stages(desk: Path, run: Run) -> None:

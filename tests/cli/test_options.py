@@ -74,6 +74,8 @@ TYPED = {
         "keep_colors": "photo.png | --keep-colors",
         "blur": "--blur 1",
         "tv": "--tv .1",
+        "noise": "--noise .02",
+        "tint": "--tint .1",
         "tiles": "--tiles grid",
         "overlap": "--overlap .2",
         "padding": "--padding wrap",
@@ -133,11 +135,12 @@ TYPED = {
 arrow, the arguments that are changed."""
 
 ABOUT_OUTPUT = {
-    "draw": {"count"},
+    "draw": {"count", "diverse", "skin"},
     "film": {"source", "delay", "loop", "reverse", "boomerang"},
     "bench": {"as_json", "compare"},
 }
-"""Parameters that say how many files are written, and how, beside those in ``EXCLUDED``."""
+"""Parameters that say how many files are written, and how, beside those in ``EXCLUDED``. (What
+``--diverse`` and ``--skin`` draw is tested in test_draw_command.py.)"""
 
 
 class CalledError(Exception):

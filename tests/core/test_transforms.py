@@ -6,7 +6,14 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lucid.core.transforms import Affine, Shrink, draw_affines, draw_shrink
+from lucid.core.transforms import (
+    Affine,
+    Disturbance,
+    Shrink,
+    draw_affines,
+    draw_disturbance,
+    draw_shrink,
+)
 
 
 def test_an_affine_transform_that_does_nothing() -> None:
@@ -118,3 +125,28 @@ def test_affines_cover_the_range_of_scales() -> None:
     for number, affine in enumerate(affines):
         side = float(affine(images)[0, 0].mean().sqrt()) * 64 / 16
         assert 0.48 + number / 4 <= side <= 0.77 + number / 4
+
+
+def test_colours_change_and_noise_is_added() -> None:
+    images = torch.full((2, 3, 60, 80), 0.5)
+    tinted = Disturbance(gains=(1, 2, 0), offsets=(0, 0, 0.3), noise=0, seed=1)(images)
+    torch.testing.assert_close(tinted[1, :, 7, 9], torch.tensor([0.5, 1.0, 0.3]))
+    noisy = Disturbance(gains=(1, 1, 1), offsets=(0, 0, 0), noise=0.1, seed=1)(images)
+    assert float((noisy - 0.5).std()) == pytest.approx(0.1, rel=0.05)
+    assert abs(float(noisy.mean()) - 0.5) < 0.005
+    assert torch.equal(noisy[0], noisy[1]), "however tiles are split into batches"
+    other = Disturbance(gains=(1, 1, 1), offsets=(0, 0, 0), noise=0.1, seed=2)(images)
+    assert not torch.equal(noisy, other)
+
+
+def test_disturbances_are_drawn_within_their_range() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = [draw_disturbance(generator, 0.2, 0.05) for _ in range(200)]
+    gains = torch.tensor([each.gains for each in drawn])
+    offsets = torch.tensor([each.offsets for each in drawn])
+    assert 0.8 <= gains.min() < 0.82
+    assert 1.18 < gains.max() <= 1.2
+    assert -0.1 <= offsets.min() < -0.09
+    assert 0.09 < offsets.max() <= 0.1
+    assert {each.noise for each in drawn} == {0.05}
+    assert len({each.seed for each in drawn}) == 200
