@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageStat
@@ -30,10 +31,10 @@ def test_draw_pictures_that_are_pushed_apart(desk: Path, run: Run) -> None:
     result = run(*QUICK, *words, "--diverse", "-o", "apart.png")
     assert result.output == "wrote 3 pictures, apart_seed3.png to apart.png (seed 3)\n"
     net = lucid.load("tiny.cfg")
+    options: dict[str, Any] = {"size": (32, 40), "seed": 3, "tile_size": 32, "octave_count": 1}
+    runtime = lucid.Runtime(device="cpu")
     expected = lucid.draw_diverse(
-        *(net, "goldfish"),
-        **{"count": 2, "size": (32, 40), "seed": 3, "tile_size": 32},
-        **{"octave_count": 1, "iterations": 3, "runtime": lucid.Runtime(device="cpu")},
+        net, "goldfish", count=2, iterations=3, runtime=runtime, **options
     )
     for picture, seed in zip(expected, (3, 4), strict=True):
         drawn = Image.open(desk / f"apart_seed{seed}.png")
@@ -50,11 +51,9 @@ def test_draw_pictures_that_are_pushed_apart(desk: Path, run: Run) -> None:
 def test_draw_one_thing_in_the_pattern_of_another(desk: Path, run: Run) -> None:
     words = ("--class", "goldfish", "--skin", "tench", "--seed", "3", "--size", "40x32")
     assert run("draw", "--net", "tiny.cfg", *words, *TINY).exit_code == 0
-    expected = lucid.draw_skin(
-        *(lucid.load("tiny.cfg"), "goldfish", "tench"),
-        **{"size": (32, 40), "seed": 3, "tile_size": 32, "octave_count": 1, "iterations": 1},
-        runtime=lucid.Runtime(device="cpu"),
-    )
+    options: dict[str, Any] = {"size": (32, 40), "seed": 3, "tile_size": 32, "octave_count": 1}
+    runtime, net = lucid.Runtime(device="cpu"), lucid.load("tiny.cfg")
+    expected = lucid.draw_skin(net, "goldfish", "tench", iterations=1, runtime=runtime, **options)
     assert Image.open(desk / "out.png").tobytes() == expected.tobytes()
     before = (desk / "out.png").read_bytes()
     assert run("redo", "out.png", "-o", "out.png", "--force").exit_code == 0

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
 import lucid
@@ -16,10 +19,10 @@ from lucid.nets.net import Net
 CPU = Runtime(device="cpu", precision="fp32")
 
 
-def mean_distance(net: Net, pictures: list[object]) -> float:
+def mean_distance(net: Net, pictures: list[Image.Image]) -> float:
     """One minus the mean cosine of pairs of pictures' features."""
     layer = diversity_layer(net)
-    shown = torch.stack([from_pil(picture) for picture in pictures])  # type: ignore[arg-type]
+    shown = torch.stack([from_pil(picture) for picture in pictures])
     with torch.no_grad():
         features = net.activations(shown, [layer])[layer].flatten(2).mean(2)
     unit = F.normalize(features, dim=1)
@@ -29,9 +32,9 @@ def mean_distance(net: Net, pictures: list[object]) -> float:
 
 def test_pictures_differ_more_than_by_their_seeds() -> None:
     net = lucid.load("lucid64")
-    options = {"size": (64, 64), "iterations": 8, "runtime": CPU}
-    seeds = [draw(net, "lion", seed=seed, **options) for seed in range(3)]  # type: ignore[arg-type]
-    apart = draw_diverse(net, "lion", count=3, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"size": (64, 64), "iterations": 8, "runtime": CPU}
+    seeds = [draw(net, "lion", seed=seed, **options) for seed in range(3)]
+    apart = draw_diverse(net, "lion", count=3, **options)
     assert mean_distance(net, apart) > 1.2 * mean_distance(net, seeds)
     shown = torch.stack([from_pil(picture) for picture in apart])
     lion = net.probabilities(shown)[:, net.class_index("lion")]
