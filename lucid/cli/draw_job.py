@@ -204,15 +204,17 @@ def _draw_in_memory(
     found, base, options = _inputs(net, job, arguments, guide, mask)
     plan = prepare(net, found, base, **options)
     pattern = prepare_skin(plan, arguments.skin, **options) if arguments.skin else None
+    alpha = read_alpha(files.resolve_stdin(job.base)) if job.base else None
+    preview = Preview() if arguments.preview else None
     watchers: list[Watcher] = []
     for each, path in zip(_plans(plan, job, arguments), job.singles, strict=True):
         # One picture of a group cannot be made again without the others.
         own = {} if arguments.diverse else {"seed": each.seed, "count": 1}
         recipe = functools.partial(_recipe, each, job, **{"seed": job.seed, **own})
         painting = skin_passes(each, pattern) if pattern else passes(each)
-        watchers.append(Watcher(painting, path, recipe, job, arguments))
-    for watcher in watchers[1:] if arguments.diverse else ():
-        watcher.preview = None
+        # Of pictures that grow side by side, the first is shown.
+        shown = None if arguments.diverse and watchers else preview
+        watchers.append(Watcher(painting, path, recipe, alpha, shown, arguments))
     written: list[Path] = []
     pictures: list[Image.Image] = []
     for group in [watchers] if arguments.diverse else [[watcher] for watcher in watchers]:
@@ -252,7 +254,6 @@ class Watcher:
     Attributes:
         painting: yields how far the picture has come, after each pass.
         target: the file to write.
-        preview: where the picture is shown; None for nowhere.
         latest: how far it has come, after the last pass.
         passes: how many there were.
         written: stages that were kept.
@@ -263,14 +264,14 @@ class Watcher:
         painting: Iterator[Progress],
         target: Path,
         recipe: Callable[..., Recipe],
-        job: Job,
+        alpha: Image.Image | None,
+        preview: Preview | None,
         arguments: DrawArguments,
     ) -> None:
         """Watch a picture; ``recipe`` takes ``passes=`` if that is unfinished."""
         self.painting, self.target, self._recipe = painting, target, recipe
         self._save_every, self._verbose = arguments.save_every, arguments.verbose
-        self._alpha = read_alpha(files.resolve_stdin(job.base)) if job.base else None
-        self.preview = Preview() if arguments.preview else None
+        self._alpha, self._preview = alpha, preview
         self.latest: Progress | None = None
         self.passes = 0
         self.written: list[Path] = []
@@ -280,12 +281,12 @@ class Watcher:
         before, self.latest = self.latest, progress
         self.passes += 1
         if self._verbose and (before is None or before.octave != progress.octave):
-            if self.preview:
-                self.preview.release()
+            if self._preview:
+                self._preview.release()
             height, width = progress.octave
             click.echo(f"drawing at {width}x{height}", err=True)
-        if self.preview:
-            self.preview.show(progress.picture, last=progress.done == progress.total)
+        if self._preview:
+            self._preview.show(progress.picture, last=progress.done == progress.total)
         if self._save_every and self.passes % self._save_every == 0:
             path = self.target.with_stem(f"{self.target.stem}_pass{self.passes:05d}")
             self.written.append(self.write(path, self.passes))

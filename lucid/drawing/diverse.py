@@ -59,15 +59,17 @@ class Diversity(LayerObjective):
     weight: float = DIVERSITY_WEIGHT
 
     def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
-        """Minus the weighted mean cosine of the angles to the other pictures' features, ()."""
-        features = F.normalize(activations[self.layer].flatten(2).mean((0, 2)), dim=0)
-        seen = self.group.features
-        others = [value for number, value in seen.items() if number != self.number]
-        before = seen.get(self.number, features.detach())
-        seen[self.number] = F.normalize(before.lerp(features.detach(), 1 - FEATURE_DECAY), dim=0)
+        """Minus the weighted mean cosine of the angles to the other pictures' features, (n,)."""
+        features = activations[self.layer].flatten(2).mean(2)
+        n_views = getattr(activations, "n_views", 1)
+        features = F.normalize(features.view(n_views, -1, features.shape[1]).mean(0), dim=1)
+        seen, shown = self.group.features, features.detach().mean(0)
+        others = [value.to(shown) for number, value in seen.items() if number != self.number]
+        before = seen.get(self.number, shown).to(shown)
+        seen[self.number] = F.normalize(before.lerp(shown, 1 - FEATURE_DECAY), dim=0)
         if not others:
-            return 0 * features.sum()
-        return -self.weight * (torch.stack(others) @ features).mean()
+            return 0 * features.sum(1)
+        return -self.weight * (features @ torch.stack(others).T).mean(1)
 
 
 def diversity_layer(net: Net) -> str:

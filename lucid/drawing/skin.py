@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from lucid.core.attribution import attribution_layer, attribution_maps
+from lucid.core.device import reraise_oom
 from lucid.core.objectives import SHARE_PENALTY, ClassLogits
 from lucid.drawing.config import default_config
 from lucid.drawing.loop import Progress, passes
@@ -114,10 +115,11 @@ def prepare_skin(
     config = default_config(net, on_base=True)
     mix = ClassLogits(weights, config.mix_log_prob_weight, SHARE_PENALTY)
     settings: DrawOptions = {**options, "config": config, "mask": None}
-    settings |= {"size": plan.size, "variety": None, "keep_colors": False}
+    settings |= {"size": plan.size, "variety": None}
     if net.any_size:
-        settings["subject"] = f"{max(MIN_SUBJECT, SKIN_SHARE * plan.subject):.6g}px"
-    return prepare(net, Target(mix), torch.full((3, *plan.size), 0.5), **settings)
+        settings["subject"] = f"{max(MIN_SUBJECT, SKIN_SHARE * _side(plan)):.6g}px"
+    pattern = prepare(net, Target(mix), torch.full((3, *plan.size), 0.5), **settings)
+    return replace(pattern, ascent=plan.ascent)
 
 
 def skin_passes(plan: Plan, pattern: Plan) -> Iterator[Progress]:
@@ -160,14 +162,21 @@ def silhouette(plan: Plan, painted: Tensor) -> Tensor:
     if net.any_size:  # the thing fills a tile
         shown = composition_size(size, plan.subject, plan.tiling.tile)
     small = resize(painted, shown).clamp(0, 1)[None].requires_grad_()
-    activations = plan.ascent.forward(small, [layer, LOGITS])
-    scores = ClassLogits(_thing(plan).weights).forward(activations)
-    evidence = attribution_maps(activations[layer], scores[:, None]).detach()
+    with reraise_oom(plan.ascent.device):
+        # In fp32, whatever the precision of the drawing: an ascent's layers come as copies.
+        activations = net.activations(small, [layer, LOGITS])
+        scores = ClassLogits(_thing(plan).weights).forward(activations)
+        evidence = attribution_maps(activations[layer], scores[:, None]).detach()
     evidence = F.interpolate(evidence, size, mode="bicubic")[0, 0]
     above = evidence - evidence.median()
     above = EDGE * above / above.max().clamp(min=torch.finfo(above.dtype).tiny)
-    mask = gaussian_blur(above.clamp(0, 1)[None], SOFTNESS * plan.subject)[0]
+    mask = gaussian_blur(above.clamp(0, 1)[None], SOFTNESS * _side(plan))[0]
     return mask if plan.mask is None else mask * MaskRegion(plan.mask).mask(size).to(mask)
+
+
+def _side(plan: Plan) -> float:
+    """The side of the thing in pixels, which is no larger than the picture."""
+    return min(plan.subject, *plan.size)
 
 
 def _thing(plan: Plan) -> ClassLogits:

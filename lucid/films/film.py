@@ -88,7 +88,8 @@ def film(
     if image is None:
         first: DrawOptions = {
             **settings,
-            "config": None,
+            # Without tint and noise, as the frames that follow.
+            "config": replace(default_config(net, on_base=False), tint=0.0, noise=0.0),
             "octave_count": None,
             "octave_scale": None,
             "iterations": None,

@@ -47,6 +47,9 @@ def test_the_value_falls_with_the_cosine_to_the_others() -> None:
     towards = objective.forward(Activations(layer=torch.tensor([[[[2.0]], [[0.0]]]])))
     assert float(towards) == pytest.approx(-5)  # cosines of 1 and 0
     assert group.features[0].tolist() == [1, 0]
+    both = torch.tensor([[[[2.0]], [[0.0]]], [[[0.0]], [[3.0]]]])
+    each = Diversity("layer", group, 0, weight=10).forward(Activations(layer=both))
+    assert each.tolist() == pytest.approx([-5, -5]), "one for each tile of a batch"
     alone = Diversity("layer", Group(), 0)
     assert float(alone.forward(Activations(layer=torch.ones(1, 2, 3, 3)))) == 0
 

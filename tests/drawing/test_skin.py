@@ -57,7 +57,7 @@ def test_the_pattern_counts_twice() -> None:
     names = {net.classes[key]: each for key, each in objective.weights.items()}  # type: ignore[index]
     thirds = {"lion": 1 / 4, "tabby": 1 / 12, "monarch": 1 / 3, "ladybug": 1 / 3}
     assert names == pytest.approx(thirds)
-    assert pattern.subject == pytest.approx(SKIN_SHARE * plan.subject)
+    assert pattern.subject == pytest.approx(SKIN_SHARE * 64), "of the thing, not of a tile"
 
 
 def test_what_cannot_wear_a_skin_is_refused(classifier: Net) -> None:
@@ -68,3 +68,11 @@ def test_what_cannot_wear_a_skin_is_refused(classifier: Net) -> None:
     net = lucid.wrap(module, classes=["red", "green", "blue"])
     with pytest.raises(UsageError, match="no late layer that tells where a class is"):
         prepare_skin(prepare(net, "red", size=(32, 32)), "green")
+
+
+def test_a_silhouette_is_found_at_any_precision() -> None:
+    net = lucid.load("lucid64")
+    picture = torch.rand(3, 64, 64)
+    runtime = Runtime(device="cpu", precision="bf16")
+    plan = prepare(net, "lion", size=(64, 64), runtime=runtime)
+    assert silhouette(plan, picture).max() > 0.5
