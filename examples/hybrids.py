@@ -4,11 +4,11 @@
     python examples/hybrids.py --skin > table.md
 
 Draws each pair of classes from noise with default settings, as a mix or as the first in the pattern
-of the second. Prints a Markdown table: the
-probability of each class by the net that drew, the rank of each class by a judge, a net that took
-no part in drawing, and by the judge also how far the evidence for the two classes lies in the same
-places, from 0 to 1. A hybrid counts as good when the net that drew gives each class a probability
-of at least 0.25, and both classes are among the judge's first five.
+of the second. Prints a Markdown table: the probability of each class by the net that drew, the rank
+of each class by a judge, a net that took no part in drawing, and by the judge also how far the
+evidence for the two classes lies in the same places, from 0 to 1. A hybrid counts as good when the
+net that drew gives each class a probability of at least 0.25, and both classes are among the
+judge's first five.
 """
 
 from __future__ import annotations

@@ -148,10 +148,24 @@ class DrawConfig:
 FROM_NOISE = DrawConfig()
 ON_A_BASE = replace(FROM_NOISE, iterations=24, decay_power=1.1)
 
+
+def _on_a_base(config: DrawConfig) -> DrawConfig:
+    """Hyperparameters of a smaller net from noise, changed to suit a base."""
+    return replace(
+        config,
+        octaves=4,
+        iterations=24,
+        first_octave_factor=1,
+        decay_power=1.1,
+        tint=0.0,
+        noise=0.0,
+    )
+
+
 # Nets trained at less than 96 pixels. Found by eye on lucid64, which paints whole things at its
 # own size, then their parts (docs/lucid64.md says how). Pictures of more than one tile would grow
-# specks of static here and there without total variation. Tint and noise were chosen by what other
-# nets recognise (docs/architecture.md); on a base they were not tried.
+# specks of static here and there without total variation. Tint and noise were chosen by what
+# SqueezeNet recognises and by eye (docs/architecture.md); on a base they were not tried.
 SMALL_FROM_NOISE = DrawConfig(
     octaves=None,
     iterations=32,
@@ -166,15 +180,7 @@ SMALL_FROM_NOISE = DrawConfig(
     log_prob_weight=2,
     mix_log_prob_weight=20,
 )
-SMALL_ON_A_BASE = replace(
-    SMALL_FROM_NOISE,
-    octaves=4,
-    iterations=24,
-    first_octave_factor=1,
-    decay_power=1.1,
-    tint=0.0,
-    noise=0.0,
-)
+SMALL_ON_A_BASE = _on_a_base(SMALL_FROM_NOISE)
 
 # Nets trained at 96 to 223 pixels. Found on lucid1000, by eye and by SqueezeNet: with the angles
 # and scales of smaller nets, things were named less often and had rings; with more variety they
@@ -194,9 +200,7 @@ MEDIUM_FROM_NOISE = replace(
     mix_cooldown=0,
     mix_last_octave_factor=1,
 )
-MEDIUM_ON_A_BASE = replace(
-    MEDIUM_FROM_NOISE, octaves=4, iterations=24, first_octave_factor=1, decay_power=1.1
-)
+MEDIUM_ON_A_BASE = _on_a_base(MEDIUM_FROM_NOISE)
 
 DEFAULTS = {
     ("small", False): SMALL_FROM_NOISE,

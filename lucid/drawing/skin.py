@@ -39,9 +39,6 @@ SKIN_WEIGHT = 2 / 3
 """Weight of the pattern beside the thing, of 1. Found by eye with lucid1000: with 1 the thing is
 lost, with a half it hardly changes."""
 
-MIN_SUBJECT = 8
-"""The smallest pattern, in pixels: the smallest tile."""
-
 EDGE = 2.5
 """How steeply a silhouette rises, from the median of the evidence to its maximum."""
 
@@ -110,14 +107,13 @@ def prepare_skin(
     weights = {key: each * (1 - SKIN_WEIGHT) for key, each in _thing(plan).weights.items()}
     for key, each in class_weights(net, skin).items():
         weights[key] = weights.get(key, 0) + each * SKIN_WEIGHT
-    if attribution_layer(net) is None:
-        raise UsageError(f"{net.name} has no late layer that tells where a class is: no skin")
+    _layer(net)  # an error appears before any work
     config = default_config(net, on_base=True)
     mix = ClassLogits(weights, config.mix_log_prob_weight, SHARE_PENALTY)
     settings: DrawOptions = {**options, "config": config, "mask": None}
     settings |= {"size": plan.size, "variety": None}
     if net.any_size:
-        settings["subject"] = f"{max(MIN_SUBJECT, SKIN_SHARE * _side(plan)):.6g}px"
+        settings["subject"] = f"{SKIN_SHARE * _side(plan):.6g}px"
     pattern = prepare(net, Target(mix), torch.full((3, *plan.size), 0.5), **settings)
     return replace(pattern, ascent=plan.ascent)
 
@@ -154,11 +150,14 @@ def silhouette(plan: Plan, painted: Tensor) -> Tensor:
     Returns:
         (height, width), from 0 to 1 at the places that add most to the logits of the thing's
         classes, with a soft edge; 0 where the plan's own mask is 0.
+
+    Raises:
+        UsageError: the thing is not classes for the whole picture, or no layer tells where the net
+            sees a class.
+        LucidError: the picture does not fit into memory.
     """
     net, size = plan.net, (painted.shape[1], painted.shape[2])
-    layer = attribution_layer(net)
-    assert layer is not None
-    shown = net.input_size
+    layer, shown = _layer(net), net.input_size
     if net.any_size:  # the thing fills a tile
         shown = composition_size(size, plan.subject, plan.tiling.tile)
     small = resize(painted, shown).clamp(0, 1)[None].requires_grad_()
@@ -172,6 +171,14 @@ def silhouette(plan: Plan, painted: Tensor) -> Tensor:
     above = EDGE * above / above.max().clamp(min=torch.finfo(above.dtype).tiny)
     mask = gaussian_blur(above.clamp(0, 1)[None], SOFTNESS * _side(plan))[0]
     return mask if plan.mask is None else mask * MaskRegion(plan.mask).mask(size).to(mask)
+
+
+def _layer(net: Net) -> str:
+    """The layer that tells where a net sees a class."""
+    layer = attribution_layer(net)
+    if layer is None:
+        raise UsageError(f"{net.name} has no late layer that tells where a class is: no skin")
+    return layer
 
 
 def _side(plan: Plan) -> float:
