@@ -14,6 +14,10 @@ if getattr(lucid, "__distribution__", None) != "lucid-nightmare":
         "`pip install --force-reinstall --no-deps lucid-nightmare` brings this one back"
     )
 
+LARGEST = 1e6
+"""The largest number, of either sign, that a setting may have: single precision holds its square
+times that of a picture's pixels."""
+
 
 class LucidError(Exception):
     """An error that the user can correct.
@@ -29,6 +33,20 @@ class UsageError(LucidError):
     """A setting with no valid meaning; the exit status is the same as for a mistyped option."""
 
     exit_code = 2
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would obey or cannot show: control characters and broken text.
+
+    Everything that comes from outside - file names, names of classes, recipes - is printed so. The
+    result is one line.
+
+    >>> print(printable("a\x1b[2Jb\nc"))
+    a\x1b[2Jb\nc
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

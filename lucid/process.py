@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import signal
 import sys
+import threading
+import warnings
+from types import FrameType
 
 log = logging.getLogger("lucid")
 
@@ -14,6 +19,35 @@ SPIN_COUNT = "1000"
 By default a thread spins for milliseconds. On a busy machine the thread that is waited for
 then queues behind those that spin: a drawing of 8 seconds took up to 160 (docs/benchmarks.md).
 """
+
+
+def exit_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the program as an exception does, so that it tidies up.
+
+    A signal that is ignored, as under ``nohup``, or has a handler already keeps that.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, leave)
+
+
+def quiet_output() -> None:
+    """Print no warnings of other packages, and escape what the terminal's encoding lacks.
+
+    Python's option ``-W`` shows the warnings.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def tune_process() -> None:

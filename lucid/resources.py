@@ -6,6 +6,7 @@ This module does not import torch: shell completion and ``lucid doctor`` use it.
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -30,8 +31,12 @@ def cache_folder() -> Path:
     """Return the folder for downloaded Darknet weights, which may not exist yet.
 
     This is ``$LUCID_CACHE`` if set, else ``lucid`` in the operating system's folder for user
-    caches, such as ``~/.cache`` or ``$XDG_CACHE_HOME`` on Linux.
+    caches, such as ``~/.cache`` or ``$XDG_CACHE_HOME`` on Linux. A user without a home, as in some
+    containers, has one in the folder for temporary files.
     """
     if "LUCID_CACHE" in os.environ:
         return Path(os.environ["LUCID_CACHE"])
-    return platformdirs.user_cache_path("lucid", appauthor=False)
+    try:
+        return platformdirs.user_cache_path("lucid", appauthor=False)
+    except RuntimeError:  # no $HOME, and the system does not know the user
+        return Path(tempfile.gettempdir()) / f"lucid_cache_{os.getuid()}"

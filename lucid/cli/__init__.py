@@ -8,14 +8,19 @@ command imports it when it runs.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shlex
 import sys
+import tempfile
+import traceback
+from pathlib import Path
 
 import click
 
 try:
-    from lucid.errors import LucidError
+    from lucid.errors import LucidError, is_out_of_memory, printable
 except ImportError as error:  # another package called lucid is installed over this one
     sys.exit(f"Error: {error}")
 from lucid import __version__
@@ -34,7 +39,14 @@ from lucid.cli.redo import redo
 from lucid.cli.run import run
 from lucid.cli.show import show
 from lucid.cli.weights import weights
-from lucid.process import tune_process
+from lucid.process import exit_on_signals, quiet_output, tune_process
+from lucid.resources import cache_folder
+
+MAX_MESSAGE = 2000
+"""Characters of the longest error message that is printed."""
+
+INTERNAL_ERROR = 70
+"""Exit code of an error that is lucid's own fault (EX_SOFTWARE of sysexits.h)."""
 
 
 class Lucid(click.Group):
@@ -44,21 +56,64 @@ class Lucid(click.Group):
         """Run the command; print ``Error:`` and exit with the error's code if it fails."""
         try:
             return super().invoke(ctx)
-        except LucidError as error:
-            message, exit_code = str(error), error.exit_code
-        except click.UsageError as error:
-            message, exit_code = error.format_message(), error.exit_code
-        except OSError as error:  # a name that is too long, an unreadable folder, a full disk
-            if error.errno == errno.EPIPE:  # `lucid models | head` is no mistake
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            return ctx.exit(130)
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # `lucid models | head` is no mistake
+            if ctx.params["debug"]:
                 raise
-            message, exit_code = f"{error.filename or 'file'}: {error.strerror or error}", 1
-        click.echo(click.style("Error: ", fg="red") + message, err=True)
+            message, exit_code = describe(error)
+        shown = printable(message)
+        shown = shown if len(shown) <= MAX_MESSAGE else f"{shown[: MAX_MESSAGE - 1]}…"
+        click.echo(click.style("Error: ", fg="red") + shown, err=True)
         return ctx.exit(exit_code)
+
+
+def describe(error: Exception) -> tuple[str, int]:
+    """Say in one line what went wrong, and with which code to exit."""
+    match error:
+        case LucidError():
+            return str(error), error.exit_code
+        case click.ClickException():
+            return error.format_message(), error.exit_code
+        case OSError():  # an unreadable folder, a full disk
+            return f"{error.filename or 'file'}: {error.strerror or error}", 1
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and is_out_of_memory(error)
+    ):
+        return "there is not enough memory: give a smaller --size, or a smaller picture", 1
+    report = write_crash_report(error)
+    where = f"; {report} says more" if report else ""
+    return (
+        f"this is a mistake in lucid, not yours ({type(error).__name__}: {error}){where}: please "
+        "report it, and `lucid --debug …` shows where it is",
+        INTERNAL_ERROR,
+    )
+
+
+def write_crash_report(error: Exception) -> Path | None:
+    """Write a traceback into the cache folder, without the name of the user's home."""
+    text = "".join(traceback.format_exception(error))
+    text = f"lucid {__version__}, Python {sys.version}\n{shlex.join(sys.argv)}\n\n{text}"
+    home = os.path.expanduser("~")
+    text = text.replace(home, "~") if len(home) > 1 else text
+    for folder in (cache_folder(), Path(tempfile.gettempdir())):
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / "lucid_crash.txt"
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+            return path
+    return None
 
 
 @click.group(cls=Lucid, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lucid")
-def main() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
     """Let a neural net dream.
 
     \b
@@ -72,6 +127,8 @@ def main() -> None:
         click.get_current_context().color = False
     # A program that uses torch already and calls a command has its own settings.
     if "torch" not in sys.modules:
+        exit_on_signals()
+        quiet_output()
         tune_process()
 
 

@@ -8,6 +8,7 @@ import click
 
 from lucid.cli import completers
 from lucid.cli.click_types import FILE
+from lucid.cli.console import echo
 
 
 @click.command()
@@ -34,4 +35,4 @@ def classes(net: str, search: str, names: Path | None) -> None:
         near = nearest(search, meta.classes)
         raise click.UsageError(f"{meta.name} has no class with {search!r} in its name{near}")
     for number, name in found:
-        click.echo(f"{number:>5}  {name}")
+        echo(f"{number:>5}  {name}")

@@ -9,6 +9,7 @@ import click
 
 from lucid.cli import completers
 from lucid.cli.click_types import FILE
+from lucid.cli.console import echo
 from lucid.cli.files import resolve_stdin
 from lucid.cli.options import NetArguments, argument, takes
 
@@ -36,4 +37,4 @@ def classify(arguments: ClassifyArguments) -> None:
     with torch.no_grad():
         probabilities = net.probabilities(center_crop_resize(picture, net.input_size)[None])[0]
     for probability, number in zip(*probabilities.topk(min(5, len(probabilities))), strict=True):
-        click.echo(f"{probability:6.1%}  {net.classes[int(number)]} ({int(number)})")
+        echo(f"{probability:6.1%}  {net.classes[int(number)]} ({int(number)})")

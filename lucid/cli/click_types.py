@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,29 @@ from typing import Any
 import click
 
 from lucid.cli import completers
+from lucid.errors import LARGEST
 
 FILE = click.Path(path_type=Path)
 SEED = click.IntRange(0, 2**63 - 1)
-COUNT = click.IntRange(min=1)
-SIDE = click.IntRange(min=8)
+COUNT = click.IntRange(1, 2**31 - 1)
+SIDE = click.IntRange(8, 1_000_000)
 PRECISION = click.Choice(["auto", "fp32", "bf16", "fp16"])
+
+
+class Number(click.FloatRange):
+    """A finite number, in a range if one is given."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a number, or say what is wrong with it."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):  # no range refuses nan
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
+
+
+NUMBER = Number(-LARGEST, LARGEST)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -78,9 +96,11 @@ def parse_grey(text: str) -> str | float:
     if text in ("auto", "darknet"):
         return text
     try:
-        return float(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not auto, darknet or a number") from None
+        return NUMBER.convert(text, None, None)
+    except click.BadParameter as error:
+        raise click.BadParameter(
+            f"{text!r} is not auto, darknet or a number: {error.message}"
+        ) from None
 
 
 # Settings of options that several commands have

@@ -10,9 +10,24 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import click
 
+from lucid.errors import printable
+
 if TYPE_CHECKING:
     from lucid.cli.options import RunArguments
     from lucid.nets.net import Net
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line on standard output, or on standard error; escape what is not printable."""
+    click.echo(printable(text), err=err)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Formats log messages as one printable line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a message."""
+        return printable(super().format(record))
 
 
 class ProgressBar(Protocol):
@@ -29,7 +44,7 @@ def progress_bar(label: str, length: int, quiet: bool) -> AbstractContextManager
     """Show a bar with the time left on standard error, if that is a terminal and not ``quiet``."""
     return click.progressbar(
         length=length,
-        label=label,
+        label=printable(label),
         file=sys.stderr,
         hidden=quiet or not sys.stderr or not sys.stderr.isatty(),
     )
@@ -39,7 +54,9 @@ def start_log(arguments: RunArguments, net: Net, seed: int) -> None:
     """Print log messages as ``-v`` and ``-q`` say; with ``-v`` also what a result depends on."""
     level = logging.ERROR if arguments.quiet else logging.WARNING
     level = logging.INFO if arguments.verbose else level
-    logging.basicConfig(level=level, format="%(message)s", force=True)
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     if not arguments.verbose:
         return
     import torch
@@ -48,7 +65,7 @@ def start_log(arguments: RunArguments, net: Net, seed: int) -> None:
 
     devices = find_devices(arguments.device)
     dtype = precision_name(find_precision(arguments.precision, devices[0]))
-    click.echo(
+    echo(
         f"{net.name} on {', '.join(map(str, devices))} ({torch.get_num_threads()} threads), "
         f"{dtype}, seed {seed}, torch {torch.__version__}",
         err=True,
@@ -58,16 +75,16 @@ def start_log(arguments: RunArguments, net: Net, seed: int) -> None:
 def print_written(paths: list[Path], note: str = "") -> None:
     """Print the names of the pictures that were written."""
     if len(paths) > 2:
-        click.echo(f"wrote {len(paths)} pictures, {paths[0]} to {paths[-1].name}{note}")
+        echo(f"wrote {len(paths)} pictures, {paths[0]} to {paths[-1].name}{note}")
     else:
         for path in paths:
-            click.echo(f"wrote {path}{note}")
+            echo(f"wrote {path}{note}")
 
 
 def exit_stopped(paths: list[Path]) -> NoReturn:
     """End the program after Ctrl-C, naming the last picture that was written."""
     if paths:
-        click.echo(f"stopped: the picture so far is {paths[-1]}", err=True)
+        echo(f"stopped: the picture so far is {paths[-1]}", err=True)
     else:
-        click.echo("stopped before there was a picture", err=True)
+        echo("stopped before there was a picture", err=True)
     raise SystemExit(130)

@@ -9,7 +9,8 @@ import click
 
 from lucid.cli import completers
 from lucid.cli.click_types import FILE
-from lucid.cli.files import refuse_overwrite
+from lucid.cli.console import echo
+from lucid.cli.files import refuse_overwrite, reserve_output
 from lucid.cli.options import NetArguments, argument, flag, takes
 
 
@@ -35,10 +36,14 @@ def convert(arguments: ConvertArguments) -> None:
     torchvision's chains of layers (AlexNet and the VGGs) become Darknet nets,
     Darknet nets become state dicts (.pth, .safetensors).
     """
+    from lucid.imaging.files import check_folder
     from lucid.nets.darknet import convert as conversion
     from lucid.nets.registry import load, load_meta
 
     files = (arguments.net, arguments.weights, arguments.names)
-    refuse_overwrite(conversion.plan(load_meta(*files), arguments.output), arguments.force)
+    written = conversion.plan(load_meta(*files), arguments.output)
+    check_folder(arguments.output)
+    reserve_output(arguments.output)
+    refuse_overwrite(written, arguments.force)
     written = conversion.write(load(*files), arguments.output)
-    click.echo(f"wrote {', '.join(map(str, written))}")
+    echo(f"wrote {', '.join(map(str, written))}")

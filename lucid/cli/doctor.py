@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lucid import __version__, resources
+from lucid.cli.console import echo
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +66,7 @@ def doctor(as_json: bool) -> None:
         return
     width = max(map(len, facts))
     for name, fact in facts.items():
-        click.echo(f"{name:<{width}}  {_in_words(fact)}")
+        echo(f"{name:<{width}}  {_in_words(fact)}")
 
 
 def _in_words(fact: Fact) -> str:

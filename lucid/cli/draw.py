@@ -8,7 +8,17 @@ from pathlib import Path
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import CLASSES, COUNT, FILE, LAYERS, SIDE, SIZE, ClassSpec, LayerSpec
+from lucid.cli.click_types import (
+    CLASSES,
+    COUNT,
+    FILE,
+    LAYERS,
+    SIDE,
+    SIZE,
+    ClassSpec,
+    LayerSpec,
+    Number,
+)
 from lucid.cli.options import OneDashCommand, PaintArguments, flag, option, takes
 
 
@@ -61,21 +71,21 @@ class DrawArguments(PaintArguments):
     )
     keep_colors: bool = flag("Keep the colours of the base: change only brightness.")
     blur: float | None = option(
-        "Standard deviation in pixels of a blur after each pass.", type=click.FloatRange(0, 100)
+        "Standard deviation in pixels of a blur after each pass.", type=Number(0, 100)
     )
     tv: float | None = option(
         "Weight of the total variation penalty, in units of the gradient.",
-        type=click.FloatRange(0, 100),
+        type=Number(0, 100),
     )
     noise: float | None = option(
         "Standard deviation of noise that is added to what the net is shown, never to the picture; "
         "pixels are 0 to 1. Without it, what suits the net.",
-        type=click.FloatRange(0, 1),
+        type=Number(0, 1),
     )
     tint: float | None = option(
         "Largest random change of the colours that the net is shown: .15 is 15 %. Without it, what "
         "suits the net.",
-        type=click.FloatRange(0, 1),
+        type=Number(0, 1),
     )
     size: tuple[int, int] | None = option(
         "Size of the picture, as 640x480; a base is stretched to it. Without it, the size of the "
@@ -97,7 +107,7 @@ class DrawArguments(PaintArguments):
     )
     overlap: float = option(
         "Overlap of neighbouring tiles, as a fraction of their side.",
-        type=click.FloatRange(0, 1, max_open=True),
+        type=Number(0, 1, max_open=True),
         default=0.5,
     )
     padding: str = option(
@@ -114,7 +124,7 @@ class DrawArguments(PaintArguments):
     )
     octave_scale: float | None = option(
         "Ratio of each octave's size to the one before.  [default: 1.4]",
-        type=click.FloatRange(1, 10),
+        type=Number(1, 10),
     )
     iters: int | None = option(
         "Passes over the picture at each octave. Without it, what suits the net: with most nets "

@@ -29,7 +29,7 @@ from lucid.drawing.skin import prepare_skin, skin_passes
 from lucid.drawing.targets import Target
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
-from lucid.imaging.files import check_writable, next_free_path
+from lucid.imaging.files import check_writable
 from lucid.imaging.io import read_alpha, read_image
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import Recipe
@@ -108,7 +108,9 @@ def _plan_job(
     config = _choose_config(arguments, meta, on_base=picture is not None, in_files=in_files)
     targets.draw_targets(meta, classes, config, size, arguments)  # errors appear before any work
     stem = targets.output_stem(meta, classes, arguments.layers)
-    target = output or next_free_path(f"{file.stem}_{stem}" if file else stem, taken=taken)
+    if output:
+        files.reserve_output(output)
+    target = output or files.reserve_numbered(f"{file.stem}_{stem}" if file else stem, taken=taken)
     singles = [target]
     if arguments.count > 1:
         seeds = range(seed, seed + arguments.count)
@@ -236,7 +238,9 @@ def _draw_in_memory(
             watcher.latest = None  # its canvas is several times as large as the picture
     if len(pictures) > 1:
         sheet = contact_sheet(pictures)
-        recipes.write_picture(sheet, job.target, _recipe(plan, job, seed=job.seed))
+        made = _recipe(plan, job, seed=job.seed)
+        kept = None if arguments.no_recipe else made
+        recipes.write_picture(sheet, job.target, kept, replace=arguments.force)
         written.append(job.target)
     return written
 
@@ -271,6 +275,7 @@ class Watcher:
         """Watch a picture; ``recipe`` takes ``passes=`` if that is unfinished."""
         self.painting, self.target, self._recipe = painting, target, recipe
         self._save_every, self._verbose = arguments.save_every, arguments.verbose
+        self._force, self._no_recipe = arguments.force, arguments.no_recipe
         self._alpha, self._preview = alpha, preview
         self.latest: Progress | None = None
         self.passes = 0
@@ -284,7 +289,7 @@ class Watcher:
             if self._preview:
                 self._preview.release()
             height, width = progress.octave
-            click.echo(f"drawing at {width}x{height}", err=True)
+            console.echo(f"drawing at {width}x{height}", err=True)
         if self._preview:
             self._preview.show(progress.picture, last=progress.done == progress.total)
         if self._save_every and self.passes % self._save_every == 0:
@@ -302,7 +307,8 @@ class Watcher:
 
     def write(self, path: Path, passes: int | None = None) -> Path:
         """Write the picture to a file, with its recipe; ``passes`` if it is unfinished."""
-        recipes.write_picture(self.picture(), path, self._recipe(passes=passes))
+        recipe = None if self._no_recipe else self._recipe(passes=passes)
+        recipes.write_picture(self.picture(), path, recipe, replace=self._force)
         return path
 
 
@@ -313,17 +319,23 @@ def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | 
         bar.length = total
         bar.update(done - bar.pos)
 
+    def metadata(plan: Plan) -> str:
+        if arguments.no_recipe:
+            return ""
+        return _recipe(plan, job, seed=job.seed, on_disk=True).toml()
+
     found, base, options = _inputs(net, job, arguments, guide)
     try:
         with console.progress_bar(job.target.name, 1, arguments.quiet) as bar:
             on_disk.draw_on_disk(
                 *(net, found, job.target, base),
                 resume=arguments.resume,
-                metadata=lambda plan: _recipe(plan, job, seed=job.seed, on_disk=True).toml(),
+                replace=arguments.force,
+                metadata=metadata,
                 watch=watch,
                 **options,
             )
     except KeyboardInterrupt:
-        click.echo(f"stopped: the same command with -o {job.target} --resume goes on", err=True)
+        console.echo(f"stopped: the same command with -o {job.target} --resume goes on", err=True)
         raise SystemExit(130) from None
     return [job.target]

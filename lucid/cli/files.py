@@ -7,11 +7,18 @@ import glob
 import io
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
+
+from lucid.imaging.output_paths import (
+    ReservedError,
+    exists,
+    free_paths,
+    reserve,
+    temporary_folder,
+)
 
 STDIN = "lucid.stdin"  # key of context.meta: the file that holds what came on standard input
 
@@ -41,8 +48,8 @@ def resolve_stdin(path: Path) -> Path:
         content = sys.stdin.buffer.read()
         if not (suffix := _suffix_of(content)):
             raise click.UsageError("-: standard input is neither a picture nor a video")
-        folder = context.with_resource(tempfile.TemporaryDirectory())
-        context.meta[STDIN] = Path(folder) / f"stdin{suffix}"
+        folder = context.with_resource(temporary_folder())
+        context.meta[STDIN] = folder / f"stdin{suffix}"
         context.meta[STDIN].write_bytes(content)
     return context.meta[STDIN]
 
@@ -66,8 +73,8 @@ def stdout_target(output: Path | None, suffix: str) -> Iterator[Path | None]:
         return
     if not sys.stdout:
         raise click.UsageError("-o -: standard output is closed")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"stdout{suffix}"
+    with temporary_folder() as folder:
+        path = folder / f"stdout{suffix}"
         try:
             yield path
         finally:  # after Ctrl-C, the picture so far
@@ -101,10 +108,28 @@ def check_output(output: Path | None, bases: Sequence[Path], refused: Mapping[st
         raise click.UsageError("--resume goes on with one at a time: give one base")
 
 
+def reserve_output(path: Path) -> None:
+    """Reserve a file until the command ends, so that no other process writes it."""
+    click.get_current_context().with_resource(reserve(path))
+
+
+def reserve_numbered(
+    stem: str, folder: Path = Path(), suffix: str = ".png", taken: Container[Path] = ()
+) -> Path:
+    """Reserve the first of ``stem_0000.png``, ``stem_0001.png``, … that is free and not taken."""
+    for path in free_paths(stem, folder, suffix):
+        if path not in taken:
+            with contextlib.suppress(ReservedError):
+                reserve_output(path)
+                if not exists(path):  # as it may by now, if another process had reserved it
+                    return path
+    raise AssertionError("numbers do not end")
+
+
 def refuse_overwrite(paths: Iterable[Path], force: bool) -> None:
     """Refuse to overwrite a file, unless ``--force`` was given."""
     for path in paths:
-        if path.exists() and not force:
+        if exists(path) and not force:
             raise click.UsageError(f"{path} exists: give --force to overwrite it")
 
 

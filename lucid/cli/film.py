@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import CLASSES, COUNT, FILE, LAYERS, SIZE, ClassSpec, LayerSpec
+from lucid.cli.click_types import CLASSES, COUNT, FILE, LAYERS, SIZE, ClassSpec, LayerSpec, Number
 from lucid.cli.options import OneDashCommand, PaintArguments, flag, option, takes
 
 
@@ -28,7 +28,7 @@ class FilmArguments(PaintArguments):
     threshold: float | None = option(
         "Enhance only features of --layer this many standard deviations above the mean, as "
         "`lucid nightmare` does.",
-        type=click.FloatRange(-10, 10),
+        type=Number(-10, 10),
     )
     warps: tuple[str, ...] = option(
         "Warp of the picture between two frames; several in order. NUMBERS may be arithmetic in "
@@ -44,13 +44,13 @@ class FilmArguments(PaintArguments):
     )
     list_warps: bool = flag("Print the names of all warps and stop.")
     frames: int | None = option(
-        "Number of frames.  [default: 60; of a video, all that it has]", type=int
+        "Number of frames.  [default: 60; of a video, all that it has]", type=COUNT
     )
     keys: tuple[tuple[int, str], ...] = option(
         "Key frame: class=NAME, layer=NAME, strength=NUMBER, or the first number of a warp "
         "(zoom=0.1). Values in between are interpolated.",
         "--at",
-        type=(click.IntRange(min=0), str),
+        type=(click.IntRange(0, 2**31 - 1), str),
         multiple=True,
         metavar="FRAME NAME=VALUE",
     )
@@ -69,7 +69,7 @@ class FilmArguments(PaintArguments):
         "[default: 0.85]",
         "--blend",
         "--hold",
-        type=click.FloatRange(0, 1),
+        type=Number(0, 1),
     )
     no_flow: bool = flag("Dream on each frame of a video by itself.")
     output: Path | None = option(

@@ -21,13 +21,14 @@ from lucid.cli.recipe_args import build_recipe, parameters_by_name, recipe_names
 from lucid.drawing.config import default_config
 from lucid.drawing.loop import Progress
 from lucid.drawing.options import DrawOptions
+from lucid.errors import LucidError
 from lucid.films import optical_flow, warp
 from lucid.films.film import film, film_config
 from lucid.films.video_dream import dream_over
 from lucid.imaging import recipes, video
 from lucid.imaging.contact_sheet import contact_sheet
-from lucid.imaging.files import next_free_path
 from lucid.imaging.io import read_image, write_image
+from lucid.imaging.output_paths import exists
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import FILM_RECIPE, Recipe
 from lucid.imaging.video import Footage, Frames
@@ -41,7 +42,7 @@ def print_warps() -> None:
     """Print every warp with its arguments and what it does."""
     for name in sorted(warp.WARPS):
         summary = (warp.WARPS[name].__doc__ or "").split("\n\n")[0]
-        click.echo(f"{warp.usage(name):<46} {' '.join(summary.split())}")
+        console.echo(f"{warp.usage(name):<46} {' '.join(summary.split())}")
 
 
 def film_all(arguments: FilmArguments) -> None:
@@ -56,15 +57,16 @@ def film_all(arguments: FilmArguments) -> None:
     with files.stdout_target(arguments.output, ".gif") as output:
         starts: list[Path | None] = [*bases] or [None]  # None is noise
         for base, target in zip(starts, files.output_paths(output, bases), strict=True):
-            path = target or next_free_path("film", suffix=".gif")
+            path = target or files.reserve_numbered("film", suffix=".gif")
             note = _make_film(arguments, base, path)
             if not arguments.quiet and str(arguments.output) != "-":
-                click.echo(f"wrote {path} ({note})")
+                console.echo(f"wrote {path} ({note})")
 
 
 def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str:
     """Make one film; return what to print of it: its number of frames, and its seed."""
     video.check_writable(target)
+    files.reserve_output(target)
     if target.suffix:
         files.refuse_overwrite((target, recipes.sidecar_path(target)), arguments.force)
     file = arguments.source or (files.resolve_stdin(base) if base else None)
@@ -72,7 +74,9 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
 
     def encode(frames: Iterable[Image.Image], recipe: Recipe) -> None:
         delay = arguments.delay or (footage.delay if footage else video.DEFAULT_DELAY)
-        video.write(frames, target, delay=delay, loop=arguments.loop, metadata=recipe.toml())
+        options: dict[str, Any] = {"delay": delay, "loop": arguments.loop}
+        text = "" if arguments.no_recipe else recipe.toml()
+        video.write(frames, target, metadata=text, replace=arguments.force, **options)
 
     if arguments.source:
         recipe, frames = build_recipe(), list(_in_order(video.read(arguments.source), arguments))
@@ -81,22 +85,23 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
         else:
             folder = _empty_folder(target, arguments.force)
             for frame in frames:
-                folder.append(frame, recipe.toml())
+                folder.append(frame, "" if arguments.no_recipe else recipe.toml())
         note = f"{len(frames)} frames"
     elif target.suffix:
         part = target.with_name(f"{target.name}.part")
         dreams, recipe = _dream_frames(arguments, base, footage, part)
         note = f"{len(dreams)} frames, seed {recipe.options['seed']}"
         encode(_in_order(dreams, arguments), recipe)
-        dreams.remove(SHEET, FILM_RECIPE)
-        with contextlib.suppress(OSError):  # the user keeps something in it
-            part.rmdir()
+        _remove(dreams)
     else:
         if arguments.reverse or arguments.boomerang:
             raise click.UsageError(f"{target} is a folder: its frames keep the order of dreaming")
         dreams, recipe = _dream_frames(arguments, base, footage, target)
         note = f"{len(dreams)} frames, seed {recipe.options['seed']}"
-    recipes.write_sidecar(recipe, target)
+    if not arguments.no_recipe:
+        recipes.write_sidecar(recipe, target, replace=arguments.force or not target.suffix)
+    elif not target.suffix:
+        (target / FILM_RECIPE).unlink(missing_ok=True)
     return note
 
 
@@ -123,15 +128,26 @@ def _dream_frames(
     recipes.write_sidecar(recipe, folder / FILM_RECIPE)
     console.start_log(arguments, dream.net, seed)
     if arguments.verbose:
-        click.echo(f"the frames so far: {folder / SHEET}", err=True)
+        console.echo(f"the frames so far: {folder / SHEET}", err=True)
     with console.progress_bar(folder.name.removesuffix(".part"), count, arguments.quiet) as bar:
         bar.update(min(len(frames), count))
         try:
-            dream.write(bar, recipe.toml())
+            dream.write(bar, "" if arguments.no_recipe else recipe.toml())
         except KeyboardInterrupt:
-            click.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
+            console.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
             raise SystemExit(130) from None
+        except Exception:
+            if not frames:  # the same command, put right, begins anew
+                _remove(frames)
+            raise
     return frames, dream.recipe()
+
+
+def _remove(frames: Frames) -> None:
+    """Delete a folder of frames, unless the user keeps something in it."""
+    frames.remove(SHEET, FILM_RECIPE)
+    with contextlib.suppress(OSError):
+        frames.folder.rmdir()
 
 
 @dataclass
@@ -168,7 +184,7 @@ class _Dream:
                 small = [
                     each.resize((160, max(1, 160 * each.height // each.width))) for each in some
                 ]
-                write_image(contact_sheet(small), self.frames.folder / SHEET)
+                write_image(contact_sheet(small), self.frames.folder / SHEET, metadata)
 
     def dream(self) -> Iterator[Image.Image]:
         """Dream the frames that come after those in the folder."""
@@ -216,8 +232,6 @@ def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:
     count = arguments.frames
     if count is None:
         count = 60 if footage is None else footage.count
-    if count < 1:
-        raise click.UsageError(f"a film of {count} frames shows nothing: give 1 or more")
     if footage is None:
         if arguments.blend is not None or arguments.no_flow:
             raise click.UsageError("--blend and --no-flow are for videos")
@@ -232,13 +246,21 @@ def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:
 def _empty_folder(folder: Path, force: bool) -> Frames:
     """Make a folder without frames; refuse to remove any without --force."""
     files.make_folder(folder)
-    there = sorted(folder.glob("frame_*.png"))
-    there += [path for path in (folder / SHEET, folder / FILM_RECIPE) if path.exists()]
+    numbered = folder.glob("frame_??????.png")
+    there = sorted(path for path in numbered if path.stem[6:].isdecimal())
+    there += [path for path in (folder / SHEET, folder / FILM_RECIPE) if exists(path)]
     if there and not force:
         raise click.UsageError(f"{there[0]} exists: --resume goes on, --force begins anew")
-    frames = Frames(folder)
-    frames.remove(SHEET, FILM_RECIPE)
-    return frames
+    for path in there:
+        try:
+            recipes.read(path)
+        except LucidError:
+            raise click.UsageError(
+                f"{path}: was not made by lucid, and is not replaced: move it, or give another -o"
+            ) from None
+    for path in there:
+        path.unlink()
+    return Frames(folder)
 
 
 def _resumed_recipe(folder: Path, seed: int | None) -> Recipe:
@@ -247,6 +269,8 @@ def _resumed_recipe(folder: Path, seed: int | None) -> Recipe:
         raise click.UsageError(f"{folder} holds nothing to resume: leave --resume out")
     before = recipes.read(folder / FILM_RECIPE)
     kept = before.options.get("seed")
+    if type(kept) is not int:
+        raise click.UsageError(f"{folder} holds no film that was cut short: leave --resume out")
     if seed not in (None, kept):
         raise click.UsageError(f"{folder} was begun with seed {kept}, not {seed}")
     return before

@@ -9,8 +9,8 @@ import click
 
 from lucid.cli import completers
 from lucid.cli.click_types import FILE
-from lucid.cli.console import progress_bar
-from lucid.cli.files import refuse_overwrite, resolve_stdin
+from lucid.cli.console import echo, progress_bar
+from lucid.cli.files import refuse_overwrite, reserve_output, resolve_stdin
 from lucid.cli.options import DeviceArguments, OneDashCommand, argument, flag, option, takes
 from lucid.cli.recipe_args import build_recipe
 
@@ -46,15 +46,16 @@ def layers(arguments: LayersArguments) -> None:
         if arguments.output or arguments.force:
             raise click.UsageError("-o and --force mean nothing without --sheet IMAGE")
         for name, kind, shape in load_meta(*files).describe():
-            click.echo(f"{name:<32} {kind:<20} {'x'.join(map(str, shape))}")
+            echo(f"{name:<32} {kind:<20} {'x'.join(map(str, shape))}")
         return
 
     base = read_image(resolve_stdin(arguments.sheet))
     target = arguments.output or Path(f"{Path(arguments.net).stem}_layers.png")
     check_writable(target)
+    reserve_output(target)
     refuse_overwrite(recipes.output_files(target), arguments.force)
     net = load(*files)
     with progress_bar(net.name, len(net.layers), quiet=False) as bar:
         picture = layer_sheet(net, base, runtime=arguments.runtime, watch=lambda _: bar.update(1))
-    recipes.write_picture(picture, target, build_recipe(net))
-    click.echo(f"wrote {target}")
+    recipes.write_picture(picture, target, build_recipe(net), replace=arguments.force)
+    echo(f"wrote {target}")

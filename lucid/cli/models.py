@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from lucid.cli.console import echo
+
 
 @click.command()
 def models() -> None:
@@ -13,12 +15,13 @@ def models() -> None:
     from lucid.resources import bundled
 
     names = model_names()
-    click.echo("Darknet, bundled as cfg files (write NAME.cfg where torchvision has the name too):")
+    echo("Darknet, bundled as cfg files (write NAME.cfg where torchvision has the name too):")
     for name in bundled():
         shown = f"{name}.cfg" if name in names else name
         hint = f"`lucid weights {name}`" if name in PUBLISHED_NAMES else "--weights FILE"
-        click.echo(f"  {shown:<20} {local_weights(f'{name}.cfg') or hint}")
-    click.echo("\ntorchvision:")
+        echo(f"  {shown:<20} {local_weights(f'{name}.cfg') or hint}")
+    echo("")
+    echo("torchvision:")
     for name in names:
         hint = f"{size_megabytes(name):.1f} MB, downloaded when used"
-        click.echo(f"  {name:<20} {local_weights(name) or hint}")
+        echo(f"  {name:<20} {local_weights(name) or hint}")

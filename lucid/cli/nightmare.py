@@ -9,10 +9,8 @@ from typing import Any
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import FILE, SEED, SIDE, parse_grey
-from lucid.cli.options import OneDashCommand, RunArguments, argument, option, takes
-
-COUNT = click.IntRange(1, 2**31 - 1)
+from lucid.cli.click_types import COUNT, FILE, NUMBER, SEED, SIDE, parse_grey
+from lucid.cli.options import OneDashCommand, RunArguments, argument, flag, option, takes
 
 
 def one_dash(about: str, name: str, **settings: Any) -> Any:
@@ -45,19 +43,30 @@ class NightmareArguments(RunArguments):
         default=4,
     )
     rate: float = one_dash(
-        "Step size (.05 on Darknet's page, .04 in its program).", "rate", default=0.05
+        "Step size (.05 on Darknet's page, .04 in its program).", "rate", type=NUMBER, default=0.05
     )
     threshold: float = one_dash(
-        "Enhance only features this many standard deviations above the mean.", "thresh", default=1.0
+        "Enhance only features this many standard deviations above the mean.",
+        "thresh",
+        type=NUMBER,
+        default=1.0,
     )
     zoom: float = one_dash(
         "Share of the picture, around its centre, that fills the picture after each round.",
         "zoom",
+        type=NUMBER,
         default=1.0,
     )
-    rotate: float = one_dash("Rotation after each round, in radians.", "rotate", default=0.0)
-    rotate_degrees: float | None = option("Rotation after each round, in degrees.", type=float)
-    norm: int = one_dash("0: do not normalize the steps.", "norm", default=1)
+    rotate: float = one_dash(
+        "Rotation after each round, in radians.", "rotate", type=NUMBER, default=0.0
+    )
+    rotate_degrees: float | None = option("Rotation after each round, in degrees.", type=NUMBER)
+    norm: int = one_dash(
+        "0: do not normalize the steps.",
+        "norm",
+        type=click.IntRange(-(2**31), 2**31 - 1),
+        default=1,
+    )
     prefix: Path = one_dash(
         "Folder to write into.", "prefix", type=FILE, default=Path(), show_default=False
     )
@@ -67,10 +76,16 @@ class NightmareArguments(RunArguments):
         is_flag=True,
     )
     momentum: float = one_dash(
-        "With -reconstruct: share of each step that the next step keeps.", "momentum", default=0.9
+        "With -reconstruct: share of each step that the next step keeps.",
+        "momentum",
+        type=NUMBER,
+        default=0.9,
     )
     pull: float = one_dash(
-        "With -reconstruct: weight that draws neighbouring pixels together.", "lambda", default=0.01
+        "With -reconstruct: weight that draws neighbouring pixels together.",
+        "lambda",
+        type=NUMBER,
+        default=0.01,
     )
     reach: int = one_dash(
         "With -reconstruct: distance of the farthest neighbour in pixels.",
@@ -98,6 +113,7 @@ class NightmareArguments(RunArguments):
         type=SIDE,
     )
     seed: int = option("Seed of all random draws.", type=SEED, default=0)
+    force: bool = flag("Overwrite pictures of an earlier run.")
 
 
 @click.command(cls=OneDashCommand, options_metavar="[OPTIONS]")
@@ -112,7 +128,7 @@ def nightmare(arguments: NightmareArguments) -> None:
     LAYER is a Darknet layer's number, or a layer's name (see `lucid layers NET`).
     Darknet's own options take one dash or two. Each round is written as
     IMAGE_NET_LAYER_000000.png, counting up from 0 in every run, as Darknet
-    does: use -prefix to keep an earlier run's.
+    does. Pictures of an earlier run are kept: give another -prefix, or --force.
     """
     from lucid.cli.nightmare_job import run_nightmare
 

@@ -62,14 +62,19 @@ def run_nightmare(arguments: NightmareArguments) -> None:
     stem = f"{file.name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
     # The folder is made only after all that can be wrong has been found.
     files.make_folder(arguments.prefix)
-    check_writable(arguments.prefix / f"{stem}.png")
+    targets = (arguments.prefix / f"{stem}_{number:06d}.png" for number in itertools.count())
+    first = arguments.prefix / f"{stem}_000000.png"
+    check_writable(first)
+    files.reserve_output(first)
+    files.refuse_overwrite(itertools.islice(targets, arguments.rounds), arguments.force)
     total = len(steps) if steps else arguments.rounds * arguments.iters
     written: list[Path] = []
 
     def write(picture: Image.Image, stem: str, **made: int) -> None:
         path = arguments.prefix / f"{stem}_{len(written):06d}.png"
         overrides: dict[str, Any] = {"grey": grey, **dict.fromkeys(unused)}
-        recipes.write_picture(picture, path, build_recipe(net, made, **overrides))
+        recipe = None if arguments.no_recipe else build_recipe(net, made, **overrides)
+        recipes.write_picture(picture, path, recipe, replace=arguments.force)
         written.append(path)
 
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SEED, SIDE
+from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SEED, SIDE, Number
 
 if TYPE_CHECKING:
     from lucid.core.device import Runtime
@@ -125,6 +125,10 @@ class RunArguments(DeviceArguments):
     preview: bool = flag("Show the picture while it grows, in terminals that can.")
     verbose: bool = flag("Print the settings in use.", "-v", "--verbose")
     quiet: bool = flag("Print nothing but errors.", "-q", "--quiet")
+    no_recipe: bool = flag(
+        "Keep no recipe in the picture: not how it was made, nor the names of your files."
+    )
+    yes: bool = flag("Do not ask before work of more than an hour.", "-y", "--yes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,13 +145,13 @@ class PaintArguments(RunArguments):
     )
     strength: float = option(
         "How far to change the picture: .1 is a shimmer, 1 is usual, 3 leaves little of a base.",
-        type=click.FloatRange(0, 100),
+        type=Number(0, 100),
         default=1.0,
     )
     variety: float | None = option(
         "Contrast of the broad random shapes that a picture from noise starts with: 0 for none, 1 "
         "for that of photographs. The more, the less several seeds resemble each other.",
-        type=click.FloatRange(0, 10),
+        type=Number(0, 10),
     )
     tile_size: int | None = option(
         "Side of a tile in pixels. Without it, 224, or the size that the net is built for.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lucid.cli.console import echo
 from lucid.cli.files import resolve_stdin
 from lucid.cli.options import TYPED
 from lucid.errors import LucidError, nearest
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from lucid.nets.net import Net
 
 EXCLUDED = {
-    *("output", "prefix", "force", "resume", "save_every", "save_steps"),
+    *("output", "prefix", "force", "resume", "save_every", "save_steps", "no_recipe", "yes"),
     *("quiet", "verbose", "preview", "list_warps"),
 }
 """Parameters that say where a result goes and what is printed: they are not in a recipe."""
@@ -53,19 +54,19 @@ def build_recipe(
         if name in EXCLUDED or value is None or value is False or value == ():
             continue
         plain = _plain_value(value, context.meta[TYPED].get(name))
-        options[recipe_names(parameter)[0]] = plain
         for each in plain if isinstance(plain, list) else [plain]:
             file = _file_in(parameter, str(each))
             if Path(file).is_file() or (file == "-" and isinstance(parameter, click.Argument)):
                 if file not in digests:
                     digests[file] = sha256_file(resolve_stdin(Path(file)))
-                files[file] = digests[file]
+                files[_private(file)] = digests[file]
+        options[recipe_names(parameter)[0]] = _without_folders(parameter, plain)
     facts |= {"files": files} if files else {}
     recipe = Recipe(context.command.name or "", options, facts | dict(made or {}))
     before = context.find_object(Recipe)
     if before and not context.meta.get(REPORTED):
         for difference in recipe.differences(before):
-            click.echo(f"not as it was: {difference}", err=True)
+            echo(f"not as it was: {difference}", err=True)
         context.meta[REPORTED] = True
     return recipe
 
@@ -77,6 +78,24 @@ def _plain_value(value: Any, typed: Any) -> Any:
     if isinstance(typed, str):
         return typed
     return [list(each) if isinstance(each, tuple) else each for each in typed]
+
+
+def _without_folders(parameter: click.Parameter, value: Any) -> Any:
+    """Return a recipe's value without the full paths of files, which tell about their owner."""
+    if isinstance(value, list):
+        return [_without_folders(parameter, each) for each in value]
+    file = _file_in(parameter, value) if isinstance(value, str) else ""
+    if not file or not Path(file).is_absolute():
+        return value
+    return value.removesuffix(file) + _private(file)
+
+
+def _private(file: str) -> str:
+    """Return a file's path from the current folder if it lies there or below, or its name alone."""
+    path = Path(file)
+    if not path.is_absolute():
+        return file
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
 
 
 def recipe_names(parameter: click.Parameter) -> list[str]:
@@ -123,17 +142,62 @@ def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[s
                     )
                 options += [f"--{name}", *map(str, each)]
         elif isinstance(parameter, click.Argument):
-            arguments += [_locate(parameter, str(each), source.parent) for each in values]
+            arguments += [_locate(parameter, str(each), source) for each in values]
         else:
-            located = (_locate(parameter, str(each), source.parent) for each in values)
+            located = (_locate(parameter, str(each), source) for each in values)
             options += [f"--{name}={each}" for each in located]
     return [*options, "--", *arguments]
 
 
-def _locate(parameter: click.Parameter, text: str, folder: Path) -> str:
-    """Return a value with the path of its file, if that lies not here but beside the recipe."""
-    name = _file_in(parameter, text)
+def _locate(parameter: click.Parameter, text: str, source: Path) -> str:
+    """Return a value with the path of its file, if that lies not here but beside the recipe.
+
+    A picture may come from a stranger, so its recipe names only files beside it, or below.
+    """
+    name, folder = _file_in(parameter, text), source.parent
+    if not is_trusted(source) and not is_beside(name):
+        raise LucidError(
+            f"{source}: its recipe names the file {name}, which does not lie beside it: "
+            f"if it is to be read, {_typing(parameter, name)}"
+        )
     # A name without a suffix is a net, a preset or a layer.
     if Path(name).suffix and not Path(name).exists() and (folder / name).is_file():
         return f"{text.removesuffix(name)}{folder / name}"
     return text
+
+
+def _typing(parameter: click.Parameter, name: str) -> str:
+    """Say how to give a parameter's file again."""
+    if isinstance(parameter, click.Argument):
+        return f"give {name} again, behind the recipe's name"
+    return f"give --{recipe_names(parameter)[0]} again"
+
+
+def is_trusted(source: Path) -> bool:
+    """Tell whether a recipe is a text file, which its user has written or read."""
+    return source.suffix.lower() == ".toml"
+
+
+def is_beside(name: str) -> bool:
+    """Tell whether a file's name leads nowhere but to the folder that it is read in, or below."""
+    path = PureWindowsPath(name)  # which splits at both kinds of slashes
+    return not path.anchor and ".." not in path.parts
+
+
+def untrusted_options(recipe: Recipe, command: click.Command) -> list[str]:
+    """List the options of a recipe that a stranger must not set, by their names there.
+
+    These say where to write and what to print, run code, or name a file that does not lie beside
+    the recipe.
+    """
+    parameters = parameters_by_name(command)
+    found = []
+    for name, value in recipe.options.items():
+        parameter = parameters.get(name)
+        if parameter is None:
+            continue
+        each = value if isinstance(value, list) else [value]
+        beside = all(is_beside(_file_in(parameter, str(text))) for text in each)
+        if parameter.name in EXCLUDED or parameter.name == "own_warps" or not beside:
+            found.append(name)
+    return found

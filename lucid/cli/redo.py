@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from lucid.cli.click_types import FILE
+from lucid.cli.files import reserve_numbered
 from lucid.cli.run import FOLLOWED, PASS_ON, changed_parameters, follow, recipe_command
 
 
@@ -27,7 +28,6 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     is kept: without -o the new file gets a number.
     """
     from lucid.imaging import recipes
-    from lucid.imaging.files import next_free_path
 
     file = file.resolve().parent if file.name == recipes.FILM_RECIPE else file
     recipe = recipes.read(file)
@@ -41,7 +41,7 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
         for name, option in (("output", "-o"), ("prefix", "--prefix")):
             if single and name not in changed and name in {each.name for each in command.params}:
                 suffix = "" if name == "prefix" else _suffix(file, recipe.command)
-                target = next_free_path(stem, file.parent, suffix)
+                target = reserve_numbered(stem, file.parent, suffix)
                 changes = (option, str(target), *changes)
     follow(context, recipe, file, changes)
 

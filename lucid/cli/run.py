@@ -47,21 +47,21 @@ def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
 
 def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[str, ...]) -> None:
     """Run the command that a recipe names, with changes."""
-    from lucid.cli.recipe_args import EXCLUDED, to_argv
+    from lucid.cli.recipe_args import EXCLUDED, is_trusted, to_argv
 
     if recipe.command not in FOLLOWED:
         raise LucidError(f"{source}: command {recipe.command!r} is not {', '.join(FOLLOWED)}")
     command = recipe_command(context, recipe)
     changed = set(changed_parameters(command, changes))
     without = set(changed)
-    if source.suffix != ".toml":
-        # A picture may come from a stranger: it must not say where to write, nor run code.
-        without |= EXCLUDED
-        if "warps" in recipe.options and "own_warps" not in changed:
-            raise LucidError(
-                f"{source}: was made with Python code in {recipe.options['warps']}: if you trust "
-                "it, give --warps and its name"
-            )
+    # A recipe may come from a stranger. None runs code or replaces files unless that is typed, and
+    # a picture's own does not say where to write either.
+    without |= {"force"} if is_trusted(source) else EXCLUDED
+    if "warps" in recipe.options and "own_warps" not in changed:
+        raise LucidError(
+            f"{source}: was made with Python code in {recipe.options['warps']}: if you trust "
+            "it, give --warps and its name"
+        )
     words = [*_old_defaults(recipe, changed), *to_argv(recipe, command, source, without)]
     context.meta[CHANGED] = changed
     # The recipe's own arguments stand behind a double dash, and so at the end.

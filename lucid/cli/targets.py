@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from lucid.films.warp import parse
 from lucid.imaging.filters import luma
 from lucid.imaging.io import read_image
 from lucid.nets.net import Net
+from lucid.reading import parse_table, read_text
 from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
 
 if TYPE_CHECKING:
@@ -55,14 +55,8 @@ def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[Cla
 
 
 def _read_mix(path: Path) -> list[ClassSpec]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise click.UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise click.UsageError(f"{path}: is not TOML ({error})") from error
     classes = []
-    for key, weight in content.items():
+    for key, weight in parse_table(read_text(path), path).items():
         if type(weight) not in (int, float):
             raise click.UsageError(f"{path}: {key} = {weight!r} is no weight: write {key!r} = 0.5")
         name, _, region = key.partition("@")

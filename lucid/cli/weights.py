@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lucid.cli import completers
+from lucid.cli.console import echo
 
 
 @click.command()
@@ -19,4 +20,4 @@ def weights(net: str, quiet: bool) -> None:
 
     path = download(net, progress=not quiet)
     if not quiet:
-        click.echo(f"{net}: its weights are at {path}" if path else f"{net}: torchvision has them")
+        echo(f"{net}: its weights are at {path}" if path else f"{net}: torchvision has them")

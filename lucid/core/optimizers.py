@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lucid.core.canvas import Canvas
-from lucid.errors import UsageError
+from lucid.errors import LARGEST, UsageError
 from lucid.imaging.filters import gaussian_blur, gaussian_radius
 
 
@@ -123,8 +123,8 @@ class DarknetStep:
         """
         if isinstance(grey, str) and grey not in ("auto", "darknet"):
             raise UsageError(f"grey={grey!r} is not auto, darknet or a number")
-        if isinstance(grey, float) and not math.isfinite(grey):
-            raise UsageError(f"grey={grey} must be a finite number")
+        if not isinstance(grey, str) and not abs(grey) <= LARGEST:
+            raise UsageError(f"grey={grey} must be from {-LARGEST:.0f} to {LARGEST:.0f}")
         self.lr, self.normalize, self.grey = lr, normalize, grey
 
     def step(self, canvas: Canvas, grad: Tensor) -> None:

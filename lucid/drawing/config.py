@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lucid.errors import UsageError
+from lucid.errors import LARGEST, UsageError
 from lucid.nets.net import Net
 
 TILE = 224
@@ -136,6 +136,10 @@ class DrawConfig:
         ):
             if getattr(self, name) not in known:
                 raise UsageError(f"{name} {getattr(self, name)!r} is not {' or '.join(known)}")
+        for name, value in vars(self).items():
+            for number in value if isinstance(value, tuple) else [value]:
+                if isinstance(number, int | float) and not abs(number) <= LARGEST:
+                    raise UsageError(f"{name} {number} is not a number up to {LARGEST:.0f}")
         if self.optimizer == "deepdream" and self.canvas != "pixels":
             raise UsageError("the optimizer deepdream moves pixels: use it with the canvas pixels")
         blurs = self.blur or any(any(octave.blur) for octave in self.octave_configs)

@@ -15,7 +15,7 @@ import math
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
@@ -35,6 +35,7 @@ from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
 from lucid.imaging.files import atomic_write, check_writable
 from lucid.imaging.io import write_png_rows
+from lucid.imaging.output_paths import reserve
 from lucid.nets.net import Net
 from lucid.tiling.octaves import add_detail, detail
 from lucid.tiling.tiles import Batch, Pass, TileView
@@ -49,7 +50,7 @@ BYTES_PER_PIXEL = 4 * (3 + 3 + 3 + 3 + 1)
 them, and the blending weights."""
 
 STATE = "state.json"
-FILES = ("canvas_*", "gradient", "update", "weights", "wide", "change", "larger", f".{STATE}.*")
+FILES = ("canvas_*", "gradient", "update", "weights", "wide", "change", "larger", ".lucid-*")
 
 
 def draw_on_disk(
@@ -59,6 +60,7 @@ def draw_on_disk(
     base: Image.Image | Tensor | None = None,
     *,
     resume: bool = False,
+    replace: bool = True,
     metadata: Callable[[Plan], str] | None = None,
     watch: Callable[[int, int], None] | None = None,
     **options: Unpack[DrawOptions],
@@ -75,18 +77,35 @@ def draw_on_disk(
         base: the picture to paint on; at its own size it must fit into memory.
         resume: whether to go on where a run with the same arguments was killed. The picture is
             the same as without the interruption.
+        replace: whether to replace an existing file (see ``lucid.imaging.files.atomic_write``).
         metadata: makes a text of the plan, once it is painted, to keep in the file.
         watch: called with the pixels passed over so far, and their total.
         options: see ``DrawOptions``; without mask, keep_colors, blur, jitter, and the orders
             none and fixed. The default config is that of the canvas ``pixels``.
 
     Raises:
-        UsageError: an option makes no sense here; there is nothing to resume, or there is and
-            ``resume`` is not given.
+        UsageError: an option makes no sense here; another process is painting this picture; there
+            is nothing to resume, or there is and ``resume`` is not given.
         LucidError: what is to be resumed was begun with other settings; the disk is full.
     """
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: what is painted on disk is written as .png")
+    with reserve(path):
+        _draw(net, targets, path, base, resume, replace, metadata, watch, options)
+
+
+def _draw(
+    net: Net,
+    targets: Targets,
+    path: Path,
+    base: Image.Image | Tensor | None,
+    resume: bool,
+    replace: bool,
+    metadata: Callable[[Plan], str] | None,
+    watch: Callable[[int, int], None] | None,
+    options: DrawOptions,
+) -> None:
+    """Do what ``draw_on_disk`` does, while the picture is reserved."""
     folder = _folder(path)
     before = _read_state(folder, options.get("seed")) if resume else None
     settings = complete_options(options)
@@ -94,7 +113,7 @@ def draw_on_disk(
         settings["config"] = on_canvas(default_config(net, on_base=base is not None), "pixels")
     if before:
         runtime = settings["runtime"] or Runtime()
-        settings["runtime"] = replace(runtime, batch=before.batch)
+        settings["runtime"] = dataclasses.replace(runtime, batch=before.batch)
         settings["seed"] = before.seed
     plan = prepare(net, targets, base, **settings)
     _check(plan)
@@ -104,7 +123,8 @@ def draw_on_disk(
         drawing.begin()
         canvas = drawing.paint()
         rows = (canvas[:, band] for band in bands(plan.size))
-        write_png_rows(rows, plan.size, path, metadata(plan) if metadata else "")
+        text = metadata(plan) if metadata else ""
+        write_png_rows(rows, plan.size, path, text, replace=replace)
         drawing.end()
     except OSError as error:
         raise LucidError(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lucid.drawing.config import DrawConfig, OctaveConfig
-from lucid.errors import LucidError, UsageError, nearest
+from lucid.errors import LARGEST, LucidError, UsageError, nearest
+from lucid.reading import parse_table, read_text
 from lucid.resources import presets
 
 log = logging.getLogger("lucid")
+
+MAX_BLUR = 100
+"""The largest standard deviation of a blur, in pixels."""
 
 RENAMED = {
     "balance": "log_prob_weight",
@@ -66,8 +68,8 @@ def read_preset(name: str, start: DrawConfig) -> DrawConfig:
         raise UsageError(
             f"there is no preset {name!r}: {', '.join(presets())}, or a .toml or .json file"
         )
-    content = _read_table(path)
-    octaves = content.pop("octaves", start.octaves)
+    content = parse_table(read_text(path), path, as_json=path.suffix == ".json")
+    octaves = content.pop("octaves", start.octaves)  # None for as many as suit the net
     if content.pop("pad", 0):
         log.warning("%s: pad is no longer supported, and left out", path)
     settings = {}
@@ -84,28 +86,15 @@ def read_preset(name: str, start: DrawConfig) -> DrawConfig:
         raise LucidError(f"{path}: {error}") from error
 
 
-def _read_table(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise LucidError(f"{path}: is not {path.suffix[1:].upper()} ({error})") from error
-    if not isinstance(content, dict):
-        raise LucidError(f"{path}: holds no table of settings")
-    return content
-
-
 def _checked(path: Path, key: str, value: Any) -> Any:
     """The value of an attribute of ``DrawConfig``, if it can be one."""
-    if key in _COUNTS and type(value) is int and 0 <= value < 2**31:
+    if key in _COUNTS and type(value) is int and (key != "jitter") <= value < 2**31:
         return value
-    if key in _NUMBERS and _is_number(value):
+    if key in _NUMBERS and _is_number(value, MAX_BLUR if key == "blur" else LARGEST):
         return value
-    if key == "scale" and _are_numbers(value) and len(value) == 2 and min(value) > 0:
+    if key == "scale" and _are_numbers(value) and len(value) == 2 and 0.01 <= min(value) <= 100:
         return tuple(value)
-    if key == "blur_sigmas" and _are_numbers(value) and all(value):
+    if key == "blur_sigmas" and _are_numbers(value, MAX_BLUR) and all(value):
         return tuple(value)
     if key == "optimizer" and value == "mean":  # its name in version 0.1
         return "deepdream"
@@ -116,12 +105,12 @@ def _checked(path: Path, key: str, value: Any) -> Any:
     raise LucidError(f"{path}: there is no setting {key!r}{nearest(key, sorted(_KEYS))}")
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and 0 <= float(str(value)) < 1e6
+def _is_number(value: object, largest: float = LARGEST) -> bool:
+    return isinstance(value, int | float) and type(value) is not bool and 0 <= value <= largest
 
 
-def _are_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_number, value))
+def _are_numbers(value: object, largest: float = LARGEST) -> bool:
+    return isinstance(value, list) and all(_is_number(each, largest) for each in value)
 
 
 def _octave(path: Path, octave: object, config: DrawConfig) -> OctaveConfig:
@@ -131,10 +120,11 @@ def _octave(path: Path, octave: object, config: DrawConfig) -> OctaveConfig:
     for key, value in octave.items():
         if key not in _OCTAVE_KEYS:
             raise LucidError(f"{path}: no octave has {key!r}{nearest(key, _OCTAVE_KEYS)}")
-        if not _is_number(value):
-            raise LucidError(f"{path}: {key} = {value!r} is not a number from 0")
+        largest = MAX_BLUR if key.endswith("sigma") else LARGEST
+        if not _is_number(value, largest):
+            raise LucidError(f"{path}: {key} = {value!r} is not a number from 0 to {largest:.0f}")
     passes = octave.get("iter_n", config.iterations)
-    if type(passes) is not int or passes < 1:
+    if type(passes) is not int or not 1 <= passes < 2**31:
         raise LucidError(f"{path}: iter_n = {passes!r} is not a count")
     scale = octave.get("scale", 1)
     if not 0.1 <= scale <= 10:

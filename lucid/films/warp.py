@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 
 from lucid.errors import LucidError, UsageError, nearest
 from lucid.films.expressions import Expression
+from lucid.reading import check_regular
 
 Profile = Callable[[int], Tensor]
 """Maps a count of columns (or rows) to one number for each of them."""
@@ -66,7 +67,10 @@ class Warp:
                 values.append(_profile(expression, frame, image.device))
             else:
                 values.append(float(expression(t=frame)))
-        return WARPS[self.name](image, frame, generator, *values).clamp(0, 1)
+        warped = WARPS[self.name](image, frame, generator, *values).clamp(0, 1)
+        if warped.isnan().any():
+            raise UsageError("makes pixels that are no numbers")
+        return warped
 
 
 def _profile(expression: Expression, frame: int, device: torch.device) -> Profile:
@@ -125,6 +129,7 @@ def usage(name: str) -> str:
 
 def load(path: Path) -> None:
     """Run a user's Python file, which registers its warps; raise a LucidError if that fails."""
+    check_regular(path)
     # Files written for version 0.1 say `from lucid.warps import warp`.
     sys.modules["lucid.warps"] = sys.modules["lucid.films.warps"]
     try:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import secrets
-import tempfile
-from collections.abc import Container, Iterator
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
+from lucid.imaging.output_paths import (
+    exists,
+    follow_links,
+    next_free_path,
+    reserve,
+    temporary_path,
+)
+from lucid.reading import check_regular
 
 FORMATS = {
     ".png": ("PNG", 2**31 - 1),
@@ -26,42 +35,102 @@ FORMATS = {
 """Suffixes of image files that lucid writes: Pillow's format name and the most pixels a side."""
 
 
+MAX_PIXELS = 2**27
+"""Pixels of the largest picture that is read."""
+
+DECODING_ERRORS = (
+    *(OSError, ValueError, SyntaxError, NotImplementedError, EOFError, LookupError, TypeError),
+    *(AttributeError, ArithmeticError, struct.error, zlib.error, MemoryError, RuntimeError),
+    AssertionError,
+)
+"""What Pillow's decoders raise for damaged files, besides its own exceptions."""
+
+
 @contextlib.contextmanager
 def open_image(path: str | Path) -> Iterator[Image.Image]:
     """Open an image file for a ``with`` statement; Pillow decodes the pixels on first use.
 
     Raises:
-        LucidError: the file cannot be read, or decoding fails inside the ``with`` statement.
+        LucidError: the file cannot be read or has more than ``MAX_PIXELS``, or decoding fails
+            inside the ``with`` statement.
     """
+    check_regular(path)
     try:
         with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise LucidError(
+                    f"{path}: {image.width}x{image.height} pixels are too many: shrink the picture "
+                    f"to {MAX_PIXELS // 10**6} megapixels or fewer"
+                )
             yield image
     except UnidentifiedImageError as error:
         raise LucidError(f"{path}: is not an image that can be read") from error
     except Image.DecompressionBombError as error:
         raise LucidError(f"{path}: {error}") from error
-    except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except LucidError:
+        raise
+    except DECODING_ERRORS as error:
+        reason = getattr(error, "strerror", None) or error or type(error).__name__
         raise LucidError(f"{path}: cannot be read as an image ({reason})") from error
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that replaces ``path`` only if the ``with`` statement succeeds.
+def atomic_write(path: Path, *, replace: bool = True) -> Iterator[Path]:
+    """Yield a temporary path that becomes ``path`` only if the ``with`` statement succeeds.
+
+    A link stays a link, and what it points to is written. An existing file keeps its permissions.
+
+    Args:
+        path: the file to write.
+        replace: whether to replace an existing file. If not, and one appeared meanwhile, the new
+            file gets the next free number.
 
     Raises:
-        LucidError: the file cannot be written.
+        LucidError: the file cannot be written, another process is writing it, or it appeared
+            meanwhile.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        part.touch(exist_ok=False)
-        try:
-            yield part
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        target = follow_links(path)
+        with reserve(target):
+            part = temporary_path(target)
+            part.touch(exist_ok=False)
+            try:
+                yield part
+                if replace:
+                    with contextlib.suppress(FileNotFoundError):
+                        part.chmod(stat.S_IMODE(target.stat().st_mode))
+                    part.replace(target)
+                else:
+                    _publish(part, path)
+            finally:
+                part.unlink(missing_ok=True)
     except OSError as error:
         raise LucidError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _publish(part: Path, path: Path) -> None:
+    """Give a finished file its name, unless another file has that name now."""
+    try:
+        _link(part, path)
+    except FileExistsError as error:
+        other = next_free_path(path.stem, path.parent, path.suffix)
+        _link(part, other)
+        raise LucidError(
+            f"{path}: another program made this file meanwhile: it is kept, and the new one is "
+            f"{other}"
+        ) from error
+
+
+def _link(part: Path, path: Path) -> None:
+    """Rename a file; raise FileExistsError if there is one of the new name."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # the file system, such as that of many memory cards, has no links
+        if exists(path):
+            raise FileExistsError(path) from None
+        part.rename(path)
 
 
 def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> None:
@@ -73,19 +142,18 @@ def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> N
         raise UsageError(f"{path}: {name} holds at most {longest} pixels a side: use .png")
     if alpha and name in ("JPEG", "BMP"):
         raise UsageError(f"{path}: {name} cannot be transparent, as the base is: use .png")
-    if path.is_dir():
+    if exists(path) and path.is_dir():
         raise UsageError(f"{path}: is a folder")
+    check_folder(path)
+
+
+def check_folder(path: Path) -> None:
+    """Raise a UsageError before long work if no file of that name can be written."""
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
-    try:
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written there ({error.strerror})") from error
-
-
-def next_free_path(
-    stem: str, folder: Path = Path(), suffix: str = ".png", taken: Container[Path] = ()
-) -> Path:
-    """Find the first unused path of ``stem_0000.png``, ``stem_0001.png``, …; skip those taken."""
-    numbered = (folder / f"{stem}_{number:04d}{suffix}" for number in itertools.count())
-    return next(path for path in numbered if path not in taken and not path.exists())
+    if exists(path) and follow_links(path).is_symlink():
+        raise UsageError(f"{path}: is a link that leads in a circle: remove it")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: is no file, and cannot be replaced by one")
+    with reserve(path):
+        pass

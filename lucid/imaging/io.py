@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from lucid.errors import LucidError
 from lucid.imaging import Size
 from lucid.imaging.files import FORMATS, atomic_write, check_writable, open_image
 from lucid.imaging.metadata import PNG_KEYWORD, PNG_SIGNATURE, metadata_options
@@ -24,10 +25,14 @@ def read_image(path: str | Path) -> Tensor:
         (3, height, width), RGB, 0..1.
 
     Raises:
-        LucidError: the file does not exist, is not an image, or is damaged.
+        LucidError: the file does not exist, is not an image, or is damaged, or a pixel is no
+            number.
     """
     with open_image(path) as image:
-        return from_pil(ImageOps.exif_transpose(image))
+        pixels = from_pil(ImageOps.exif_transpose(image))
+    if not pixels.isfinite().all():
+        raise LucidError(f"{path}: holds pixels that are no numbers (NaN)")
+    return pixels
 
 
 def read_alpha(path: str | Path) -> Image.Image | None:
@@ -50,7 +55,16 @@ def from_pil(image: Image.Image) -> Tensor:
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """Convert a (3, height, width) tensor, clamped to 0..1, to a Pillow image of mode ``RGB``."""
+    """Convert a (3, height, width) tensor, clamped to 0..1, to a Pillow image of mode ``RGB``.
+
+    Raises:
+        LucidError: a pixel is no number (NaN), as where settings are far too large.
+    """
+    if image.isnan().any():
+        raise LucidError(
+            "the picture has pixels that are no numbers: settings this extreme, or this net, "
+            "cannot paint"
+        )
     scaled = image.detach().float().clamp(0, 1).mul(255).round().byte()
     return Image.fromarray(scaled.permute(1, 2, 0).cpu().numpy())
 
@@ -61,13 +75,16 @@ def center_crop_resize(image: Tensor, size: Size) -> Tensor:
     return from_pil(ImageOps.fit(to_pil(image), (width, height), Image.Resampling.BICUBIC))
 
 
-def write_image(image: Image.Image, path: Path, metadata: str = "") -> None:
+def write_image(
+    image: Image.Image, path: Path, metadata: str = "", *, replace: bool = True
+) -> None:
     """Write an image file atomically.
 
     Args:
         image: an image in a mode that the format holds.
         path: the file to write; its suffix is in ``FORMATS``.
         metadata: an ASCII text to store in the file; BMP stores none.
+        replace: whether to replace an existing file (see ``atomic_write``).
 
     Raises:
         UsageError: the file name or the image size does not suit the format.
@@ -75,12 +92,14 @@ def write_image(image: Image.Image, path: Path, metadata: str = "") -> None:
     """
     check_writable(path, (image.height, image.width))
     format_name = FORMATS[path.suffix.lower()][0]
-    with atomic_write(path) as part:
+    with atomic_write(path, replace=replace) as part:
         # Lossless formats ignore the quality.
         image.save(part, format=format_name, quality=95, **metadata_options(format_name, metadata))
 
 
-def write_png_rows(bands: Iterable[Tensor], size: Size, path: Path, metadata: str = "") -> None:
+def write_png_rows(
+    bands: Iterable[Tensor], size: Size, path: Path, metadata: str = "", *, replace: bool = True
+) -> None:
     """Write a PNG file atomically, with ASCII metadata, without holding the image in memory.
 
     The bands are the image's rows from the top: (3, rows, width), RGB, 0..1.
@@ -91,7 +110,7 @@ def write_png_rows(bands: Iterable[Tensor], size: Size, path: Path, metadata: st
         file.write(struct.pack(">I", zlib.crc32(kind + content)))
 
     height, width = size
-    with atomic_write(path) as part, part.open("wb") as file:
+    with atomic_write(path, replace=replace) as part, part.open("wb") as file:
         file.write(PNG_SIGNATURE)
         write_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
         if metadata:

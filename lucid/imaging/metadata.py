@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from lucid.imaging.files import open_image
+from lucid.reading import MAX_BYTES, check_regular
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -46,11 +47,11 @@ def metadata_options(format_name: str, text: str) -> dict[str, Any]:
 
 def read_metadata(path: Path) -> str | None:
     """Read the text that ``metadata_options`` stored in an image file, or None."""
+    check_regular(path)
     # Pillow decodes a whole PNG before it returns the text, and refuses the largest ones.
-    if path.is_file():
-        with path.open("rb") as file:
-            if file.read(8) == PNG_SIGNATURE:
-                return _read_png_text(file)
+    with path.open("rb") as file:
+        if file.read(8) == PNG_SIGNATURE:
+            return _read_png_text(file)
     with open_image(path) as image:
         if image.format == "GIF":
             text = image.info.get("comment")
@@ -60,7 +61,7 @@ def read_metadata(path: Path) -> str | None:
             text = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
     if isinstance(text, bytes):
         text = text.removeprefix(EXIF_ASCII).decode("ascii", "replace")
-    return text or None
+    return text if isinstance(text, str) and text else None  # a tag may hold numbers
 
 
 def _read_png_text(file: BinaryIO) -> str | None:
@@ -68,6 +69,8 @@ def _read_png_text(file: BinaryIO) -> str | None:
     while len(header := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", header)
         if kind == b"tEXt":
+            if length > MAX_BYTES:
+                return None
             keyword, _, text = file.read(length).partition(b"\0")
             if keyword == PNG_KEYWORD.encode():
                 return text.decode("latin-1")

@@ -13,8 +13,7 @@ import hashlib
 import importlib.metadata
 import json
 import math
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
 from lucid.imaging.io import write_image
 from lucid.imaging.metadata import METADATA_SUFFIXES, read_metadata
+from lucid.reading import parse_table, read_text
 
 FILM_RECIPE = "film.json"
 """File name of the recipe in a folder of frames."""
@@ -52,9 +52,16 @@ class Recipe:
     options: Mapping[str, Any]
     made: Mapping[str, Any] = field(default_factory=dict)
 
-    def toml(self) -> str:
-        """Format the recipe as TOML, in ASCII, which every metadata format stores unchanged."""
-        lines = [f"command = {_toml_value(self.command)}", *_toml_lines(self.options)]
+    def toml(self, commented_out: Collection[str] = ()) -> str:
+        """Format the recipe as TOML, in ASCII, which every metadata format stores unchanged.
+
+        Args:
+            commented_out: names of options that are written as comments.
+        """
+        options = _toml_lines(self.options)
+        lines = [f"command = {_toml_value(self.command)}"]
+        for name, line in zip(self.options, options, strict=True):
+            lines.append(f"# {line}" if name in commented_out else line)
         if self.made:
             tables = {name: each for name, each in self.made.items() if isinstance(each, Mapping)}
             values = {name: each for name, each in self.made.items() if name not in tables}
@@ -112,10 +119,7 @@ def parse(text: str, where: Path | str) -> Recipe:
 
     Version 0.1's key ``made.manner`` is renamed to ``made.config``.
     """
-    try:
-        content = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise LucidError(f"{where}: is no recipe ({error})") from error
+    content = parse_table(text, where, as_json=text.lstrip().startswith("{"))
     command, made = content.pop("command", None), content.pop("made", {})
     if not isinstance(command, str) or not isinstance(made, dict):
         raise LucidError(f'{where}: a recipe says what to run: command = "draw"')
@@ -147,34 +151,40 @@ def read(path: str | Path) -> Recipe:
     """
     path = Path(path)
     if path.suffix.lower() in (".toml", ".json"):
-        return parse(_read_text(path), path)
+        return parse(read_text(path), path)
     metadata = read_metadata(path) if path.suffix.lower() in METADATA_SUFFIXES else None
     # Other programs store texts of their own in the same place.
     if metadata and metadata.startswith("command = "):
         return parse(metadata, path)
     sidecar = sidecar_path(path)
     if sidecar.is_file():
-        return parse(_read_text(sidecar), sidecar)
+        return parse(read_text(sidecar), sidecar)
     reason = "" if path.exists() else " (there is no such file)"
     raise LucidError(f"{path}: holds no recipe of lucid's{reason}")
 
 
-def write_picture(image: Image.Image, path: Path, recipe: Recipe) -> None:
+def write_picture(
+    image: Image.Image, path: Path, recipe: Recipe | None, *, replace: bool = True
+) -> None:
     """Write an image file with its recipe, or with a sidecar if the file cannot hold the recipe.
 
     Args:
         image: an image in a mode that the format holds.
         path: the file to write; its suffix is in ``lucid.imaging.files.FORMATS``.
-        recipe: how the image was made.
+        recipe: how the image was made; None to tell nobody.
+        replace: whether to replace an existing file (see ``lucid.imaging.files.atomic_write``).
 
     Raises:
         LucidError: the files cannot be written.
     """
+    if recipe is None:
+        write_image(image, path, replace=replace)
+        return
     text = recipe.toml()
     fits = path.suffix.lower() in METADATA_SUFFIXES and len(text) < MAX_LENGTH
-    write_image(image, path, text if fits else "")
+    write_image(image, path, text if fits else "", replace=replace)
     if not fits:
-        write_sidecar(recipe, path)
+        write_sidecar(recipe, path, replace=replace)
 
 
 def output_files(path: Path) -> list[Path]:
@@ -182,9 +192,9 @@ def output_files(path: Path) -> list[Path]:
     return [path] if path.suffix.lower() in METADATA_SUFFIXES else [path, sidecar_path(path)]
 
 
-def write_sidecar(recipe: Recipe, path: Path) -> None:
+def write_sidecar(recipe: Recipe, path: Path, *, replace: bool = True) -> None:
     """Write a recipe as a JSON file beside an image or film, or into a folder of frames."""
-    with atomic_write(sidecar_path(path)) as part:
+    with atomic_write(sidecar_path(path), replace=replace) as part:
         part.write_text(recipe.json() + "\n", encoding="utf-8")
 
 
@@ -209,12 +219,3 @@ def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise LucidError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise LucidError(f"{path}: is no text") from error

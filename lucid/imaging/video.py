@@ -14,8 +14,9 @@ from PIL import Image, ImageSequence
 
 from lucid.errors import LucidError, UsageError
 from lucid.imaging.contact_sheet import contact_sheet
-from lucid.imaging.files import FORMATS, atomic_write, open_image
+from lucid.imaging.files import FORMATS, atomic_write, check_folder, open_image
 from lucid.imaging.metadata import metadata_options
+from lucid.reading import check_regular
 
 DEFAULT_DELAY = 7
 """Time between frames in hundredths of a second."""
@@ -65,15 +66,14 @@ class Frames(ImageFiles):
     def append(self, frame: Image.Image, metadata: str = "") -> None:
         """Write the next frame atomically, with an ASCII text as metadata."""
         path = self.path(len(self))
-        with atomic_write(path) as part:
+        with atomic_write(path, replace=False) as part:
             frame.save(part, format="PNG", **metadata_options("PNG", metadata))
         self.files.append(path)
 
     def remove(self, *others: str) -> None:
-        """Delete all frames, unfinished frames of a killed process, and other named files."""
-        names = ("frame_*.png", ".*.png.*", *others)
-        for path in itertools.chain(*(self.folder.glob(name) for name in names)):
-            path.unlink()
+        """Delete all frames and other named files."""
+        for path in [*self.files, *map(self.folder.joinpath, others)]:
+            path.unlink(missing_ok=True)
         self.files.clear()
 
 
@@ -170,8 +170,7 @@ def check_writable(path: Path) -> None:
         )
     if path.suffix.lower() in VIDEO_CODECS:
         _import_av()
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
+    check_folder(path)
 
 
 def write(
@@ -181,11 +180,13 @@ def write(
     delay: Fraction | int = DEFAULT_DELAY,
     loop: int = 0,
     metadata: str = "",
+    replace: bool = True,
 ) -> None:
     """Write RGB images as an animation or a video, atomically, with ASCII metadata.
 
     The delay between frames is in hundredths of a second. An animation plays ``loop`` times, or
-    for ever if this is 0; videos do not store it.
+    for ever if this is 0; videos do not store it. Without ``replace``, an existing file is kept
+    (see ``atomic_write``).
 
     Raises:
         UsageError: ``check_writable`` refuses the path.
@@ -194,7 +195,7 @@ def write(
     check_writable(path)
     suffix = path.suffix.lower()
     frames = _checked(frames, path)
-    with atomic_write(path) as part:
+    with atomic_write(path, replace=replace) as part:
         if suffix in VIDEO_CODECS:
             _encode(frames, part, suffix, delay, metadata)
         else:
@@ -261,6 +262,8 @@ def _encode(
                 stream = container.add_stream(codec, rate, options=CODEC_OPTIONS[codec])
                 stream.width, stream.height = even.size
                 stream.pix_fmt = "yuv420p"
+                # With more threads, x264 now and then makes other bytes of the same frames.
+                stream.thread_count = 1
             container.mux(stream.encode(av.VideoFrame.from_image(even)))
         if stream is not None:
             container.mux(stream.encode())
@@ -269,6 +272,7 @@ def _encode(
 @contextlib.contextmanager
 def _open_video(path: Path) -> Iterator[Any]:
     av = _import_av()
+    check_regular(path)
     try:
         with av.open(str(path)) as container:
             yield container

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError, is_out_of_memory, nearest
+from lucid.reading import read_text
 
 LOGITS = "logits"
 """The class logits' name among layers: in requests for activations and in their results."""
@@ -188,12 +189,7 @@ class Net(nn.Module):
 
 def read_names(path: Path) -> list[str]:
     """Read a UTF-8 file of class names, one a line; raise LucidError if it is empty or no text."""
-    try:
-        names = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except OSError as error:
-        raise LucidError(f"{path}: cannot be read as class names ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise LucidError(f"{path}: is not a text file of class names") from error
+    names = read_text(path).rstrip().splitlines()
     if not names:
         raise LucidError(f"{path}: holds no class names")
     return names

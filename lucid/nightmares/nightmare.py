@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Unpack
@@ -18,7 +17,7 @@ from lucid.core.device import Runtime, RuntimeOptions, reraise_oom, resolve_runt
 from lucid.core.objectives import Enhance
 from lucid.core.optimizers import DarknetStep
 from lucid.core.receptive_field import WindowPlanner
-from lucid.errors import LucidError, UsageError
+from lucid.errors import LARGEST, LucidError, UsageError
 from lucid.imaging import Size
 from lucid.imaging.io import from_pil, to_pil
 from lucid.nets.net import Net
@@ -211,7 +210,7 @@ def check_counts(**counts: int) -> None:
 
 
 def check_finite(**numbers: float) -> None:
-    """Raise a UsageError for a number that is infinite or NaN."""
+    """Raise a UsageError for a number that is NaN or beyond ``LARGEST``."""
     for name, number in numbers.items():
-        if not math.isfinite(number):
-            raise UsageError(f"{name} {number} must be a finite number")
+        if not abs(number) <= LARGEST:
+            raise UsageError(f"{name} {number} must be from {-LARGEST:.0f} to {LARGEST:.0f}")

@@ -12,6 +12,7 @@ import torch
 from lucid.errors import LucidError, UsageError
 from lucid.imaging.files import atomic_write
 from lucid.nets.net import Net
+from lucid.reading import parse_json, read_text
 
 OCTAVE_SCALE = 0.75  # each of Darknet's octaves is this fraction of the one before
 JITTER = 8  # shifts are drawn from -8 to 7 pixels
@@ -66,12 +67,7 @@ def read_steps(path: Path, net: Net) -> list[NightmareStep]:
 
     A step is written as ``{"layer": 5, "dx": -2, "dy": 3, "flip": 0, "scale": 0.75}``.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise LucidError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise LucidError(f"{path}: is not JSON ({error})") from error
+    content = parse_json(read_text(path), path)
     steps = content.get("steps") if isinstance(content, dict) else content
     if not isinstance(steps, list) or not steps:
         raise LucidError(f"{path}: holds no list of steps")

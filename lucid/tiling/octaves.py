@@ -10,7 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lucid.core.canvas import logit
+from lucid.errors import UsageError
 from lucid.imaging import Size
+
+MAX_OCTAVES = 100
+"""The most octaves of a drawing."""
 
 
 def resize(image: Tensor, size: Size, *, wrap: bool = False) -> Tensor:
@@ -93,10 +97,17 @@ def octave_sizes(size: Size, count: int | None, scale: float, smallest: int) -> 
         count: how many octaves; None for as many as lead there from ``smallest``.
         scale: 1 or more.
         smallest: in pixels.
+
+    Raises:
+        UsageError: there are more than ``MAX_OCTAVES``.
     """
     if count is None and scale > 1:
         count = 1 + math.ceil(math.log(max(1.0, min(size) / smallest)) / math.log(scale))
     count = count or 1
+    if count > MAX_OCTAVES:
+        raise UsageError(
+            f"{count} octaves are too many: give up to {MAX_OCTAVES}, and a larger octave scale"
+        )
     least = min(1.0, smallest / min(size))
     sizes = []
     for index in range(count):

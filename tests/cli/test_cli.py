@@ -319,7 +319,7 @@ BAD = [
     ("nightmare tiny.cfg short.weights photo.v2.png 2", 1, "bytes expected, 100 found"),
     ("nightmare tiny.cfg photo.v2.png 6", 2, "tiny has no layer 6: its layers are 0 to 5"),
     ("nightmare tiny.cfg photo.v2.png 2 -range 7", 2, "reaches from layer number -1 to 5"),
-    ("nightmare tiny.cfg missing.png 2", 1, "missing.png: cannot be read as an image"),
+    ("nightmare tiny.cfg missing.png 2", 1, "missing.png: cannot be read (No such file"),
     ("nightmare tiny.cfg tiny.cfg 2", 1, "tiny.cfg: is not an image"),
     ("nightmare missing.cfg photo.v2.png 2", 2, "missing.cfg: there is no such cfg"),
     ("nightmare fault.cfg photo.v2.png 2", 1, "fault.cfg, line 5: 'oops' is neither"),

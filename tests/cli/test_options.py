@@ -203,7 +203,7 @@ def recorded_call(command: str, words: str, monkeypatch: pytest.MonkeyPatch) -> 
     for path in CALLS[command]:
         module, _, name = path.rpartition(".")
         monkeypatch.setattr(importlib.import_module(module), name, recorder(name))
-    result = CliRunner().invoke(main, f"{COMMANDS[command]} {words}".split())
+    result = CliRunner().invoke(main, f"--debug {COMMANDS[command]} {words}".split())
     assert isinstance(result.exception, CalledError), result.output
     (call,) = calls
     return call

@@ -236,7 +236,7 @@ def test_show_says_what_run_takes(desk: Path, run: Run) -> None:
     [
         ('command = "paint"', "r.toml: command 'paint' is not draw, film, layers, nightmare"),
         ('command = "draw"\nclas = "x"', "r.toml: `lucid draw` has no option 'clas'; the near"),
-        ("command", "r.toml: is no recipe ("),
+        ("command", "r.toml: is not TOML ("),
         ("seed = 3", 'r.toml: a recipe says what to run: command = "draw"'),
         ('{"command": 3}', 'r.toml: a recipe says what to run: command = "draw"'),
         ('command = "draw"\nclass = "goldfish"\nsize = "big"', "'big' is not a width and a"),
@@ -256,7 +256,7 @@ def test_what_cannot_be_followed_says_why(desk: Path, run: Run, text: str, messa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("show no.png", "no.png: cannot be read as an image (No such file"),
+        ("show no.png", "no.png: cannot be read (No such file"),
         ("redo photo.v2.png", "photo.v2.png: holds no recipe of lucid's"),
         ("redo no.mp4", "no.mp4: holds no recipe of lucid's (there is no such file)"),
         ("run no.toml", "no.toml: cannot be read (No such file"),
@@ -391,7 +391,7 @@ def test_other_programs_texts_are_no_recipes(desk: Path, run: Run) -> None:
     ("line", "message"),
     [
         ('keep-colors = "yes"', "r.toml: keep-colors = 'yes' must be true or false"),
-        ("when = 2020-01-01", "r.toml: when is no text, number, true, false or list of these"),
+        ("when = 2020-01-01", "r.toml: holds a date: write it as a text"),
         ("[made]\nfiles = 3", "r.toml: made.files is no table"),
     ],
 )
@@ -455,7 +455,7 @@ def test_masks_are_among_the_files(desk: Path, run: Run) -> None:
 
 def test_a_bad_base_is_found_before_the_first_film(desk: Path, run: Run) -> None:
     result = run(*MOVING, "nope.png", "-o", "{stem}.gif")
-    assert "nope.png: cannot be read as an image" in result.output
+    assert "nope.png: cannot be read (No such" in result.output
     assert not (desk / "photo.v2.gif").exists()
 
 

@@ -333,7 +333,7 @@ def test_from_puts_existing_frames_together(desk: Path) -> None:
         ("photo.png --warp zom:1", "no warp 'zom'; the nearest are zoom"),
         ("photo.png --warp zoom", "write zoom:FRACTION"),
         ("photo.png --warp roll:open(n)", "arithmetic"),
-        ("photo.png --frames 0", "shows nothing"),
+        ("photo.png --frames 0", "0 is not in the range 1<=x"),
         ("photo.png --at 5 zoom=1", "none of the film's warps"),
         ("photo.png --at 5 zoom", "NAME=VALUE"),
         ("photo.png --warp sobel --at 5 sobel=.5", "no first number"),

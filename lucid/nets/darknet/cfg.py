@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lucid.errors import LucidError
+from lucid.reading import read_text
 
 Value = TypeVar("Value")
 
@@ -120,9 +121,5 @@ def read(path: Path) -> list[Section]:
     Raises:
         LucidError: the file cannot be read or does not parse.
     """
-    try:
-        # Bytes that are not UTF-8 can only be part of a comment.
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise LucidError(f"{path}: cannot be read ({error.strerror})") from error
-    return parse(text, str(path))
+    # Bytes that are not UTF-8 can only be part of a comment.
+    return parse(read_text(path, errors="replace"), str(path))
