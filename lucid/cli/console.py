@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -30,24 +32,74 @@ class PrintableFormatter(logging.Formatter):
         return printable(super().format(record))
 
 
-class ProgressBar(Protocol):
-    """What the commands use of click's progress bar, whose own class is private."""
+class ProgressBar:
+    """A bar with the time left, and a word about work that will take long.
 
-    length: int | None
-    pos: int
+    Attributes:
+        bar: click's bar.
+    """
 
-    def update(self, n_steps: int) -> None:
-        """Advance the bar."""
+    FIRST_ESTIMATE = 10.0  # seconds of work, after which the time left is known well enough
+    WORTH_SAYING = 600.0  # seconds
+    WORTH_ASKING = 3600.0  # seconds
+
+    def __init__(self, bar: Any, *, quiet: bool, ask: bool) -> None:
+        self.bar = bar
+        self._quiet, self._ask, self._told = quiet, ask, False
+        self._begin, self._first = time.monotonic(), 0
+
+    def set_length(self, length: int) -> None:
+        """Say how many steps there are, if that was not known before."""
+        self.bar.length = length
+
+    def skip(self, steps: int) -> None:
+        """Advance over steps that an earlier run did."""
+        self._first = steps
+        self.bar.update(steps)
+
+    def update(self, steps: int) -> None:
+        """Advance the bar; estimate the time left once.
+
+        Raises:
+            KeyboardInterrupt: that is more than an hour, and the user does not want to wait.
+        """
+        self.bar.update(steps)
+        spent, done = time.monotonic() - self._begin, self.bar.pos - self._first
+        if self._told or spent < self.FIRST_ESTIMATE or done <= 0:
+            return
+        self._told = True
+        left = spent * (self.bar.length - self.bar.pos) / done
+        if left > self.WORTH_SAYING and not self._quiet:
+            echo(
+                f"about {format_time(left)} to go: Ctrl-C stops, and keeps what there is", err=True
+            )
+        if left > self.WORTH_ASKING and self._ask and not click.confirm("Go on?", err=True):
+            raise KeyboardInterrupt
 
 
-def progress_bar(label: str, length: int, quiet: bool) -> AbstractContextManager[ProgressBar]:
+def format_time(seconds: float) -> str:
+    """Format a time of minutes, hours or days, such as ``2 h 05 min``."""
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{minutes // (24 * 60):,} days"
+
+
+@contextlib.contextmanager
+def progress_bar(
+    label: str, length: int, arguments: RunArguments | None = None
+) -> Iterator[ProgressBar]:
     """Show a bar with the time left on standard error, if that is a terminal and not ``quiet``."""
-    return click.progressbar(
-        length=length,
-        label=printable(label),
-        file=sys.stderr,
-        hidden=quiet or not sys.stderr or not sys.stderr.isatty(),
-    )
+    quiet = arguments is not None and arguments.quiet
+    terminal = bool(sys.stderr and sys.stderr.isatty())
+    ask = terminal and bool(sys.stdin and sys.stdin.isatty())
+    ask = ask and arguments is not None and not arguments.yes
+    with click.progressbar(
+        length=length, label=printable(label), file=sys.stderr, hidden=quiet or not terminal
+    ) as bar:
+        yield ProgressBar(bar, quiet=quiet, ask=ask)
 
 
 def start_log(arguments: RunArguments, net: Net, seed: int) -> None:

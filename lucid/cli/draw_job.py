@@ -22,8 +22,9 @@ from lucid.drawing import on_disk
 from lucid.drawing.config import DrawConfig, default_config, on_canvas
 from lucid.drawing.diverse import prepare_group
 from lucid.drawing.loop import Progress, passes
+from lucid.drawing.memory import fits_memory
 from lucid.drawing.options import DrawOptions
-from lucid.drawing.plan import Plan, fits_memory, prepare
+from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.preset_files import read_preset
 from lucid.drawing.skin import prepare_skin, skin_passes
 from lucid.drawing.targets import Target
@@ -223,7 +224,7 @@ def _draw_in_memory(
         label = (job.target if arguments.diverse else group[0].target).name
         total = len(group) * (plan.total + (pattern.total if pattern else 0))
         try:
-            with console.progress_bar(label, total, arguments.quiet) as bar:
+            with console.progress_bar(label, total, arguments) as bar:
                 for stages in zip(*[watcher.painting for watcher in group], strict=True):
                     for watcher, progress in zip(group, stages, strict=True):
                         bar.update(watcher.watch(progress))
@@ -314,10 +315,16 @@ class Watcher:
 
 def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | None) -> list[Path]:
     """Draw a picture that is larger than memory; return its file."""
+    before: int | None = None  # pixels passed over
 
     def watch(done: int, total: int) -> None:
-        bar.length = total
-        bar.update(done - bar.pos)
+        nonlocal before
+        bar.set_length(total)
+        if before is None:
+            bar.skip(done)
+        else:
+            bar.update(done - before)
+        before = done
 
     def metadata(plan: Plan) -> str:
         if arguments.no_recipe:
@@ -326,7 +333,7 @@ def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | 
 
     found, base, options = _inputs(net, job, arguments, guide)
     try:
-        with console.progress_bar(job.target.name, 1, arguments.quiet) as bar:
+        with console.progress_bar(job.target.name, 1, arguments) as bar:
             on_disk.draw_on_disk(
                 *(net, found, job.target, base),
                 resume=arguments.resume,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import io
 import shutil
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,9 @@ from lucid.imaging.output_paths import (
     reserve,
     temporary_folder,
 )
+
+PREFIX = 16  # bytes by which Pillow tells formats apart
+MAX_STDIN = 4 * 2**30  # bytes
 
 STDIN = "lucid.stdin"  # key of context.meta: the file that holds what came on standard input
 
@@ -45,24 +47,33 @@ def resolve_stdin(path: Path) -> Path:
     if STDIN not in context.meta:
         if not sys.stdin or sys.stdin.isatty():
             raise click.UsageError("-: nothing comes on standard input: pipe a picture in")
-        content = sys.stdin.buffer.read()
-        if not (suffix := _suffix_of(content)):
+        start = sys.stdin.buffer.read(PREFIX)
+        if not (suffix := _suffix_of(start)):
             raise click.UsageError("-: standard input is neither a picture nor a video")
         folder = context.with_resource(temporary_folder())
-        context.meta[STDIN] = folder / f"stdin{suffix}"
-        context.meta[STDIN].write_bytes(content)
+        path = folder / f"stdin{suffix}"
+        with path.open("wb") as file:
+            while start:
+                file.write(start)
+                if file.tell() > MAX_STDIN:
+                    raise click.UsageError(
+                        f"-: more than {MAX_STDIN >> 30} GiB come on standard input: name a file"
+                    )
+                start = sys.stdin.buffer.read(2**20)
+        context.meta[STDIN] = path
     return context.meta[STDIN]
 
 
-def _suffix_of(content: bytes) -> str:
-    """Name the suffix that fits a picture's or a video's bytes; empty for anything else."""
-    from PIL import Image, UnidentifiedImageError
+def _suffix_of(start: bytes) -> str:
+    """Name the suffix that fits a picture's or a video's first bytes; empty for anything else."""
+    from PIL import Image
 
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return f".{(image.format or 'png').lower()}"
-    except (UnidentifiedImageError, OSError, ValueError):
-        return ".mp4" if content[4:8] == b"ftyp" else ""
+    Image.init()
+    for name in Image.ID:
+        accept = Image.OPEN[name][1]
+        if accept and accept(start) is True:
+            return f".{name.lower()}"
+    return ".mp4" if start[4:8] == b"ftyp" else ""
 
 
 @contextlib.contextmanager

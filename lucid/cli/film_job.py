@@ -129,8 +129,8 @@ def _dream_frames(
     console.start_log(arguments, dream.net, seed)
     if arguments.verbose:
         console.echo(f"the frames so far: {folder / SHEET}", err=True)
-    with console.progress_bar(folder.name.removesuffix(".part"), count, arguments.quiet) as bar:
-        bar.update(min(len(frames), count))
+    with console.progress_bar(folder.name.removesuffix(".part"), count, arguments) as bar:
+        bar.skip(min(len(frames), count))
         try:
             dream.write(bar, "" if arguments.no_recipe else recipe.toml())
         except KeyboardInterrupt:

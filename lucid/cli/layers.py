@@ -55,7 +55,7 @@ def layers(arguments: LayersArguments) -> None:
     reserve_output(target)
     refuse_overwrite(recipes.output_files(target), arguments.force)
     net = load(*files)
-    with progress_bar(net.name, len(net.layers), quiet=False) as bar:
+    with progress_bar(net.name, len(net.layers)) as bar:
         picture = layer_sheet(net, base, runtime=arguments.runtime, watch=lambda _: bar.update(1))
     recipes.write_picture(picture, target, build_recipe(net), replace=arguments.force)
     echo(f"wrote {target}")

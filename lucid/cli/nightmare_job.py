@@ -78,7 +78,7 @@ def run_nightmare(arguments: NightmareArguments) -> None:
         written.append(path)
 
     try:
-        with console.progress_bar(stem, total, arguments.quiet) as watcher.bar:
+        with console.progress_bar(stem, total, arguments) as watcher.bar:
             for number, picture in enumerate(pictures):
                 write(picture, stem, round=number)
     except KeyboardInterrupt:

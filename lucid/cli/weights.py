@@ -14,10 +14,16 @@ from lucid.cli.console import echo
 def weights(net: str, quiet: bool) -> None:
     """Download the published weights of NET into the cache.
 
-    NET is a bundled Darknet cfg or a name of torchvision's.
+    NET is a bundled Darknet cfg or a name of torchvision's. torchvision's weights are checked by
+    their published hash, Darknet's, which have none, by their length.
     """
+    from lucid.imaging.recipes import sha256_file
     from lucid.nets.registry import download
 
     path = download(net, progress=not quiet)
     if not quiet:
-        echo(f"{net}: its weights are at {path}" if path else f"{net}: torchvision has them")
+        if path is None:
+            echo(f"{net}: torchvision has them, and has checked their hash")
+            return
+        echo(f"{net}: its weights are at {path}")
+        echo(f"SHA-256 {sha256_file(path)}; nobody publishes one to compare it with")

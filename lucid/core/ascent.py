@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lucid.core import after_fork
 from lucid.core.canvas import Canvas
 from lucid.core.cuda_graphs import Forward, GraphedForward
 from lucid.core.device import (
@@ -229,6 +230,7 @@ class Ascent:
         Raises:
             LucidError: it does not fit into the device's memory.
         """
+        after_fork.check()
         with reraise_oom(self.device):
             image = canvas.image()
             input_grad = self.input_grad(step.view.gather(image.detach()), step)

@@ -18,8 +18,10 @@ from lucid.errors import LucidError
 from lucid.imaging import Size
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.nets.net import Net
+from lucid.torch_modes import in_painting_modes
 
 
+@in_painting_modes
 def layer_sheet(
     net: Net,
     picture: Image.Image | Tensor,

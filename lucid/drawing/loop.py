@@ -22,8 +22,9 @@ from lucid.core.canvas import (
 )
 from lucid.core.optimizers import Adam, DeepDreamStep, Optimizer
 from lucid.drawing.config import OctaveConfig
+from lucid.drawing.memory import check_memory
 from lucid.drawing.options import DrawOptions
-from lucid.drawing.plan import PassSettings, Plan, check_memory, prepare
+from lucid.drawing.plan import PassSettings, Plan, prepare
 from lucid.drawing.targets import Target, Targets
 from lucid.errors import UsageError
 from lucid.imaging import Size
@@ -32,6 +33,7 @@ from lucid.nets.net import Net
 from lucid.tiling.octaves import resize, start_image
 from lucid.tiling.regions import MaskRegion
 from lucid.tiling.tiles import RolledView, Tile, TileView
+from lucid.torch_modes import in_painting_modes
 
 MARGIN = 16
 """Pixels around a picture of Fourier coefficients, so that opposite borders need not fit."""
@@ -72,6 +74,7 @@ class Progress:
             return to_pil(resize(self.canvas.image(), self.size, wrap=self.wrap))
 
 
+@in_painting_modes
 def draw(
     net: Net,
     targets: Targets,
@@ -155,6 +158,7 @@ def grow(
     return pictures()
 
 
+@in_painting_modes
 def paint(
     plan: Plan,
     *,
@@ -180,6 +184,7 @@ def paint(
     return progress.canvas.image().detach()
 
 
+@in_painting_modes
 def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]:
     """Paint what is planned, pass by pass, as ``paint`` does.
 

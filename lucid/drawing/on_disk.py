@@ -39,6 +39,7 @@ from lucid.imaging.output_paths import reserve
 from lucid.nets.net import Net
 from lucid.tiling.octaves import add_detail, detail
 from lucid.tiling.tiles import Batch, Pass, TileView
+from lucid.torch_modes import in_painting_modes
 
 log = logging.getLogger("lucid")
 
@@ -94,6 +95,7 @@ def draw_on_disk(
         _draw(net, targets, path, base, resume, replace, metadata, watch, options)
 
 
+@in_painting_modes
 def _draw(
     net: Net,
     targets: Targets,

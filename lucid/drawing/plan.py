@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from lucid.core.ascent import Ascent, Step, View
-from lucid.core.device import RuntimeOptions, resolve_runtime, total_memory
+from lucid.core.device import RuntimeOptions, resolve_runtime
 from lucid.core.objectives import ClassLogits, Objective
 from lucid.core.transforms import Transform, draw_affines, draw_disturbance, draw_shrink
 from lucid.drawing.config import TILE, DrawConfig, OctaveConfig, default_config
@@ -29,24 +29,24 @@ from lucid.drawing.subject import (
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError, nearest
 from lucid.imaging import Size
-from lucid.imaging.io import from_pil
+from lucid.imaging.io import to_tensor
 from lucid.nets.net import Net
 from lucid.tiling.octaves import octave_sizes, sizes_from_scales
 from lucid.tiling.tiles import Tiling
+from lucid.torch_modes import in_painting_modes
 
 COOLDOWN_VIEWS = 8
 """Augmented views of each tile during the cooldown: with four, one or two mixes in twelve came
 out lopsided."""
+
+MAX_VIEWS = 32
+"""The most views of a picture that is smaller than a tile."""
 
 DETAIL_TILE, DETAIL_OVERLAP = 448, 0.25
 """Side in pixels and overlap of tiles where only detail is painted, which early layers see."""
 
 DETAIL_SIGMA = 1.5
 """What is coarser than this, in pixels, stays as it is at octaves that only add detail."""
-
-BYTES_PER_PIXEL = 300
-"""Memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's two
-moments, the picture, its tiles and their gradients."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +182,7 @@ class Plan:
         shown = size if tiling.order == "none" else tiling.tile
         # Where tiles overlap, a part of the picture is seen in several of them anyway.
         count = max(min(2, n_views), n_views * math.prod(shown) // math.prod(size))
+        count = min(count, max(MAX_VIEWS, n_views))
         affines = draw_affines(
             generator, count, max_angle=max_angle, scale=scale, shift=config.shift
         )
@@ -219,6 +220,7 @@ class Plan:
         )
 
 
+@in_painting_modes
 def prepare(
     net: Net,
     targets: Targets,
@@ -249,8 +251,9 @@ def prepare(
             cooldown = config.cooldown or config.mix_cooldown
             factor = config.mix_last_octave_factor
             config = replace(config, cooldown=cooldown, last_octave_factor=factor)
-    if isinstance(base, Image.Image):
-        base = from_pil(base)
+    base = None if base is None else to_tensor(base)
+    if (mask := settings["mask"]) is not None:
+        settings["mask"] = to_tensor(mask.expand(3, -1, -1), "mask")[0]
     if not 0 <= settings["strength"] <= 100:
         raise UsageError(f"strength {settings['strength']} must be from 0 to 100; 1 is usual")
     if settings["keep_colors"] and base is None:
@@ -374,27 +377,3 @@ def fit_tiling(tiling: Tiling, net: Net, octave: Size) -> Tiling:
     height = min(tiling.tile[0], max(net.input_size[0], octave[0]))
     width = min(tiling.tile[1], max(net.input_size[1], octave[1]))
     return replace(tiling, tile=(height, width))
-
-
-def fits_memory(size: Size, tile: Size = (TILE, TILE)) -> bool:
-    """Whether this machine can hold a picture of (height, width) that ``draw`` paints."""
-    try:
-        check_memory(size, tile)
-    except UsageError:
-        return False
-    return True
-
-
-def check_memory(size: Size, tile: Size) -> None:
-    """Raise a UsageError if this machine cannot hold a picture of (height, width) in tiles."""
-    available = total_memory(torch.device("cpu"))
-    # A picture smaller than a tile is padded to one.
-    needed = BYTES_PER_PIXEL * max(size[0], tile[0]) * max(size[1], tile[1])
-    if needed > available:
-        side = math.isqrt(int(available / BYTES_PER_PIXEL)) // 64 * 64
-        raise UsageError(
-            f"size {size[1]}x{size[0]} in tiles of {tile[0]} needs about "
-            f"{needed / 2**30:,.0f} GiB of memory, and this machine has "
-            f"{available / 2**30:,.0f}: pictures in memory go up to about {side}x{side} here; "
-            "larger ones `lucid draw` paints on disk, as pixels, and without masks"
-        )

@@ -81,7 +81,8 @@ def read_preset(name: str, start: DrawConfig) -> DrawConfig:
         if isinstance(octaves, list):
             configs = tuple(_octave(path, item, start) for item in octaves)
             return replace(start, octave_configs=configs)
-        return replace(start, octaves=octaves and _checked(path, "octaves", octaves))
+        count = None if octaves is None else _checked(path, "octaves", octaves)
+        return replace(start, octaves=count)
     except UsageError as error:
         raise LucidError(f"{path}: {error}") from error
 

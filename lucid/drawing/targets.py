@@ -22,11 +22,12 @@ from lucid.core.objectives import (
 )
 from lucid.drawing.config import DrawConfig, default_config
 from lucid.errors import UsageError
-from lucid.imaging.io import center_crop_resize, from_pil
+from lucid.imaging.io import center_crop_resize, to_tensor
 from lucid.nets.imagenet import GROUPS, group_members
 from lucid.nets.net import LOGITS, Net, UnknownClassError, normalize_name
 from lucid.nets.registry import nets_with_class
 from lucid.tiling.regions import Region
+from lucid.torch_modes import in_painting_modes
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ def resolve_class(net: Net, name: str) -> int | tuple[int, ...]:
         raise UsageError(f"{error}. Try {some}, which know it") from error
 
 
+@in_painting_modes
 def guide(
     net: Net,
     layer: str,
@@ -185,7 +187,7 @@ def guide(
     """
     layer = net.resolve_layer(layer)
     ascent = Ascent(net, resolve_runtime(runtime, legacy))
-    shown = from_pil(picture) if isinstance(picture, Image.Image) else picture
+    shown = to_tensor(picture, "guide")
     if not net.any_size:
         shown = center_crop_resize(shown, net.input_size)
     with torch.no_grad():

@@ -17,8 +17,9 @@ from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError
 from lucid.films.keyframes import Keyframes
 from lucid.films.warp import parse
-from lucid.imaging.io import from_pil, to_pil
+from lucid.imaging.io import from_pil, to_pil, to_tensor
 from lucid.nets.net import Net
+from lucid.torch_modes import in_painting_modes
 
 Watch = Callable[[int, Progress], None]
 """Called after each pass with the number of the frame and the progress of its drawing."""
@@ -32,6 +33,7 @@ def film_config(net: Net) -> DrawConfig:
     )
 
 
+@in_painting_modes
 def film(
     net: Net,
     targets: Keyframes | Targets,
@@ -85,6 +87,7 @@ def film(
     settings["subject"] = settings["subject"] or "tile"
     number, last = after or (-1, None)
     image = base if last is None else last
+    image = None if image is None else to_tensor(image)
     if image is None:
         first: DrawOptions = {
             **settings,

@@ -18,8 +18,10 @@ from lucid.films.optical_flow import estimate_flow
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
 from lucid.tiling.octaves import resize
+from lucid.torch_modes import in_painting_modes
 
 
+@in_painting_modes
 def dream_over(
     net: Net,
     targets: Keyframes | Targets,

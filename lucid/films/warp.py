@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import runpy
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,16 +61,32 @@ class Warp:
     arguments: tuple[Expression, ...]
 
     def __call__(self, image: Tensor, frame: int, generator: Generator) -> Tensor:
-        """Warp a picture, (3, height, width), RGB, 0..1, that a frame is to be drawn on."""
+        """Warp a picture, (3, height, width), RGB, 0..1, that a frame is to be drawn on.
+
+        Raises:
+            UsageError: the numbers are not possible.
+            LucidError: a user's own warp fails; the message names its file and line.
+        """
         values: list[Any] = []
         for index, expression in enumerate(self.arguments):
             if _is_profile(self.name, index):
                 values.append(_profile(expression, frame, image.device))
             else:
                 values.append(float(expression(t=frame)))
-        warped = WARPS[self.name](image, frame, generator, *values).clamp(0, 1)
+        try:
+            warped = WARPS[self.name](image, frame, generator, *values).clamp(0, 1)
+        except LucidError:
+            raise
+        except Exception as error:  # a user's own warp may raise anything
+            where = _place(error, inspect.getfile(WARPS[self.name]))
+            raise LucidError(
+                f"{where}: the warp {self.name} fails before frame {frame} "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        if warped.shape != image.shape:
+            raise UsageError(f"the warp {self.name} changes the picture's size at frame {frame}")
         if warped.isnan().any():
-            raise UsageError("makes pixels that are no numbers")
+            raise UsageError(f"the warp {self.name} makes pixels that are no numbers")
         return warped
 
 
@@ -89,7 +106,7 @@ def current_name(name: str) -> str:
 def parse(text: str) -> Warp:
     """Parse a warp typed as ``NAME`` or ``NAME:NUMBER,NUMBER``; a number may be an expression.
 
-    Raise a UsageError if there is no such warp or it fails on a small black picture.
+    Raise a LucidError if there is no such warp or it fails on a small black picture.
     """
     name, _, rest = text.partition(":")
     name = current_name(name)
@@ -106,13 +123,9 @@ def parse(text: str) -> Warp:
             for index, argument in enumerate(typed)
         ]
         parsed = Warp(name, tuple(arguments))
-        warped = parsed(torch.zeros(3, 16, 16), 1, Generator())
+        parsed(torch.zeros(3, 16, 16), 1, Generator())
     except UsageError as error:
         raise UsageError(f"warp {text!r}: {error}") from error
-    except Exception as error:  # a user's own warp may raise anything
-        raise UsageError(f"warp {text!r}: {type(error).__name__}: {error}") from error
-    if warped.shape != (3, 16, 16):
-        raise UsageError(f"warp {text!r} changes the picture's size")
     return parsed
 
 
@@ -135,7 +148,18 @@ def load(path: Path) -> None:
     try:
         runpy.run_path(str(path))
     except Exception as error:
-        raise LucidError(f"{path}: {type(error).__name__}: {error}") from error
+        where = _place(error, str(path))
+        raise LucidError(f"{where}: {type(error).__name__}: {error}") from error
+
+
+def _place(error: Exception, file: str) -> str:
+    """Name a file, and the line of it that an error came from."""
+    lines = [
+        each.lineno
+        for each in traceback.extract_tb(error.__traceback__, limit=None)
+        if each.filename == file
+    ]
+    return f"{file}, line {lines[-1]}" if lines else file
 
 
 def _parameters(name: str) -> list[inspect.Parameter]:

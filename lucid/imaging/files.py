@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import stat
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +59,8 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     """
     check_regular(path)
     try:
-        with Image.open(path) as image:
+        # Pillow warns of damaged and large files, of which an error says enough.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise LucidError(
                     f"{path}: {image.width}x{image.height} pixels are too many: shrink the picture "
@@ -70,7 +74,9 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     except LucidError:
         raise
     except DECODING_ERRORS as error:
-        reason = getattr(error, "strerror", None) or error or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if isinstance(error, MemoryError):
+            reason = "there is not enough memory"
         raise LucidError(f"{path}: cannot be read as an image ({reason})") from error
 
 
@@ -105,7 +111,11 @@ def atomic_write(path: Path, *, replace: bool = True) -> Iterator[Path]:
             finally:
                 part.unlink(missing_ok=True)
     except OSError as error:
-        raise LucidError(f"{path}: cannot be written ({error.strerror or error})") from error
+        reason = error.strerror or error
+        if error.errno == errno.ENOSPC:
+            with contextlib.suppress(OSError):
+                reason = f"the disk is full: {shutil.disk_usage(path.parent).free:,} bytes are free"
+        raise LucidError(f"{path}: cannot be written ({reason})") from error
 
 
 def _publish(part: Path, path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from lucid.errors import LucidError
+from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
 from lucid.imaging.files import FORMATS, atomic_write, check_writable, open_image
 from lucid.imaging.metadata import PNG_KEYWORD, PNG_SIGNATURE, metadata_options
@@ -52,6 +52,38 @@ def from_pil(image: Image.Image) -> Tensor:
         grey = np.array(image, np.float32) / (65535 if image.mode[0] == "I" else 1)
         return torch.from_numpy(grey).clamp(0, 1).expand(3, -1, -1).contiguous()
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255
+
+
+def to_tensor(image: Image.Image | Tensor, name: str = "base") -> Tensor:
+    """Check a picture that a program hands over, and return it as a tensor of its own.
+
+    Args:
+        image: a Pillow image, or (3, height, width), RGB, 0..1, of any floating-point type.
+        name: what the picture is, for messages.
+
+    Returns:
+        (3, height, width), RGB, 0..1, fp32.
+
+    Raises:
+        UsageError: the picture is something else; the message says what, and what would work.
+    """
+    wanted = f"the {name} must be a Pillow image, or a tensor (3, height, width), RGB, 0..1"
+    if isinstance(image, Image.Image):
+        image = from_pil(image)
+    if not isinstance(image, Tensor):
+        hint = ": open it with PIL.Image.open" if isinstance(image, str | Path) else ""
+        raise UsageError(f"{wanted}, not a {type(image).__name__}{hint}")
+    if image.ndim != 3 or image.shape[0] != 3 or not image.numel():
+        raise UsageError(f"{wanted}, not of shape {tuple(image.shape)}")
+    if not image.is_floating_point():
+        dtype = str(image.dtype).removeprefix("torch.")
+        raise UsageError(f"{wanted}, not of {dtype}: use .float() / 255")
+    # In inference mode a tensor is made that no gradient may pass; a clone is not.
+    image = (image.detach().clone() if image.is_inference() else image.detach()).float()
+    least, most = (float(value) for value in image.aminmax())
+    if not (least >= -1 and most <= 2):  # nor if they are NaN
+        raise UsageError(f"{wanted}: its values go from {least:g} to {most:g}")
+    return image
 
 
 def to_pil(image: Tensor) -> Image.Image:

@@ -35,6 +35,9 @@ WRITABLE_SUFFIXES = (*ANIMATION_FORMATS, *VIDEO_CODECS)
 VIDEO_SUFFIXES = (*VIDEO_CODECS, ".mov", ".mkv", ".avi", ".m4v")
 """Suffixes of videos that lucid reads."""
 
+MAX_PIXELS_IN_MEMORY = 2**28
+"""Pixels of all frames that are held in memory at once, of three bytes each."""
+
 
 class ImageFiles(Sequence[Image.Image]):
     """A sequence of RGB images, each of which is read from its file on access."""
@@ -84,7 +87,8 @@ def read(path: Path) -> Sequence[Image.Image]:
     the numbers in their names.
 
     Raises:
-        LucidError: the file cannot be read, or the folder holds no images.
+        LucidError: the file cannot be read, its frames have more than ``MAX_PIXELS_IN_MEMORY``,
+            or the folder holds no images.
     """
     if path.is_dir():
         if len(frames := Frames(path)):
@@ -93,10 +97,27 @@ def read(path: Path) -> Sequence[Image.Image]:
         if not files:
             raise LucidError(f"{path}: holds no pictures")
         return ImageFiles(sorted(files, key=_natural_order))
-    if path.suffix.lower() in {*ANIMATION_FORMATS, *FORMATS}:
-        with open_image(path) as image:
-            return [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
-    return list(_decode(path))
+    held: list[Image.Image] = []
+    room = MAX_PIXELS_IN_MEMORY
+    for frame in _stream(path):
+        room -= frame.width * frame.height
+        if room < 0:
+            raise LucidError(
+                f"{path}: {len(held)} frames of {frame.width}x{frame.height} pixels fill the "
+                "memory already, and there are more: give a folder of frames"
+            )
+        held.append(frame)
+    return held
+
+
+def _stream(path: Path) -> Iterator[Image.Image]:
+    """Read the RGB frames of an animation or video, one at a time."""
+    if path.suffix.lower() not in {*ANIMATION_FORMATS, *FORMATS}:
+        yield from _decode(path)
+        return
+    with open_image(path) as image:
+        for frame in ImageSequence.Iterator(image):
+            yield frame.convert("RGB")
 
 
 def _natural_order(path: Path) -> list[tuple[int, str]]:
@@ -104,7 +125,7 @@ def _natural_order(path: Path) -> list[tuple[int, str]]:
 
 
 class Footage:
-    """A film to dream on. Iterating yields RGB images; a video is decoded frame by frame.
+    """A film to dream on. Iterating yields RGB images, of which one at a time is in memory.
 
     Attributes:
         path: an animation, a video or a folder of images.
@@ -131,8 +152,7 @@ class Footage:
                 self.count = getattr(image, "n_frames", 1)
 
     def __iter__(self) -> Iterator[Image.Image]:
-        is_video = self.path.suffix.lower() in VIDEO_SUFFIXES
-        return _decode(self.path) if is_video else iter(read(self.path))
+        return iter(read(self.path)) if self.path.is_dir() else _stream(self.path)
 
 
 def is_film(path: Path) -> bool:

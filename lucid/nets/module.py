@@ -13,12 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError, is_out_of_memory
-from lucid.nets.net import LOGITS, LayerInfo, Net
+from lucid.nets.net import LOGITS, ONE_AT_A_TIME, LayerInfo, Net
+from lucid.torch_modes import in_painting_modes
 
 INPUT_SIZE = (224, 224)
 """(height, width) in pixels, for modules that name no input size."""
 
 
+@ONE_AT_A_TIME
+@in_painting_modes
 def wrap(
     module: nn.Module,
     *,
@@ -124,6 +127,7 @@ class WrappedNet(Net):
         self.name = name
         self.input_size = input_size
         self.model = module.eval().float()
+        _clone_inference_tensors(module)
         self.requires_grad_(False)
         stored = next(itertools.chain(module.parameters(), module.buffers()), torch.empty(0))
         for key, rgb in (("mean", mean), ("std", std)):
@@ -276,3 +280,14 @@ class WrappedNet(Net):
 
 class _StopForward(BaseException):
     """Ends a forward pass at the deepest layer. No ``Exception``: a module may catch those."""
+
+
+def _clone_inference_tensors(module: nn.Module) -> None:
+    """Replace weights that were made in ``torch.inference_mode``, which no gradient may pass."""
+    for part in module.modules():
+        for name, parameter in part.named_parameters(recurse=False):
+            if parameter.is_inference():
+                setattr(part, name, nn.Parameter(parameter.clone(), requires_grad=False))
+        for name, buffer in part.named_buffers(recurse=False):
+            if buffer.is_inference():
+                setattr(part, name, buffer.clone())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +15,27 @@ from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError, is_out_of_memory, nearest
 from lucid.reading import read_text
+
+
+class _Turns(contextlib.ContextDecorator):
+    """A lock, for a ``with`` statement or as a decorator."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+ONE_AT_A_TIME = _Turns()
+"""Held while a net is built, traced or runs forwards, so that threads take turns.
+
+torch.fx, which finds the layers of torchvision's nets, replaces functions of the whole process
+while it traces; and the hooks of a wrapped module are called by every thread that runs it.
+"""
 
 LOGITS = "logits"
 """The class logits' name among layers: in requests for activations and in their results."""
@@ -79,7 +102,8 @@ class Net(nn.Module):
         """
         height, width = images.shape[-2:]
         try:
-            return self._activations(images, layers)
+            with ONE_AT_A_TIME:
+                return self._activations(images, layers)
         except RuntimeError as error:
             # torch's message is about the kernel of one convolution or pool; the user knows
             # only the picture.

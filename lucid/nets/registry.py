@@ -19,7 +19,7 @@ from torch import Tensor
 from lucid.errors import LucidError, UsageError, nearest
 from lucid.nets.darknet import weights as darknet_weights
 from lucid.nets.darknet.net import DarknetNet
-from lucid.nets.net import Net, matching_classes, read_names
+from lucid.nets.net import ONE_AT_A_TIME, Net, matching_classes, read_names
 from lucid.nets.state_dicts import fill_model, read_state_dict
 from lucid.nets.torchvision import (
     TorchvisionNet,
@@ -30,6 +30,7 @@ from lucid.nets.torchvision import (
     weights_enum,
 )
 from lucid.resources import bundled, cache_folder
+from lucid.torch_modes import in_painting_modes
 
 PUBLISHED_URL = "https://pjreddie.com/media/files/"
 """Where Darknet's author publishes his weights."""
@@ -117,6 +118,7 @@ def local_weights(name: str) -> Path | None:
     return _find(name).local_weights()
 
 
+@ONE_AT_A_TIME
 def load_meta(name: str, weights: Path | None = None, names: Path | None = None) -> Net:
     """Build a net without its weights, on the meta device: layers, classes and sizes only.
 
@@ -132,6 +134,7 @@ def nets_with_class(name: str) -> list[str]:
     return sorted(known, key=size_megabytes)
 
 
+@ONE_AT_A_TIME
 def random_init(name: str, seed: int = 0) -> Net:
     """Build a net with random weights on the CPU, to measure speed or compare with trained ones."""
     source = _find(name)
@@ -144,6 +147,8 @@ def random_init(name: str, seed: int = 0) -> Net:
         return TorchvisionNet(name, build_model(name, None, init_weights=True))
 
 
+@ONE_AT_A_TIME
+@in_painting_modes
 def load(
     name: str,
     weights: str | Path | None = None,
@@ -193,7 +198,21 @@ def load(
             )
         state = read_state_dict(file) if file else _download_state_dict(source.name, progress)
         fill_model(net.model, state, str(file or source.name))
+    check_finite(net, str(file or source.name))
     return net
+
+
+def check_finite(net: Net, source: str) -> None:
+    """Refuse weights that are infinite or NaN: whatever they paint is black.
+
+    Raises:
+        LucidError: there are such weights; the message names ``source``.
+    """
+    for name, value in net.state_dict().items():
+        if value.is_floating_point() and value.numel():
+            least, most = value.aminmax()
+            if not bool((most - least).isfinite()):
+                raise LucidError(f"{source}: holds weights that are no numbers (NaN), in {name}")
 
 
 def download(name: str, *, progress: bool = True) -> Path | None:

@@ -39,7 +39,24 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     ):
         raise LucidError(f"{path}: holds no state dict (a model's names and tensors)")
+    for key, value in state.items():
+        _check_plain(key, value, path)
     return state
+
+
+def _check_plain(key: str, value: Tensor, path: Path) -> None:
+    """Refuse a tensor that is not stored as plain floating-point numbers, but for counters."""
+    odd = ""
+    if value.is_meta:
+        odd = "it is on the device meta, and has no values"
+    elif value.layout != torch.strided:
+        odd = f"its layout is {value.layout}".replace("torch.", "")
+    elif value.is_quantized or not (
+        value.is_floating_point() or key.endswith("num_batches_tracked")
+    ):
+        odd = f"its type is {value.dtype}".replace("torch.", "")
+    if odd:
+        raise LucidError(f"{path}: {key} is no plain tensor of weights ({odd})")
 
 
 def write_state_dict(state: Mapping[str, Tensor], path: Path) -> None:

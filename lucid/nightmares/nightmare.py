@@ -19,10 +19,11 @@ from lucid.core.optimizers import DarknetStep
 from lucid.core.receptive_field import WindowPlanner
 from lucid.errors import LARGEST, LucidError, UsageError
 from lucid.imaging import Size
-from lucid.imaging.io import from_pil, to_pil
+from lucid.imaging.io import to_pil, to_tensor
 from lucid.nets.net import Net
 from lucid.nightmares import darknet_ops
 from lucid.nightmares.steps import OCTAVE_SCALE, NightmareStep, draw_steps, layers_around
+from lucid.torch_modes import in_painting_modes
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Progress:
         return to_pil(self.canvas.image())
 
 
+@in_painting_modes
 def nightmare(
     net: Net,
     image: Image.Image | Tensor,
@@ -142,7 +144,7 @@ def nightmare(
     if not 0 < zoom <= 4:
         raise UsageError(f"zoom {zoom} must be above 0 and at most 4: 0.9 goes in, 1.1 goes out")
     ascent = Ascent(net, resolve_runtime(runtime, legacy))
-    picture = (image if isinstance(image, Tensor) else from_pil(image)).to(ascent.device)
+    picture = to_tensor(image, "picture").to(ascent.device)
     size = (picture.shape[1], picture.shape[2])
     if steps is None:
         layers = layers_around(net, layer, layer_range)
@@ -160,6 +162,7 @@ def nightmare(
     _check_views_fit(ascent, planner, picture, kinds)
     optimizer = DarknetStep(rate, normalize=normalize, grey=grey)
 
+    @in_painting_modes
     def pictures(picture: Tensor) -> Iterator[Image.Image]:
         canvas = PixelCanvas(picture)
         for done, step in enumerate(itertools.islice(upcoming, total), start=1):

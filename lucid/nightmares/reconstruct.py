@@ -16,9 +16,10 @@ from lucid.core.device import Runtime, RuntimeOptions, reraise_oom, resolve_runt
 from lucid.core.objectives import FeatureInversion
 from lucid.core.optimizers import MomentumSGD
 from lucid.errors import UsageError
-from lucid.imaging.io import from_pil, to_pil
+from lucid.imaging.io import to_pil, to_tensor
 from lucid.nets.net import Net
 from lucid.nightmares.nightmare import Progress, check_counts, check_finite
+from lucid.torch_modes import in_painting_modes
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class IdentityView:
         return values[0]
 
 
+@in_painting_modes
 def reconstruct(
     net: Net,
     image: Image.Image | Tensor,
@@ -86,13 +88,14 @@ def reconstruct(
     layer = net.resolve_layer(layer)
     ascent = Ascent(net, resolve_runtime(runtime, legacy))
     optimizer = MomentumSGD(rate, momentum, pull, reach)
-    picture = image if isinstance(image, Tensor) else from_pil(image)
+    picture = to_tensor(image, "picture")
     with reraise_oom(ascent.device), torch.no_grad():
         features = ascent.forward(picture[None].to(ascent.device), [layer])[layer][0]
     noise = torch.rand(picture.shape, generator=torch.Generator().manual_seed(seed))
     canvas = PixelCanvas(noise.to(ascent.device))
     step = Step(IdentityView(), FeatureInversion(layer, features))
 
+    @in_painting_modes
     def pictures() -> Iterator[Image.Image]:
         for done in range(1, rounds * iterations + 1):
             ascent.step(canvas, step, optimizer)

@@ -90,6 +90,10 @@ class _MaskedView:
         return self.view.scatter(values) * to_device(self.mask, values.device)
 
 
+MAX_DABS = 128
+"""The most dabs of a brush that are painted at once: each is as large in memory as a tile."""
+
+
 @dataclass(frozen=True)
 class PathRegion(Region):
     """Under a soft round brush that is drawn along a path, or set down at a point.
@@ -103,7 +107,7 @@ class PathRegion(Region):
     diameter: float = 0.5
 
     def views(self, size: Size, tiling: Tiling, generator: Generator) -> Sequence[View]:
-        """Dabs of the brush along the path, as one view."""
+        """Dabs of the brush along the path, as one view, or as several if there are many."""
         side = self._side(size)
         spacing = side / 2
         start = spacing * float(torch.rand((), generator=generator))
@@ -113,8 +117,12 @@ class PathRegion(Region):
         for x, y in self._points_along(size, spacing, start):
             dy, dx = (room * (2 * torch.rand(2, generator=generator) - 1)).tolist()
             tiles.append(Tile(round(y + dy - side / 2), round(x + dx - side / 2)))
-        dabs = _DabPass(size, (side, side), [tiles], tiling.padding)
-        return [_DabView(dabs, tiles, tiling.tile)]
+        views = []
+        for first in range(0, len(tiles), MAX_DABS):
+            some = tiles[first : first + MAX_DABS]
+            dabs = _DabPass(size, (side, side), [some], tiling.padding)
+            views.append(_DabView(dabs, some, tiling.tile))
+        return views
 
     def mask(self, size: Size) -> Tensor:
         """Full strength up to half the brush's radius from the path, then softly to nothing."""
@@ -122,7 +130,12 @@ class PathRegion(Region):
         rows, columns = (torch.arange(length) + 0.5 for length in size)
         distance = torch.full(size, math.inf)
         for x, y in self._points_along(size, side / 16, 0):
-            distance = torch.minimum(distance, torch.hypot(rows[:, None] - y, columns - x))
+            near = tuple(
+                slice(max(0, int(middle - side / 2)), max(0, int(middle + side / 2) + 2))
+                for middle in (y, x)
+            )
+            there = torch.hypot(rows[near[0], None] - y, columns[near[1]] - x)
+            distance[near] = torch.minimum(distance[near], there)
         fall = ((distance / (side / 2) - 0.5) * 2).clamp(0, 1)
         return (1 + torch.cos(math.pi * fall)) / 2
 

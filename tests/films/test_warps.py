@@ -199,13 +199,27 @@ def test_a_users_warp_that_fails_is_refused(body: str, said: str, own: Path) -> 
         f"def broken(image, frame, generator):\n    {body}\n"
     )
     load(own)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(LucidError, match=said):
         parse("broken")
+
+
+def test_a_users_warp_that_fails_late_is_named_with_its_line(own: Path, photo: Tensor) -> None:
+    own.write_text(
+        "from lucid.warps import warp\n@warp\ndef late(image, frame, generator):\n"
+        "    return image if frame < 2 else image[:, : 10 // (2 - frame)]\n"
+    )
+    load(own)
+    late = parse("late")
+    assert late(photo, 1, Generator()).shape == photo.shape
+    with pytest.raises(LucidError, match=r"line 4: the warp late fails before frame 2 .Zero"):
+        late(photo, 2, Generator())
+    with pytest.raises(LucidError, match="the warp late changes the picture's size at frame 3"):
+        late(photo, 3, Generator())
 
 
 def test_a_users_file_that_cannot_be_run_is_named(own: Path) -> None:
     own.write_text("1 / 0")
-    with pytest.raises(LucidError, match=r"own\.py: ZeroDivisionError"):
+    with pytest.raises(LucidError, match=r"own\.py, line 1: ZeroDivisionError"):
         load(own)
 
 
