@@ -6,7 +6,7 @@ WORKERS ?= 2
 BIN = .venv/bin
 PARALLEL = -n $(WORKERS) --dist loadgroup
 
-.PHONY: demo test quick check docs oldest gallery clean
+.PHONY: demo test quick check docs oldest gallery fuzz hostile clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -35,6 +35,16 @@ oldest: .venv-oldest/ready
 gallery: .venv/ready
 	$(BIN)/python examples/bases/make_bases.py docs/gallery/bases
 	$(BIN)/python examples/gallery.py
+
+# Fuzzes everything that lucid reads: half an hour. `make fuzz TARGETS="cfg warps"` for some of it.
+fuzz: .venv/ready
+	$(BIN)/pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python tests/fuzz/fuzz.py $(TARGETS)
+
+# The quick tests on an odd machine: few open files, no UTF-8, no home, no folder for temporary
+# files but the current one, and a path of blanks, line feeds, emoji and broken text.
+hostile: .venv/ready
+	tests/hostile.sh
 
 # Installs once, and again when the project's needs change.
 .venv/ready: pyproject.toml

@@ -194,3 +194,16 @@ def test_what_is_wrong_is_found(desk: Path, no_files: None) -> None:
     understand(right)
     with pytest.raises(click.NoSuchOption):
         understand(wrong)
+
+
+def test_every_promise_about_security_names_its_test() -> None:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    tests = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")
+    )
+    defined = set(re.findall(r"def (test_\w+)", tests))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named <= defined, named - defined
+    promises = page.split("## What lucid does not promise")[0]
+    for promise in re.findall(r"^- (.*?)(?=^- |^\n|\Z)", promises, re.MULTILINE | re.DOTALL):
+        assert "`test_" in promise, promise

@@ -18,11 +18,11 @@ from lucid.cli import console, files, targets
 from lucid.cli.click_types import ClassSpec
 from lucid.cli.draw import DrawArguments
 from lucid.cli.recipe_args import build_recipe
+from lucid.core.device import fits_memory
 from lucid.drawing import on_disk
-from lucid.drawing.config import DrawConfig, default_config, on_canvas
+from lucid.drawing.config import TILE, DrawConfig, default_config, on_canvas
 from lucid.drawing.diverse import prepare_group
 from lucid.drawing.loop import Progress, passes
-from lucid.drawing.memory import fits_memory
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.preset_files import read_preset
@@ -96,7 +96,7 @@ def _plan_job(
     size, in_files = arguments.size, arguments.on_disk or arguments.resume
     if size is None and picture is not None:
         size = (picture.shape[1], picture.shape[2])
-    if size and not fits_memory(size) and arguments.canvas in (None, "pixels"):
+    if size and not fits_memory(size, (TILE, TILE)) and arguments.canvas in (None, "pixels"):
         in_files = True
     if in_files:
         _check_on_disk(arguments, transparent)

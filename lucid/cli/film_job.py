@@ -66,6 +66,8 @@ def film_all(arguments: FilmArguments) -> None:
 def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str:
     """Make one film; return what to print of it: its number of frames, and its seed."""
     video.check_writable(target)
+    if not target.suffix:
+        files.make_folder(target.parent)
     files.reserve_output(target)
     if target.suffix:
         files.refuse_overwrite((target, recipes.sidecar_path(target)), arguments.force)

@@ -1,4 +1,4 @@
-"""Painting in a process that was forked from one that painted.
+"""Let a process paint that was forked from one that had painted.
 
 The threads of OpenMP, with which torch computes on a CPU, do not exist in a forked process, which
 would wait for them for ever. With one thread, torch waits for no other.
@@ -14,26 +14,24 @@ import torch
 log = logging.getLogger("lucid")
 
 
-class _Process:
+class Process:
+    """This process.
+
+    Attributes:
+        painted: whether it has computed a gradient.
+    """
+
     painted = False
-    forked = False
 
 
-def check() -> None:
-    """Note that this process paints; use one thread if it was forked from one that had painted."""
-    if _Process.forked:
-        _Process.forked = False
+def _after_fork() -> None:
+    if Process.painted:
         torch.set_num_threads(1)
         log.warning(
             "this process was forked from one that had painted: it paints with one thread, where "
             "a process that is started (multiprocessing's spawn) uses all"
         )
-    _Process.painted = True
-
-
-def _note_fork() -> None:
-    _Process.forked, _Process.painted = _Process.painted, False
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lucid.core import after_fork
+from lucid.core.after_fork import Process
 from lucid.core.canvas import Canvas
 from lucid.core.cuda_graphs import Forward, GraphedForward
 from lucid.core.device import (
@@ -182,8 +182,15 @@ class Ascent:
             runtime: devices, precision and batch size; without it, the defaults.
 
         Raises:
-            UsageError: there is no such device or precision, or the batch size is below 1.
+            UsageError: there is no such device or precision, the batch size is below 1, or torch's
+                default dtype is not float32.
         """
+        Process.painted = True
+        if torch.get_default_dtype() != torch.float32:
+            raise UsageError(
+                f"torch's default is {torch.get_default_dtype()}, and lucid paints in single "
+                "precision: torch.set_default_dtype(torch.float32)"
+            )
         runtime = runtime or Runtime()
         if runtime.batch is not None and runtime.batch < 1:
             raise UsageError(f"a batch of {runtime.batch} holds nothing: use 1 or more")
@@ -230,7 +237,6 @@ class Ascent:
         Raises:
             LucidError: it does not fit into the device's memory.
         """
-        after_fork.check()
         with reraise_oom(self.device):
             image = canvas.image()
             input_grad = self.input_grad(step.view.gather(image.detach()), step)

@@ -19,7 +19,6 @@ from lucid.drawing.targets import Targets
 from lucid.errors import UsageError
 from lucid.imaging.io import to_pil
 from lucid.nets.net import Net
-from lucid.torch_modes import in_painting_modes
 
 DIVERSITY_WEIGHT = 20.0
 """Default weight of how much pictures of a group differ. Found on lions and teapots by lucid64:
@@ -111,7 +110,8 @@ def prepare_group(plan: Plan, count: int, weight: float = DIVERSITY_WEIGHT) -> l
     return plans
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def draw_diverse(
     net: Net,
     targets: Targets,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -18,10 +19,10 @@ from lucid.errors import LucidError
 from lucid.imaging import Size
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.nets.net import Net
-from lucid.torch_modes import in_painting_modes
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def layer_sheet(
     net: Net,
     picture: Image.Image | Tensor,

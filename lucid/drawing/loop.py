@@ -20,9 +20,9 @@ from lucid.core.canvas import (
     PixelCanvas,
     TintedCanvas,
 )
+from lucid.core.device import check_memory
 from lucid.core.optimizers import Adam, DeepDreamStep, Optimizer
 from lucid.drawing.config import OctaveConfig
-from lucid.drawing.memory import check_memory
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import PassSettings, Plan, prepare
 from lucid.drawing.targets import Target, Targets
@@ -33,7 +33,6 @@ from lucid.nets.net import Net
 from lucid.tiling.octaves import resize, start_image
 from lucid.tiling.regions import MaskRegion
 from lucid.tiling.tiles import RolledView, Tile, TileView
-from lucid.torch_modes import in_painting_modes
 
 MARGIN = 16
 """Pixels around a picture of Fourier coefficients, so that opposite borders need not fit."""
@@ -74,7 +73,6 @@ class Progress:
             return to_pil(resize(self.canvas.image(), self.size, wrap=self.wrap))
 
 
-@in_painting_modes
 def draw(
     net: Net,
     targets: Targets,
@@ -158,7 +156,6 @@ def grow(
     return pictures()
 
 
-@in_painting_modes
 def paint(
     plan: Plan,
     *,
@@ -184,7 +181,8 @@ def paint(
     return progress.canvas.image().detach()
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]:
     """Paint what is planned, pass by pass, as ``paint`` does.
 

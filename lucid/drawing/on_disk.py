@@ -37,9 +37,9 @@ from lucid.imaging.files import atomic_write, check_writable
 from lucid.imaging.io import write_png_rows
 from lucid.imaging.output_paths import reserve
 from lucid.nets.net import Net
+from lucid.reading import parse_table, read_text
 from lucid.tiling.octaves import add_detail, detail
 from lucid.tiling.tiles import Batch, Pass, TileView
-from lucid.torch_modes import in_painting_modes
 
 log = logging.getLogger("lucid")
 
@@ -95,7 +95,8 @@ def draw_on_disk(
         _draw(net, targets, path, base, resume, replace, metadata, watch, options)
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def _draw(
     net: Net,
     targets: Targets,
@@ -156,6 +157,13 @@ class _State:
     passes: int
     batch: int | None
     generator: str
+
+    def check(self) -> None:
+        """Raise a ValueError or TypeError for values that no run has written."""
+        counts = (self.seed, self.octave, self.passes, 1 if self.batch is None else self.batch)
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ValueError("a number is no count")
+        bytes.fromhex(self.generator)
 
     @property
     def canvas(self) -> str:
@@ -349,9 +357,10 @@ def _folder(path: Path) -> Path:
 def _read_state(folder: Path, seed: int | None) -> _State:
     """What a killed run recorded last; ``seed`` is the one asked for, if any is."""
     try:
-        state = _State(**json.loads((folder / STATE).read_text(encoding="utf-8")))
+        state = _State(**parse_table(read_text(folder / STATE), folder / STATE, as_json=True))
+        state.check()
         (folder / state.canvas).stat()
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, LucidError) as error:
         raise UsageError(f"{folder} holds nothing to resume: leave --resume out") from error
     if seed not in (None, state.seed):
         raise UsageError(f"{folder} was begun with seed {state.seed}, not {seed}")

@@ -33,7 +33,6 @@ from lucid.imaging.io import to_tensor
 from lucid.nets.net import Net
 from lucid.tiling.octaves import octave_sizes, sizes_from_scales
 from lucid.tiling.tiles import Tiling
-from lucid.torch_modes import in_painting_modes
 
 COOLDOWN_VIEWS = 8
 """Augmented views of each tile during the cooldown: with four, one or two mixes in twelve came
@@ -220,7 +219,8 @@ class Plan:
         )
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def prepare(
     net: Net,
     targets: Targets,

@@ -31,7 +31,6 @@ from lucid.imaging.io import to_pil
 from lucid.nets.net import LOGITS, Net
 from lucid.tiling.octaves import resize
 from lucid.tiling.regions import MaskRegion
-from lucid.torch_modes import in_painting_modes
 
 SKIN_SHARE = 0.4
 """How large the pattern is, in shares of the thing that wears it."""
@@ -47,7 +46,8 @@ SOFTNESS = 0.027
 """Standard deviation of the blur of a silhouette's edge, in shares of the thing's side."""
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def draw_skin(
     net: Net,
     targets: Targets,
@@ -88,7 +88,8 @@ def draw_skin(
     return to_pil(progress.canvas.image().detach())
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def prepare_skin(
     plan: Plan, skin: str | Mapping[str, float], **options: Unpack[DrawOptions]
 ) -> Plan:
@@ -121,7 +122,8 @@ def prepare_skin(
     return replace(pattern, ascent=plan.ascent)
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def skin_passes(plan: Plan, pattern: Plan) -> Iterator[Progress]:
     """Paint a thing, then the pattern on it, pass by pass.
 

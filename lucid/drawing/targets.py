@@ -27,7 +27,6 @@ from lucid.nets.imagenet import GROUPS, group_members
 from lucid.nets.net import LOGITS, Net, UnknownClassError, normalize_name
 from lucid.nets.registry import nets_with_class
 from lucid.tiling.regions import Region
-from lucid.torch_modes import in_painting_modes
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,8 @@ def resolve_class(net: Net, name: str) -> int | tuple[int, ...]:
         raise UsageError(f"{error}. Try {some}, which know it") from error
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def guide(
     net: Net,
     layer: str,

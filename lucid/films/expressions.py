@@ -14,7 +14,7 @@ from lucid.errors import UsageError
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 
-CONSTANTS = {"pi": np.pi, "e": np.e}
+CONSTANTS = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in ("sin", "cos", "tan", "sqrt", "exp", "log", "sign")},
     **{name: getattr(np, name) for name in ("floor", "ceil", "round", "abs")},
@@ -86,7 +86,7 @@ class Expression:
                 | ast.Compare(left=left, ops=[op], comparators=[right])
             ) if type(op) in _OPERATORS:
                 operands = (self._evaluate(each, variables) for each in (left, right))
-                return 1.0 * _OPERATORS[type(op)](*operands)
+                return np.float64(1) * _OPERATORS[type(op)](*operands)
             case ast.IfExp(test=test, body=body, orelse=other):
                 return np.where(*(self._evaluate(part, variables) for part in (test, body, other)))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:

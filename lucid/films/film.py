@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Unpack
 
+import torch
 from PIL import Image
 from torch import Generator, Tensor
 
@@ -19,7 +20,6 @@ from lucid.films.keyframes import Keyframes
 from lucid.films.warp import parse
 from lucid.imaging.io import from_pil, to_pil, to_tensor
 from lucid.nets.net import Net
-from lucid.torch_modes import in_painting_modes
 
 Watch = Callable[[int, Progress], None]
 """Called after each pass with the number of the frame and the progress of its drawing."""
@@ -33,7 +33,8 @@ def film_config(net: Net) -> DrawConfig:
     )
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def film(
     net: Net,
     targets: Keyframes | Targets,

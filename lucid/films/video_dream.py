@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Unpack, cast
 
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -18,10 +19,10 @@ from lucid.films.optical_flow import estimate_flow
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
 from lucid.tiling.octaves import resize
-from lucid.torch_modes import in_painting_modes
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def dream_over(
     net: Net,
     targets: Keyframes | Targets,

@@ -86,6 +86,8 @@ def reserve(path: Path) -> Iterator[None]:
     from filelock import Timeout
 
     path = follow_links(path)
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}")
     lock = _lock(_hidden(path, ".lock"))
     try:
         lock.acquire(timeout=0)

@@ -14,14 +14,12 @@ from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError, is_out_of_memory
 from lucid.nets.net import LOGITS, ONE_AT_A_TIME, LayerInfo, Net
-from lucid.torch_modes import in_painting_modes
 
 INPUT_SIZE = (224, 224)
 """(height, width) in pixels, for modules that name no input size."""
 
 
-@ONE_AT_A_TIME
-@in_painting_modes
+@torch.inference_mode(False)
 def wrap(
     module: nn.Module,
     *,
@@ -85,7 +83,8 @@ def wrap(
         raise UsageError(f"input_size {size!r} must be (height, width), in pixels")
     height, width = map(int, size)
     name = name or type(module).__name__.lower()
-    return WrappedNet(module, name, classes, mean, std, (height, width), any_size)
+    with ONE_AT_A_TIME:
+        return WrappedNet(module, name, classes, mean, std, (height, width), any_size)
 
 
 def _check_rgb(option: str, values: Sequence[float]) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import threading
@@ -16,21 +15,7 @@ from torch import Tensor, nn
 from lucid.errors import LucidError, UsageError, is_out_of_memory, nearest
 from lucid.reading import read_text
 
-
-class _Turns(contextlib.ContextDecorator):
-    """A lock, for a ``with`` statement or as a decorator."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
-ONE_AT_A_TIME = _Turns()
+ONE_AT_A_TIME = threading.RLock()
 """Held while a net is built, traced or runs forwards, so that threads take turns.
 
 torch.fx, which finds the layers of torchvision's nets, replaces functions of the whole process

@@ -30,7 +30,6 @@ from lucid.nets.torchvision import (
     weights_enum,
 )
 from lucid.resources import bundled, cache_folder
-from lucid.torch_modes import in_painting_modes
 
 PUBLISHED_URL = "https://pjreddie.com/media/files/"
 """Where Darknet's author publishes his weights."""
@@ -118,14 +117,15 @@ def local_weights(name: str) -> Path | None:
     return _find(name).local_weights()
 
 
-@ONE_AT_A_TIME
 def load_meta(name: str, weights: Path | None = None, names: Path | None = None) -> Net:
     """Build a net without its weights, on the meta device: layers, classes and sizes only.
 
     Takes what ``load`` takes; of the weights only the path is used, to choose between two nets of
     a name. Raises what ``load`` raises.
     """
-    return _find(name, weights).build(weights, names).to("meta")
+    source = _find(name, weights)
+    with ONE_AT_A_TIME:
+        return source.build(weights, names).to("meta")
 
 
 def nets_with_class(name: str) -> list[str]:
@@ -134,7 +134,6 @@ def nets_with_class(name: str) -> list[str]:
     return sorted(known, key=size_megabytes)
 
 
-@ONE_AT_A_TIME
 def random_init(name: str, seed: int = 0) -> Net:
     """Build a net with random weights on the CPU, to measure speed or compare with trained ones."""
     source = _find(name)
@@ -142,13 +141,12 @@ def random_init(name: str, seed: int = 0) -> Net:
         net = DarknetNet(source.cfg)
         net.randomize(seed)
         return net
-    with torch.random.fork_rng(devices=[]):
+    with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return TorchvisionNet(name, build_model(name, None, init_weights=True))
 
 
-@ONE_AT_A_TIME
-@in_painting_modes
+@torch.inference_mode(False)
 def load(
     name: str,
     weights: str | Path | None = None,
@@ -176,7 +174,8 @@ def load(
     """
     given = Path(weights) if weights else None
     source = _find(name, given)
-    net = source.build(given, Path(names) if names else None)
+    with ONE_AT_A_TIME:
+        net = source.build(given, Path(names) if names else None)
     file = given or (source.local_weights() if source.cfg else None)
     if file is not None and not file.is_file():
         raise LucidError(f"{file}: there is no such weights file{source.other_weights()}")

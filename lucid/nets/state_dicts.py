@@ -45,15 +45,13 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
 
 
 def _check_plain(key: str, value: Tensor, path: Path) -> None:
-    """Refuse a tensor that is not stored as plain floating-point numbers, but for counters."""
+    """Refuse a tensor that is not stored as plain numbers; of integers only counts and indices."""
     odd = ""
     if value.is_meta:
         odd = "it is on the device meta, and has no values"
     elif value.layout != torch.strided:
         odd = f"its layout is {value.layout}".replace("torch.", "")
-    elif value.is_quantized or not (
-        value.is_floating_point() or key.endswith("num_batches_tracked")
-    ):
+    elif value.is_quantized or not (value.is_floating_point() or value.dtype == torch.int64):
         odd = f"its type is {value.dtype}".replace("torch.", "")
     if odd:
         raise LucidError(f"{path}: {key} is no plain tensor of weights ({odd})")

@@ -23,7 +23,6 @@ from lucid.imaging.io import to_pil, to_tensor
 from lucid.nets.net import Net
 from lucid.nightmares import darknet_ops
 from lucid.nightmares.steps import OCTAVE_SCALE, NightmareStep, draw_steps, layers_around
-from lucid.torch_modes import in_painting_modes
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,8 @@ class Progress:
         return to_pil(self.canvas.image())
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def nightmare(
     net: Net,
     image: Image.Image | Tensor,
@@ -162,7 +162,8 @@ def nightmare(
     _check_views_fit(ascent, planner, picture, kinds)
     optimizer = DarknetStep(rate, normalize=normalize, grey=grey)
 
-    @in_painting_modes
+    @torch.inference_mode(False)  # whatever the caller's modes are
+    @torch.enable_grad()
     def pictures(picture: Tensor) -> Iterator[Image.Image]:
         canvas = PixelCanvas(picture)
         for done, step in enumerate(itertools.islice(upcoming, total), start=1):

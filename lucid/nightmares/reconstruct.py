@@ -19,7 +19,6 @@ from lucid.errors import UsageError
 from lucid.imaging.io import to_pil, to_tensor
 from lucid.nets.net import Net
 from lucid.nightmares.nightmare import Progress, check_counts, check_finite
-from lucid.torch_modes import in_painting_modes
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class IdentityView:
         return values[0]
 
 
-@in_painting_modes
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.enable_grad()
 def reconstruct(
     net: Net,
     image: Image.Image | Tensor,
@@ -95,7 +95,8 @@ def reconstruct(
     canvas = PixelCanvas(noise.to(ascent.device))
     step = Step(IdentityView(), FeatureInversion(layer, features))
 
-    @in_painting_modes
+    @torch.inference_mode(False)  # whatever the caller's modes are
+    @torch.enable_grad()
     def pictures() -> Iterator[Image.Image]:
         for done in range(1, rounds * iterations + 1):
             ascent.step(canvas, step, optimizer)

@@ -22,7 +22,7 @@ from PIL import Image
 from test_cli import QUICK, Run, Start, desk, run
 
 from lucid.cli import main
-from lucid.imaging import recipes
+from lucid.imaging import recipes, video
 from lucid.imaging.recipes import Recipe
 
 __all__ = ["desk", "run"]
@@ -114,6 +114,19 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header(
     bad_png(desk, *size)
     for words in ((*QUICK, "bad.png"), (*FILM, "bad.png"), ("classify", "tiny.cfg", "bad.png")):
         assert "bad.png: " in refusal(run, *words)
+
+
+def test_an_animation_that_fills_the_memory_is_refused(
+    desk: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [Image.new("L", (60, 44), shade) for shade in range(0, 250, 50)]
+    frames[0].save(desk / "long.gif", save_all=True, append_images=frames[1:])
+    monkeypatch.setattr(video, "MAX_PIXELS_IN_MEMORY", 60 * 44 * 3)
+    said = refusal(run, "film", "--from", "long.gif", "-o", "back.gif", code=1)
+    assert "long.gif: 3 frames of 60x44 pixels fill the memory already" in said
+    # To dream on, one frame at a time is read.
+    words = ("--size", "32x32", "--octaves", "1", "--no-flow", "-o", "new.gif")
+    assert run(*FILM, "long.gif", *words).exit_code == 0
 
 
 def test_pixels_that_are_no_numbers_are_refused(desk: Path, run: Run) -> None:
@@ -223,7 +236,8 @@ def test_what_is_no_file_is_not_read(desk: Path, run: Run, kind: str) -> None:
 
 def test_an_endless_standard_input_is_not_read_to_its_end(desk: Path) -> None:
     for words in ((*QUICK, "-"), ("show", "-"), (*FILM, "-", "-o", "a.gif")):
-        result = CliRunner().invoke(main, words, input=open("/dev/zero", "rb"))  # noqa: SIM115
+        with Path("/dev/zero").open("rb") as endless:
+            result = CliRunner().invoke(main, words, input=endless)
         assert result.exit_code == 2
         assert "standard input is neither a picture nor a video" in result.output
 
@@ -428,6 +442,31 @@ def test_any_file_name_is_printed_on_any_terminal(
 
 # Small machines
 
+RUN_ALL = """
+import json
+from lucid.cli import main
+for words in json.loads(sys.argv[1]):
+    main(words, standalone_mode=False)
+"""
+"""Runs several commands in one process."""
+
+
+@pytest.mark.slow
+def test_nothing_is_sent_anywhere(desk: Path, start: Start) -> None:
+    code = (
+        "import sys\n"
+        "def hook(event, arguments):\n"
+        "    if event in ('socket.connect', 'socket.getaddrinfo', 'urllib.Request'):\n"
+        "        print(event, arguments, file=sys.stderr)\n"
+        "sys.addaudithook(hook)\n"
+        f"{RUN_ALL}"
+    )
+    commands = [QUICK, ("classify", "lucid64", "photo.v2.png"), ("models",), ("doctor",)]
+    command = [sys.executable, "-c", code, json.dumps(commands)]
+    process = start(command, cwd=desk, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.communicate()[1] == ""
+    assert process.returncode == 0
+
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits its own memory")
@@ -452,24 +491,24 @@ def test_too_little_memory_is_one_line(desk: Path, start: Start) -> None:
 def test_a_user_without_a_home_draws(desk: Path, start: Start) -> None:
     # `~` leads nowhere: no $HOME, and an id that the system does not know.
     code = (
-        "import os, pwd\n"
+        "import os, pwd, sys\n"
         "def unknown(*_): raise KeyError('unknown')\n"
         "pwd.getpwuid = pwd.getpwnam = unknown\n"
-        "from lucid.cli import main; main()"
+        f"{RUN_ALL}"
     )
     environment = {
         name: value
         for name, value in os.environ.items()
         if name not in ("HOME", "LUCID_CACHE", "XDG_CACHE_HOME", "TORCH_HOME")
     }
-    for words in (QUICK, ("models",), ("classify", "tiny.cfg", "photo.v2.png")):
-        process = start(
-            [sys.executable, "-c", code, *words],
-            **{"cwd": desk, "env": environment, "stdout": subprocess.PIPE},
-            stderr=subprocess.STDOUT,
-        )
-        output = process.communicate()[0]
-        assert process.returncode == 0, output
+    commands = [QUICK, ("models",), ("classify", "tiny.cfg", "photo.v2.png")]
+    process = start(
+        [sys.executable, "-c", code, json.dumps(commands)],
+        **{"cwd": desk, "env": environment, "stdout": subprocess.PIPE},
+        stderr=subprocess.STDOUT,
+    )
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
 
 
 def test_a_mistake_of_lucids_own_is_reported(

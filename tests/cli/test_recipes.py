@@ -26,7 +26,7 @@ __all__ = ["desk", "run"]
 FILM = ("film", "--net", "tiny.cfg", "--class", "goldfish", "--frames", "2", "--iters", "1")
 MOVING = (*FILM, "--octaves", "1", "--device", "cpu", "--seed", "1", "photo.v2.png")
 
-words = st.text(st.characters(exclude_categories=["Cs"]))
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 plain = st.one_of(words, st.booleans(), st.integers(-(2**60), 2**60), st.floats(-1e9, 1e9))
 options = st.dictionaries(words.filter(lambda key: key not in ("command", "made")), plain)
 

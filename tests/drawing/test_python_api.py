@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +32,9 @@ QUICK: dict[str, Any] = {
 }
 
 
-@contextlib.contextmanager
-def double_precision() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
 MODES: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
     "no_grad": torch.no_grad,
     "inference_mode": torch.inference_mode,
-    "float64": double_precision,
 }
 
 
@@ -84,7 +74,6 @@ def test_modes_of_the_caller_change_nothing(photo: Tensor, call: str) -> None:
     for name, mode in MODES.items():
         with mode():
             assert CALLS[call](net, base).tobytes() == expected, name
-    assert torch.get_default_dtype() == torch.float32
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -93,15 +82,23 @@ def test_nets_and_pictures_made_in_a_mode_can_be_used(
 ) -> None:
     expected = lucid.draw(lucid.wrap(module(), input_size=(32, 32)), "0", photo, **QUICK)
     with MODES[mode]():
-        base = photo.to(torch.get_default_dtype()) * 1
+        base = photo * 1
         net = lucid.wrap(module(), input_size=(32, 32))
         drawn = lucid.draw(net, "0", base, **QUICK)
         lucid.draw(lucid.load("lucid64"), "lion", **QUICK)
         # The caller's own code between two pictures runs in the caller's mode.
         for picture in lucid.grow(net, "0", every=1, **QUICK):
-            assert torch.is_grad_enabled() == (mode == "float64"), picture
-    if mode != "float64":  # whose modules have other weights
-        assert drawn.tobytes() == expected.tobytes()
+            assert not torch.is_grad_enabled(), picture
+    assert drawn.tobytes() == expected.tobytes()
+
+
+def test_another_default_precision_is_refused_in_plain_words(classifier: Net) -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        with pytest.raises(UsageError, match=r"default is torch\.float64, .*set_default_dtype"):
+            lucid.draw(classifier, "goldfish", **QUICK)
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.parametrize(

@@ -218,12 +218,12 @@ def test_a_film_killed_while_it_writes_a_frame_resumes_to_the_same_bytes(desk: P
     words = f"photo.png {OPTIONS} --warp random-roll:-2,2 --warp zoom:.02 --frames 6 --seed 4"
     code = (
         "import os, signal\n"
-        "replace = os.replace\n"
-        "def kill_or_replace(source, target):\n"
+        "link = os.link\n"
+        "def kill_or_link(source, target):\n"
         "    if str(target).endswith('frame_000003.png'):\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    replace(source, target)\n"
-        "os.replace = kill_or_replace\n"
+        "    link(source, target)\n"
+        "os.link = kill_or_link\n"
         "from lucid.cli import main; main()"
     )
     killed = subprocess.run(
