@@ -22,11 +22,14 @@ times that of a picture's pixels."""
 class LucidError(Exception):
     """An error that the user can correct.
 
-    The message is one line that names the file or option, says what is wrong with it and what
-    would work. The command line prints it after ``Error:`` and exits with ``exit_code``.
+    The message is one printable line that names the file or option, says what is wrong with it and
+    what would work. The command line prints it after ``Error:`` and exits with ``exit_code``.
     """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UsageError(LucidError):

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +23,7 @@ BAND = 2**22
 
 
 class TensorFolder:
-    """A folder whose files are seen as tensors (``torch.from_file``).
+    """A folder whose files are seen as tensors (``numpy.memmap``).
 
     The system keeps in memory what there is room for.
     """
@@ -32,13 +33,16 @@ class TensorFolder:
 
     def tensor(self, name: str, *shape: int) -> Tensor:
         """A file as a tensor in fp32; a file that does not exist yet is made, all zeros."""
-        path, count = self.folder / name, math.prod(shape)
-        if not path.exists() and hasattr(os, "posix_fallocate"):
-            # If the disk ran full later, at a write to memory, the system would kill the process.
+        path = self.folder / name
+        if not path.exists():
             with path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, 4 * count)
-        mapped = torch.from_file(str(path), shared=True, size=count, dtype=torch.float32)
-        return mapped.view(shape)
+                # If the disk ran full later, at a write to memory, the system would kill the
+                # process.
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, 4 * math.prod(shape))
+                file.truncate(4 * math.prod(shape))
+        # torch.from_file takes only paths in UTF-8.
+        return torch.from_numpy(np.memmap(path, np.float32, "r+", shape=shape))
 
     def delete(self, *patterns: str, keep: str = "") -> None:
         """Delete the files that fit any of the patterns, except one."""

@@ -24,7 +24,7 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     if path.suffix == ".safetensors":
         safetensors = import_safetensors(path)
         try:
-            return safetensors.torch.load_file(path)
+            return safetensors.torch.load(path.read_bytes())  # load_file takes only names in UTF-8
         except (safetensors.SafetensorError, OSError) as error:
             raise LucidError(f"{path}: is not a whole .safetensors file ({error})") from error
     try:
@@ -64,7 +64,7 @@ def write_state_dict(state: Mapping[str, Tensor], path: Path) -> None:
         try:
             if safetensors:
                 contiguous = {key: value.contiguous() for key, value in state.items()}
-                safetensors.torch.save_file(contiguous, part)
+                part.write_bytes(safetensors.torch.save(contiguous))
             else:
                 torch.save(state, part)
         except Exception as error:  # neither library raises OSError when the disk is full

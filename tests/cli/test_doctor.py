@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from lucid import __version__
 from lucid.cli.doctor import PACKAGES, VARIABLES, Bytes, doctor
 from lucid.core.device import find_precision, precision_name
+from lucid.errors import printable
 
 
 @pytest.fixture
@@ -53,10 +54,10 @@ def test_a_line_for_each_thing(here: Path) -> None:
     assert said["torch"] == version("torch")
     assert said["Pillow"] == version("pillow")
     assert said["cpu"].startswith(f"threads {torch.get_num_threads()}, auto ")
-    assert said["cache"] == f"folder {here / 'cache'}, files 1, size 2.5 MB"
+    assert said["cache"] == f"folder {printable(str(here / 'cache'))}, files 1, size 2.5 MB"
     assert said["torch's cache"].endswith("checkpoints, files 1, size 1.0 MB")
     assert said["weights at hand"] == "lucid1000 lucid64 vgg-conv squeezenet1_1"
-    assert said["LUCID_CACHE"] == str(here / "cache")
+    assert said["LUCID_CACHE"] == printable(str(here / "cache"))
     assert "NO_COLOR" not in said
     assert "unknown" not in output
     width = max(map(len, said)) + 2
@@ -91,7 +92,9 @@ def test_what_is_not_installed(here: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_cache_that_is_not_there_is_empty(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LUCID_CACHE", str(here / "nowhere"))
-    assert lines(run())["cache"] == f"folder {here / 'nowhere'}, files 0, size 0.0 MB"
+    assert (
+        lines(run())["cache"] == f"folder {printable(str(here / 'nowhere'))}, files 0, size 0.0 MB"
+    )
 
 
 def test_a_broken_torch_is_found_and_not_fatal(here: Path) -> None:

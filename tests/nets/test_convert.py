@@ -148,9 +148,9 @@ def test_a_darknet_net_is_written_as_a_state_dict(
     path = tmp_path / f"tiny{ending}"
     convert.write(classifier, path)
     if ending == ".safetensors":
-        from safetensors.torch import load_file
+        from safetensors.torch import load as load_bytes
 
-        state = load_file(path)
+        state = load_bytes(path.read_bytes())
     else:
         state = torch.load(path, weights_only=True)
     expected = classifier.state_dict()
