@@ -6,7 +6,6 @@ This module does not import torch: shell completion and ``lucid doctor`` use it.
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -39,4 +38,6 @@ def cache_folder() -> Path:
     try:
         return platformdirs.user_cache_path("lucid", appauthor=False)
     except RuntimeError:  # no $HOME, and the system does not know the user
+        import tempfile
+
         return Path(tempfile.gettempdir()) / f"lucid_cache_{os.getuid()}"

@@ -11,10 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shlex
 import sys
-import tempfile
-import traceback
 from pathlib import Path
 
 import click
@@ -97,6 +94,10 @@ def describe(error: Exception) -> tuple[str, int]:
 
 def write_crash_report(error: Exception) -> Path | None:
     """Write a traceback into the cache folder, without the name of the user's home."""
+    import shlex
+    import tempfile
+    import traceback
+
     text = "".join(traceback.format_exception(error))
     text = f"lucid {__version__}, Python {sys.version}\n{shlex.join(sys.argv)}\n\n{text}"
     home = os.path.expanduser("~")

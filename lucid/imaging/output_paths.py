@@ -3,17 +3,15 @@
 A reserved file has a lock beside it, a hidden file that names the process which holds it
 (``filelock.SoftFileLock``). What is written first goes to a temporary file of the same hidden name.
 So a lock whose process has ended tells which temporary files nobody needs any more.
+
+Commands import this module as soon as they start, so it imports what takes time where it is used.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
-import secrets
-import shutil
-import tempfile
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,6 +105,8 @@ def reserve(path: Path) -> Iterator[None]:
 
 def temporary_path(path: Path) -> Path:
     """Return a path for the next content of a file, beside it."""
+    import secrets
+
     return _hidden(path, f"-{secrets.token_hex(4)}.part")
 
 
@@ -118,6 +118,8 @@ def _lock(path: Path) -> SoftFileLock:
 
 
 def _hidden(path: Path, ending: str) -> Path:
+    import hashlib
+
     name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     return path.with_name(f"{PREFIX}{name}{ending}")
 
@@ -154,6 +156,9 @@ def _abandoned(path: Path) -> Iterator[bool]:
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
     """Make a temporary folder for a ``with`` statement; delete those of processes that ended."""
+    import shutil
+    import tempfile
+
     for old in Path(tempfile.gettempdir()).glob("lucid-*/lock"):
         with _abandoned(old) as abandoned:
             if abandoned:

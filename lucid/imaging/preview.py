@@ -34,13 +34,18 @@ DEFAULT_CELL = (20, 10)
 the VT340, the first terminal with sixels."""
 
 
-def detect_protocol(stream: TextIO, environ: Mapping[str, str]) -> str:
+def detect_protocol(  # noqa: PLR0911
+    stream: TextIO | None, environ: Mapping[str, str]
+) -> str:
     """Find out how a stream can show images: one of ``PROTOCOLS``.
 
     The variable ``LUCID_PREVIEW`` names the protocol; otherwise the protocol follows from the
     variables that terminals set; otherwise the terminal is asked whether it supports sixel. A
-    stream that is not a terminal shows nothing. A wrong ``LUCID_PREVIEW`` is a UsageError.
+    stream that is closed (None) or is not a terminal shows nothing. A wrong ``LUCID_PREVIEW`` is a
+    UsageError.
     """
+    if stream is None:
+        return "none"
     wanted = environ.get("LUCID_PREVIEW")
     if wanted:
         if wanted not in PROTOCOLS:

@@ -473,3 +473,8 @@ def test_a_terminal_that_is_gone_stops_nothing(picture: Image.Image) -> None:
         shown.show(picture)
         assert shown.protocol == "none"
         shown.show(picture, last=True)
+
+
+def test_a_closed_stream_shows_nothing() -> None:
+    assert detect_protocol(None, {}) == "none"
+    assert detect_protocol(None, {"LUCID_PREVIEW": "kitty"}) == "none"
