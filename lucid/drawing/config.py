@@ -116,7 +116,7 @@ class DrawConfig:
     detail_space: str = "logits"
     cooldown: float = 0
     detail_iterations: int = 8
-    detail_lr: float = 0.05
+    detail_lr: float = 0.12
     detail_decay_power: float = 0.7
     detail_tv_weight: float = 0.1
 

@@ -30,7 +30,7 @@ from lucid.errors import UsageError
 from lucid.imaging import Size
 from lucid.imaging.io import to_pil
 from lucid.nets.net import Net
-from lucid.tiling.octaves import resize, start_image
+from lucid.tiling.octaves import back_project, resize, start_image
 from lucid.tiling.regions import MaskRegion
 from lucid.tiling.tiles import RolledView, Tile, TileView
 
@@ -218,6 +218,8 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
                 ascent.step(canvas, settings.step(shown, target.objective), optimizer)
             if settings.blur:
                 canvas.blur(settings.blur)
+            if octave.detail and number == octave.iterations - 1:
+                canvas = _with_composition(plan, size, octave, canvas, painted, base, generator)
             done += math.prod(size)
             yield Progress(
                 *(done, total, size, plan.size, canvas, plan.wrap),
@@ -269,6 +271,22 @@ def _canvas(
         # Enlarging spreads what an octave changed a little beyond its mask.
         background = torch.where(mask > 0, background, resized)
     return LayeredCanvas(canvas, background, mask)
+
+
+def _with_composition(
+    plan: Plan,
+    size: Size,
+    octave: OctaveConfig,
+    canvas: Canvas,
+    painted: Tensor | None,
+    base: Tensor | None,
+    generator: Generator,
+) -> Canvas:
+    """The canvas of a detail octave, corrected to be the octave before when it is shrunk."""
+    if painted is None or plan.config.canvas != "fourier":
+        return canvas
+    corrected = back_project(canvas.image().detach(), painted, wrap=plan.wrap)
+    return _canvas(plan, size, octave, corrected, base, generator)
 
 
 def _unmasked_canvas(

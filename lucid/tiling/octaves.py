@@ -13,7 +13,10 @@ from lucid.core.canvas import logit
 from lucid.errors import UsageError
 from lucid.imaging import Size
 
-MAX_OCTAVES = 100
+BACK_PROJECTIONS = 3
+"""Rounds after which a drawing, shrunk, differs from the smaller one by about a grey level."""
+
+MAX_OCTAVES = 1000
 """The most octaves of a drawing."""
 
 
@@ -69,6 +72,27 @@ def start_image(
     before = resize(base, (painted.shape[1], painted.shape[2]), wrap=wrap)
     change = resize(detail(painted, before, detail_space), size, wrap=wrap)
     return add_detail(resized, change, detail_space)
+
+
+def back_project(image: Tensor, small: Tensor, *, wrap: bool = False) -> Tensor:
+    """Correct an image so that it looks like a smaller one when it is shrunk.
+
+    The difference between the two at the smaller size is enlarged and added (Irani and Peleg,
+    "Improving Resolution by Image Registration", 1991).
+
+    Args:
+        image: (3, height, width), 0..1.
+        small: the smaller picture, (3, *), 0..1.
+        wrap: whether opposite borders fit together.
+
+    Returns:
+        (3, height, width), 0..1.
+    """
+    for _ in range(BACK_PROJECTIONS):
+        shrunk = resize(image, (small.shape[1], small.shape[2]), wrap=wrap)
+        gap = resize(small - shrunk, (image.shape[1], image.shape[2]), wrap=wrap)
+        image = (image + gap).clamp(0, 1)
+    return image
 
 
 def detail(painted: Tensor, before: Tensor, detail_space: str) -> Tensor:

@@ -50,7 +50,7 @@ def refusal(run: Run, *words: str, code: int | None = None) -> str:
     [
         *("--blur nan", "--tv nan", "--tv inf", "--noise nan", "--tint nan", "--strength nan"),
         *("--overlap nan", "--octave-scale nan", "--octave-scale inf", "--variety nan"),
-        *("--subject nan", "--subject 1e999", "--iters 99999999999999999999", "--octaves 101"),
+        *("--subject nan", "--subject 1e999", "--iters 99999999999999999999", "--octaves 1001"),
         *("--octaves 2147483647", "--octave-scale 1.0000001 --octaves 100000000"),
         *("--count 0", "--tile-size 2147483647", "--batch 0", "--seed -1", "--size 0x1"),
         *("--class goldfish:nan", "--class goldfish:1e999", "--class goldfish@nan,.5"),
@@ -289,7 +289,7 @@ def test_a_preset_without_octaves_works_on_every_net(desk: Path, run: Run) -> No
     "line",
     [
         *("scale = [1e-300, 1e-300]", "iterations = 0", "jitter = -1", "blur = 1e5", "lr = nan"),
-        *("blur_sigmas = [1e6]", "octaves = 0", "octaves = 1000", "octave_scale = 1.0000001"),
+        *("blur_sigmas = [1e6]", "octaves = 0", "octaves = 1001", "octave_scale = 1.0000001"),
         "[[octaves]]\niter_n = 0",
         "[[octaves]]\nstart_sigma = 1e6",
     ],

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lucid.tiling.octaves import octave_sizes, resize, start_image
+from lucid.tiling.octaves import back_project, octave_sizes, resize, start_image
 
 
 @given(
@@ -66,3 +67,21 @@ def test_a_wrapped_image_is_resized_as_part_of_its_wall() -> None:
     torch.testing.assert_close(rolled, resize(image, (20, 28), wrap=True).roll((6, 10), (1, 2)))
     plain = resize(image.roll((3, 5), (1, 2)), (20, 28))
     assert (rolled - plain).abs().max() > 0.05, "at the edges it matters"
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_a_corrected_picture_is_the_smaller_one_when_it_is_shrunk(wrap: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    small = 0.2 + 0.6 * torch.rand(3, 20, 31, generator=generator)
+    large = (resize(small, (40, 62)) + 0.1 * torch.randn(3, 40, 62, generator=generator)).clamp(
+        0, 1
+    )
+    corrected = back_project(large, small, wrap=wrap)
+    before = (resize(large, (20, 31), wrap=wrap) - small).abs().mean()
+    after = (resize(corrected, (20, 31), wrap=wrap) - small).abs().mean()
+    assert after < 0.25 * before
+    assert corrected.min() >= 0
+    assert corrected.max() <= 1
+    # What only the larger picture can show stays.
+    finer = [each - resize(resize(each, (20, 31)), (40, 62)) for each in (large, corrected)]
+    assert (finer[1] - finer[0]).square().mean() < 0.35 * finer[0].square().mean()
