@@ -146,17 +146,20 @@ def start(words: list[str], folder: Path, limit: int | None = None) -> subproces
     )
 
 
-def kill(words: list[str], folder: Path, end: str, after: float, generator: random.Random) -> None:
-    """Start a command and end it."""
+def kill(words: list[str], folder: Path, end: str, after: float, generator: random.Random) -> bool:
+    """Start a command and end it; tell whether its folder was deleted."""
     process = start(words, folder, generator.randrange(1, 30_000) if end == "full disk" else None)
     try:
         process.wait(after)
     except subprocess.TimeoutExpired:
         if end == "no folder":
             shutil.rmtree(folder / "out", ignore_errors=True)
-        elif end != "full disk":
+            process.communicate(timeout=300)
+            return True
+        if end != "full disk":
             process.send_signal(getattr(signal, f"SIG{end}"))
     process.communicate(timeout=300)
+    return False
 
 
 def check_kill(
@@ -171,8 +174,7 @@ def check_kill(
     with tempfile.TemporaryDirectory() as name:
         folder = make_desk(Path(name))
         before = digests(folder)
-        kill(words, folder, end, after, generator)
-        if end == "no folder":
+        if kill(words, folder, end, after, generator):
             (folder / "out").mkdir(exist_ok=True)
             for path in [path for path in before if path.startswith("out/")]:
                 del before[path]
@@ -264,20 +266,19 @@ def main(kills: int, seed: int) -> None:
             ends[end] += 1
             # Most of the time goes into imports, where nothing can be lost.
             after = usual[name] * generator.uniform(0.3, 1.1)
+            known = len(table[name].messages)
             check_kill(COMMANDS[name], expected[name], end, after, generator, table[name])
+            for message in table[name].messages[known:]:
+                click.echo(f"{name}: {message}", err=True)
     click.echo(
         "| command | kills | lost | half | wrong | left |\n| --- | --- | --- | --- | --- | --- |"
     )
-    rows = [*table.items()]
-    for name, counts in rows:
+    for name, counts in table.items():
         cells = (name, counts.kills, counts.lost, counts.half, counts.wrong, counts.left)
         click.echo("| " + " | ".join(map(str, cells)) + " |")
     click.echo("\n" + ", ".join(f"{count} by {end}" for end, count in ends.items()) + "\n")
     for name, pair in PAIRS.items():
         click.echo(f"- {name}: {run_pair(pair)}")
-    for name, counts in rows:
-        for message in counts.messages:
-            click.echo(f"{name}: {message}", err=True)
 
 
 if __name__ == "__main__":
