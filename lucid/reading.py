@@ -99,6 +99,11 @@ def parse_table(text: str, where: Path | str, *, as_json: bool = False) -> dict[
     return content
 
 
+def _is_half(char: str) -> bool:
+    """Tell whether a character is half of one, and no byte of a file name either."""
+    return "\ud800" <= char < "\udc80" or "\udcff" < char <= "\udfff"
+
+
 def _check_values(value: Any, where: Path | str, depth: int = 0) -> None:
     """Refuse texts that no file name can be, dates, and what is nested too deeply."""
     if depth > MAX_DEPTH:
@@ -111,8 +116,8 @@ def _check_values(value: Any, where: Path | str, depth: int = 0) -> None:
         for each in value:
             _check_values(each, where, depth + 1)
     elif isinstance(value, str):
-        # A file name may hold bytes that are no text, which Python keeps as U+DC80 to U+DCFF.
-        if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
+        # Of the surrogates, Python keeps bytes of file names that are no text as U+DC80 to U+DCFF.
+        if any(char == "\0" or _is_half(char) for char in value):
             raise LucidError(f"{where}: holds a character that is none (NUL, or half of one)")
     elif not (value is None or isinstance(value, bool | int | float)):
         raise LucidError(f"{where}: holds a {type(value).__name__}: write it as a text")

@@ -25,6 +25,7 @@ from lucid.cli.bench import bench
 from lucid.cli.classes import classes
 from lucid.cli.classify import classify
 from lucid.cli.completion import completion
+from lucid.cli.console import log_printable
 from lucid.cli.convert import convert
 from lucid.cli.doctor import doctor
 from lucid.cli.draw import draw
@@ -130,6 +131,7 @@ def main(debug: bool) -> None:
     if "torch" not in sys.modules:
         exit_on_signals()
         quiet_output()
+        log_printable()
         tune_process()
 
 

@@ -32,6 +32,13 @@ class PrintableFormatter(logging.Formatter):
         return printable(super().format(record))
 
 
+def log_printable(level: int = logging.WARNING) -> None:
+    """Print log messages from a level on, on standard error, each as one printable line."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
 class ProgressBar:
     """A bar with the time left, and a word about work that will take long.
 
@@ -73,8 +80,15 @@ class ProgressBar:
             echo(
                 f"about {format_time(left)} to go: Ctrl-C stops, and keeps what there is", err=True
             )
-        if left > self.WORTH_ASKING and self._ask and not click.confirm("Go on?", err=True):
+        if left > self.WORTH_ASKING and self._ask and not self._confirm():
             raise KeyboardInterrupt
+
+    @staticmethod
+    def _confirm() -> bool:
+        try:
+            return click.confirm("Go on?", err=True)
+        except click.Abort:  # Ctrl-C, or the end of standard input
+            return False
 
 
 def format_time(seconds: float) -> str:
@@ -95,7 +109,7 @@ def progress_bar(
     quiet = arguments is not None and arguments.quiet
     terminal = bool(sys.stderr and sys.stderr.isatty())
     ask = terminal and bool(sys.stdin and sys.stdin.isatty())
-    ask = ask and arguments is not None and not arguments.yes
+    ask = ask and arguments is not None and not arguments.yes and not quiet
     with click.progressbar(
         length=length, label=printable(label), file=sys.stderr, hidden=quiet or not terminal
     ) as bar:
@@ -106,9 +120,7 @@ def start_log(arguments: RunArguments, net: Net, seed: int) -> None:
     """Print log messages as ``-v`` and ``-q`` say; with ``-v`` also what a result depends on."""
     level = logging.ERROR if arguments.quiet else logging.WARNING
     level = logging.INFO if arguments.verbose else level
-    handler = logging.StreamHandler()
-    handler.setFormatter(PrintableFormatter("%(message)s"))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    log_printable(level)
     if not arguments.verbose:
         return
     import torch

@@ -42,8 +42,9 @@ def convert(arguments: ConvertArguments) -> None:
 
     files = (arguments.net, arguments.weights, arguments.names)
     written = conversion.plan(load_meta(*files), arguments.output)
-    check_folder(arguments.output)
-    reserve_output(arguments.output)
+    for path in written:
+        check_folder(path)
+        reserve_output(path)
     refuse_overwrite(written, arguments.force)
-    written = conversion.write(load(*files), arguments.output)
+    written = conversion.write(load(*files), arguments.output, replace=arguments.force)
     echo(f"wrote {', '.join(map(str, written))}")

@@ -68,6 +68,8 @@ def _suffix_of(start: bytes) -> str:
     """Name the suffix that fits a picture's or a video's first bytes; empty for anything else."""
     from PIL import Image
 
+    if len(start) < PREFIX:
+        return ""
     Image.init()
     for name in Image.ID:
         accept = Image.OPEN[name][1]
@@ -131,7 +133,7 @@ def reserve_numbered(
     for path in free_paths(stem, folder, suffix):
         if path not in taken:
             with contextlib.suppress(ReservedError):
-                reserve_output(path)
+                click.get_current_context().with_resource(reserve(path, wait=0))
                 if not exists(path):  # as it may by now, if another process had reserved it
                     return path
     raise AssertionError("numbers do not end")

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import itertools
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,12 @@ from PIL import Image
 from lucid.cli import console, files, targets
 from lucid.cli.film import FilmArguments
 from lucid.cli.film import film as command
-from lucid.cli.recipe_args import build_recipe, parameters_by_name, recipe_names
+from lucid.cli.recipe_args import (
+    build_recipe,
+    parameters_by_name,
+    recipe_names,
+    without_folders,
+)
 from lucid.drawing.config import default_config
 from lucid.drawing.loop import Progress
 from lucid.drawing.options import DrawOptions
@@ -28,6 +33,7 @@ from lucid.films.video_dream import dream_over
 from lucid.imaging import recipes, video
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.io import read_image, write_image
+from lucid.imaging.metadata import read_metadata
 from lucid.imaging.output_paths import exists
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import FILM_RECIPE, Recipe
@@ -36,6 +42,9 @@ from lucid.nets.net import Net
 
 SHEET = "preview.png"
 """File in a folder of frames that shows those so far."""
+
+MADE_BY_LUCID = "made by lucid"
+"""The text in frames without a recipe, by which lucid knows them as its own."""
 
 
 def print_warps() -> None:
@@ -67,8 +76,9 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
     """Make one film; return what to print of it: its number of frames, and its seed."""
     video.check_writable(target)
     if not target.suffix:
-        files.make_folder(target.parent)
-    files.reserve_output(target)
+        files.make_folder(target)
+    # A folder may lie in one that cannot be written to.
+    files.reserve_output(target if target.suffix else target / FILM_RECIPE)
     if target.suffix:
         files.refuse_overwrite((target, recipes.sidecar_path(target)), arguments.force)
     file = arguments.source or (files.resolve_stdin(base) if base else None)
@@ -81,14 +91,7 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
         video.write(frames, target, metadata=text, replace=arguments.force, **options)
 
     if arguments.source:
-        recipe, frames = build_recipe(), list(_in_order(video.read(arguments.source), arguments))
-        if target.suffix:
-            encode(frames, recipe)
-        else:
-            folder = _empty_folder(target, arguments.force)
-            for frame in frames:
-                folder.append(frame, "" if arguments.no_recipe else recipe.toml())
-        note = f"{len(frames)} frames"
+        note, recipe = _show_again(arguments, target, encode)
     elif target.suffix:
         part = target.with_name(f"{target.name}.part")
         dreams, recipe = _dream_frames(arguments, base, footage, part)
@@ -107,6 +110,38 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
     return note
 
 
+def _show_again(
+    arguments: FilmArguments,
+    target: Path,
+    encode: Callable[[Iterable[Image.Image], Recipe], None],
+) -> tuple[str, Recipe]:
+    """Make a film of the frames of --from; return its number of frames, and its recipe."""
+    recipe = build_recipe()
+    frames: Iterable[Image.Image] = video.Footage(arguments.source or Path())
+    if arguments.reverse or arguments.boomerang:
+        frames = _in_order(video.read(arguments.source or Path()), arguments)
+    counted = _Counted(frames)
+    if target.suffix:
+        encode(counted, recipe)
+    else:
+        folder = _empty_folder(target, arguments.force)
+        for frame in counted:
+            folder.append(frame, MADE_BY_LUCID if arguments.no_recipe else recipe.toml())
+    return f"{counted.count} frames", recipe
+
+
+class _Counted:
+    """Frames that are counted as they are read."""
+
+    def __init__(self, frames: Iterable[Image.Image]) -> None:
+        self._frames, self.count = frames, 0
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        for frame in self._frames:
+            self.count += 1
+            yield frame
+
+
 def _in_order(frames: Sequence[Image.Image], arguments: FilmArguments) -> Iterator[Image.Image]:
     return video.playback_order(frames, reverse=arguments.reverse, boomerang=arguments.boomerang)
 
@@ -120,7 +155,7 @@ def _dream_frames(
     if base and footage is None:
         read_image(files.resolve_stdin(base))
     before = _resumed_recipe(folder, arguments.seed) if arguments.resume else None
-    frames = Frames(folder) if before else _empty_folder(folder, arguments.force)
+    frames = _unfinished(folder) if before else _empty_folder(folder, arguments.force)
     seed = before.options["seed"] if before else arguments.seed
     seed = secrets.randbelow(2**31) if seed is None else seed
     dream = _Dream(arguments, arguments.load(), base, footage, frames, count, seed, arguments.batch)
@@ -134,7 +169,7 @@ def _dream_frames(
     with console.progress_bar(folder.name.removesuffix(".part"), count, arguments) as bar:
         bar.skip(min(len(frames), count))
         try:
-            dream.write(bar, "" if arguments.no_recipe else recipe.toml())
+            dream.write(bar, MADE_BY_LUCID if arguments.no_recipe else recipe.toml())
         except KeyboardInterrupt:
             console.echo(f"stopped after {len(frames)} frames: --resume goes on", err=True)
             raise SystemExit(130) from None
@@ -248,21 +283,48 @@ def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:
 def _empty_folder(folder: Path, force: bool) -> Frames:
     """Make a folder without frames; refuse to remove any without --force."""
     files.make_folder(folder)
-    numbered = folder.glob("frame_??????.png")
-    there = sorted(path for path in numbered if path.stem[6:].isdecimal())
+    there = _frame_files(folder)
     there += [path for path in (folder / SHEET, folder / FILM_RECIPE) if exists(path)]
     if there and not force:
         raise click.UsageError(f"{there[0]} exists: --resume goes on, --force begins anew")
-    for path in there:
-        try:
-            recipes.read(path)
-        except LucidError:
+    _delete_own(there)
+    return Frames(folder)
+
+
+def _unfinished(folder: Path) -> Frames:
+    """The frames of a film to resume, up to the first gap; those behind that are deleted."""
+    frames = Frames(folder)
+    _delete_own([path for path in _frame_files(folder) if path not in frames.files])
+    return frames
+
+
+def _frame_files(folder: Path) -> list[Path]:
+    """List the files in a folder that have names of frames."""
+    numbered = folder.glob("frame_??????.png")
+    return sorted(path for path in numbered if path.stem[6:].isdecimal())
+
+
+def _delete_own(paths: Sequence[Path]) -> None:
+    """Delete files, all of which must have been made by lucid."""
+    for path in paths:
+        if not _is_own(path):
             raise click.UsageError(
                 f"{path}: was not made by lucid, and is not replaced: move it, or give another -o"
-            ) from None
-    for path in there:
+            )
+    for path in paths:
         path.unlink()
-    return Frames(folder)
+
+
+def _is_own(path: Path) -> bool:
+    """Tell whether lucid made a file: it holds lucid's text, or lies beside a film's recipe."""
+    try:
+        if path.name == SHEET and (path.parent / FILM_RECIPE).is_file():
+            path = path.parent / FILM_RECIPE  # until version 0.2, sheets held no text
+        if path.name == FILM_RECIPE:
+            return recipes.read(path).command == "film"
+        return read_metadata(path) is not None
+    except LucidError:
+        return False
 
 
 def _resumed_recipe(folder: Path, seed: int | None) -> Recipe:
@@ -285,11 +347,13 @@ FREE = ("frames", "batch", "delay", "loop", "reverse", "boomerang")
 def _frozen(recipe: Recipe) -> tuple[object, ...]:
     """Return what the frames of a film depend on besides their numbers."""
     known = parameters_by_name(command)
-    options = {
-        # Version 0.1 called some options otherwise.
-        recipe_names(known[name])[0] if name in known else name: value
-        for name, value in recipe.options.items()
-        if name not in FREE
-    }
-    files = sorted(recipe.made.get("files", {}).values())
-    return options, files, recipe.made.get("weights")
+    options = {}
+    for name, value in recipe.options.items():
+        if name in FREE:
+            continue
+        # Version 0.1 called some options otherwise, and older versions kept the files' folders.
+        parameter = known.get(name)
+        current = recipe_names(parameter)[0] if parameter else name
+        options[current] = without_folders(parameter, value) if parameter else value
+    digests = sorted(recipe.made.get("files", {}).values())
+    return options, digests, recipe.made.get("weights")

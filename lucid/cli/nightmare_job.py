@@ -62,11 +62,16 @@ def run_nightmare(arguments: NightmareArguments) -> None:
     stem = f"{file.name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
     # The folder is made only after all that can be wrong has been found.
     files.make_folder(arguments.prefix)
-    targets = (arguments.prefix / f"{stem}_{number:06d}.png" for number in itertools.count())
+    numbered = re.compile(rf"{re.escape(stem)}_(\d{{6,}})\.png")
+    there = [
+        path
+        for path in sorted(arguments.prefix.iterdir())
+        if (match := numbered.fullmatch(path.name)) and int(match[1]) < arguments.rounds
+    ]
     first = arguments.prefix / f"{stem}_000000.png"
     check_writable(first)
     files.reserve_output(first)
-    files.refuse_overwrite(itertools.islice(targets, arguments.rounds), arguments.force)
+    files.refuse_overwrite(there, arguments.force)
     total = len(steps) if steps else arguments.rounds * arguments.iters
     written: list[Path] = []
 

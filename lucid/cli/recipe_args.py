@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import glob
+from collections.abc import Callable, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,12 @@ EXCLUDED = {
     *("quiet", "verbose", "preview", "list_warps"),
 }
 """Parameters that say where a result goes and what is printed: they are not in a recipe."""
+
+KNOWN_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".apng", ".toml", ".json"),
+    *(".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".weights", ".pth", ".pt", ".safetensors"),
+)
+"""Suffixes by which a word is known as a file."""
 
 # Keys of context.meta
 REPORTED = "lucid.reported"  # whether differences from the recipe in use have been printed
@@ -60,7 +67,8 @@ def build_recipe(
                 if file not in digests:
                     digests[file] = sha256_file(resolve_stdin(Path(file)))
                 files[_private(file)] = digests[file]
-        options[recipe_names(parameter)[0]] = _without_folders(parameter, plain)
+        # Folders tell about their owner.
+        options[recipe_names(parameter)[0]] = _rename_files(parameter, plain, _private)
     facts |= {"files": files} if files else {}
     recipe = Recipe(context.command.name or "", options, facts | dict(made or {}))
     before = context.find_object(Recipe)
@@ -80,14 +88,17 @@ def _plain_value(value: Any, typed: Any) -> Any:
     return [list(each) if isinstance(each, tuple) else each for each in typed]
 
 
-def _without_folders(parameter: click.Parameter, value: Any) -> Any:
-    """Return a recipe's value without the full paths of files, which tell about their owner."""
+def without_folders(parameter: click.Parameter, value: Any) -> Any:
+    """Return a parameter's value with the mere names of files, to compare two recipes."""
+    return _rename_files(parameter, value, lambda file: PureWindowsPath(file).name)
+
+
+def _rename_files(parameter: click.Parameter, value: Any, rename: Callable[[str], str]) -> Any:
+    """Return a parameter's value with other names of the files in it."""
     if isinstance(value, list):
-        return [_without_folders(parameter, each) for each in value]
+        return [_rename_files(parameter, each, rename) for each in value]
     file = _file_in(parameter, value) if isinstance(value, str) else ""
-    if not file or not Path(file).is_absolute():
-        return value
-    return value.removesuffix(file) + _private(file)
+    return value.removesuffix(file) + rename(file) if file else value
 
 
 def _private(file: str) -> str:
@@ -152,18 +163,39 @@ def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[s
 def _locate(parameter: click.Parameter, text: str, source: Path) -> str:
     """Return a value with the path of its file, if that lies not here but beside the recipe.
 
-    A picture may come from a stranger, so its recipe names only files beside it, or below.
+    A picture may come from a stranger, so its recipe names only files here, beside it, or below.
     """
     name, folder = _file_in(parameter, text), source.parent
-    if not is_trusted(source) and not is_beside(name):
-        raise LucidError(
-            f"{source}: its recipe names the file {name}, which does not lie beside it: "
-            f"if it is to be read, {_typing(parameter, name)}"
-        )
     # A name without a suffix is a net, a preset or a layer.
-    if Path(name).suffix and not Path(name).exists() and (folder / name).is_file():
-        return f"{text.removesuffix(name)}{folder / name}"
-    return text
+    is_file = bool(name) and (bool(Path(name).suffix) or not is_beside(name))
+    here, beside = Path(name), folder / name
+    located = here if here.exists() or not beside.is_file() else beside
+    if not is_trusted(source) and name:
+        roots = (Path.cwd(), folder.resolve())
+        inside = any(located.resolve().is_relative_to(root) for root in roots)
+        if not is_beside(name) or (located.exists() and not inside) or glob.has_magic(name):
+            raise LucidError(
+                f"{source}: its recipe names {name}, which does not lie here or beside it: "
+                f"if it is to be read, {_typing(parameter, name)}"
+            )
+    owned = isinstance(parameter, click.Argument) or isinstance(parameter.type, click.Path)
+    if (
+        is_file
+        and owned
+        and name != "-"
+        and not located.exists()
+        and not _may_be_net_or_layer(name)
+    ):
+        raise LucidError(
+            f"{source}: its recipe names {name}, which is neither here nor beside it: "
+            f"{_typing(parameter, name)}"
+        )
+    return f"{text.removesuffix(name)}{located}" if located is beside else text
+
+
+def _may_be_net_or_layer(name: str) -> bool:
+    """Tell whether a name may be that of a bundled net, or of a layer, which looks like a file."""
+    return name.endswith(".cfg") or Path(name).suffix.lower() not in KNOWN_SUFFIXES
 
 
 def _typing(parameter: click.Parameter, name: str) -> str:

@@ -91,7 +91,7 @@ def _old_defaults(recipe: Recipe, changed: set[str]) -> list[str]:
         if "size" in changed and "size" in made:
             shorter = min(int(length) for length in str(made["size"]).split("x"))
             subject = f"{side / shorter:.6g}"
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise LucidError(f"the recipe's made.tile or made.size is no size ({error})") from error
     return [*words, f"--subject={subject}"]
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lucid.cli.click_types import ClassSpec, LayerSpec, parse_class, parse_layer
+from lucid.cli.recipe_args import is_beside
 from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
 from lucid.drawing.config import TILE, DrawConfig
 from lucid.drawing.targets import Target, resolve_class
@@ -60,6 +61,8 @@ def _read_mix(path: Path) -> list[ClassSpec]:
         if type(weight) not in (int, float):
             raise click.UsageError(f"{path}: {key} = {weight!r} is no weight: write {key!r} = 0.5")
         name, _, region = key.partition("@")
+        if not is_beside(region):
+            raise click.UsageError(f"{path}: the mask {region} does not lie here or below")
         classes.append(ClassSpec(name, float(weight), region or None))
     return classes
 

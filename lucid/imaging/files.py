@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import shutil
 import stat
@@ -25,6 +26,8 @@ from lucid.imaging.output_paths import (
     temporary_path,
 )
 from lucid.reading import check_regular
+
+log = logging.getLogger("lucid")
 
 FORMATS = {
     ".png": ("PNG", 2**31 - 1),
@@ -89,11 +92,10 @@ def atomic_write(path: Path, *, replace: bool = True) -> Iterator[Path]:
     Args:
         path: the file to write.
         replace: whether to replace an existing file. If not, and one appeared meanwhile, the new
-            file gets the next free number.
+            file gets the next free number, which the log says.
 
     Raises:
-        LucidError: the file cannot be written, another process is writing it, or it appeared
-            meanwhile.
+        LucidError: the file cannot be written, or another process is writing it.
     """
     try:
         target = follow_links(path)
@@ -122,13 +124,13 @@ def _publish(part: Path, path: Path) -> None:
     """Give a finished file its name, unless another file has that name now."""
     try:
         _link(part, path)
-    except FileExistsError as error:
+    except FileExistsError:
         other = next_free_path(path.stem, path.parent, path.suffix)
         _link(part, other)
-        raise LucidError(
-            f"{path}: another program made this file meanwhile: it is kept, and the new one is "
-            f"{other}"
-        ) from error
+        log.error(
+            "%s: another program made this file meanwhile: it is kept, and the new one is %s",
+            *(path, other),
+        )
 
 
 def _link(part: Path, path: Path) -> None:

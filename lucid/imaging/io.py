@@ -55,7 +55,7 @@ def from_pil(image: Image.Image) -> Tensor:
 
 
 def to_tensor(image: Image.Image | Tensor, name: str = "base") -> Tensor:
-    """Check a picture that a program hands over, and return it as a tensor of its own.
+    """Check a picture that a program hands over, and return it as a tensor.
 
     Args:
         image: a Pillow image, or (3, height, width), RGB, 0..1, of any floating-point type.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import time
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,32 +73,43 @@ def next_free_path(
 
 
 @contextlib.contextmanager
-def reserve(path: Path) -> Iterator[None]:
+def reserve(path: Path, *, wait: float = 0.3) -> Iterator[None]:
     """Keep other processes from writing a file, for a ``with`` statement.
 
     The file need not exist and is not touched. This process may reserve a file several times.
 
+    Args:
+        path: the file.
+        wait: for how many seconds to wait for another process, which may only be tidying up.
+
     Raises:
         ReservedError: another process has reserved the file.
-        UsageError: the folder cannot be written to.
+        UsageError: there is no such folder, or it cannot be written to.
     """
     from filelock import Timeout
 
     path = follow_links(path)
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
-    lock = _lock(_hidden(path, ".lock"))
+    hidden = _hidden(path, ".lock")
+    lock = _lock(hidden)
+    first = not lock.is_locked
     try:
-        lock.acquire(timeout=0)
+        if first and _is_broken(hidden):
+            hidden.unlink(missing_ok=True)
+        lock.acquire(timeout=wait, poll_interval=0.02)
     except Timeout:
-        holder = f" (process {lock.pid})" if lock.pid else ""
+        holder = lock.pid
         raise ReservedError(
-            f"{path}: another lucid is writing this file{holder}: wait for it, or give another name"
+            f"{path}: another lucid{f' (process {holder})' if holder else ''} is writing this "
+            f"file: wait for it, or give another name. If none is, delete {hidden}"
         ) from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be written there ({error.strerror or error})") from error
     try:
-        _sweep(path.parent)
+        if first:
+            _delete_parts(hidden)
+            _sweep(path.parent)
         yield
     finally:
         lock.release()
@@ -128,8 +140,23 @@ def _sweep(folder: Path) -> None:
     """Delete the locks and temporary files of processes that have ended."""
     for path in folder.glob(f"{PREFIX}*.lock"):
         with _abandoned(path) as abandoned:
-            for part in folder.glob(f"{path.stem}-*.part") if abandoned else ():
-                part.unlink(missing_ok=True)
+            if abandoned:
+                _delete_parts(path)
+
+
+def _delete_parts(lock: Path) -> None:
+    """Delete the temporary files that belong to a lock which this process holds."""
+    for part in lock.parent.glob(f"{lock.stem}-*.part"):
+        part.unlink(missing_ok=True)
+
+
+def _is_broken(lock: Path) -> bool:
+    """Tell whether a lock has been empty for a minute, as after a power failure."""
+    try:
+        found = lock.stat()
+    except OSError:
+        return False
+    return found.st_size == 0 and time.time() - found.st_mtime > 60
 
 
 @contextlib.contextmanager
@@ -138,7 +165,7 @@ def _abandoned(path: Path) -> Iterator[bool]:
     from filelock import Timeout
 
     lock = _lock(path)
-    if lock.is_locked:  # by this process
+    if lock.is_locked or _runs(lock.pid):
         yield False
         return
     try:
@@ -151,6 +178,21 @@ def _abandoned(path: Path) -> Iterator[bool]:
     finally:
         with contextlib.suppress(OSError):  # another process may clear away the same
             lock.release()
+
+
+def _runs(process: int | None) -> bool:
+    """Tell whether a process of this number runs, as far as that can be known at no cost."""
+    if process is None:  # the lock has just been released
+        return True
+    if os.name == "nt":  # where os.kill would end the process
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 @contextlib.contextmanager

@@ -35,8 +35,8 @@ WRITABLE_SUFFIXES = (*ANIMATION_FORMATS, *VIDEO_CODECS)
 VIDEO_SUFFIXES = (*VIDEO_CODECS, ".mov", ".mkv", ".avi", ".m4v")
 """Suffixes of videos that lucid reads."""
 
-MAX_PIXELS_IN_MEMORY = 2**28
-"""Pixels of all frames that are held in memory at once, of three bytes each."""
+MAX_PIXELS_IN_MEMORY = 2**29
+"""Pixels of all frames that are held in memory, of three bytes each, to show them backwards."""
 
 
 class ImageFiles(Sequence[Image.Image]):
@@ -99,12 +99,20 @@ def read(path: Path) -> Sequence[Image.Image]:
         return ImageFiles(sorted(files, key=_natural_order))
     held: list[Image.Image] = []
     room = MAX_PIXELS_IN_MEMORY
+    if path.suffix.lower() in {*ANIMATION_FORMATS, *FORMATS}:
+        with open_image(path) as image:  # whose header tells how much there is
+            pixels = getattr(image, "n_frames", 1) * image.width * image.height
+        if pixels > room:
+            raise LucidError(
+                f"{path}: {pixels:,} pixels in all frames are too many for the memory: give a "
+                "folder of frames, which `lucid film --from FILE -o FOLDER` makes"
+            )
     for frame in _stream(path):
         room -= frame.width * frame.height
         if room < 0:
             raise LucidError(
-                f"{path}: {len(held)} frames of {frame.width}x{frame.height} pixels fill the "
-                "memory already, and there are more: give a folder of frames"
+                f"{path}: its first {len(held)} frames of {frame.width}x{frame.height} pixels fill "
+                "the memory: `lucid film --from VIDEO -o FOLDER` first, then --from FOLDER"
             )
         held.append(frame)
     return held

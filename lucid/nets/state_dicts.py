@@ -57,10 +57,10 @@ def _check_plain(key: str, value: Tensor, path: Path) -> None:
         raise LucidError(f"{path}: {key} is no plain tensor of weights ({odd})")
 
 
-def write_state_dict(state: Mapping[str, Tensor], path: Path) -> None:
+def write_state_dict(state: Mapping[str, Tensor], path: Path, *, replace: bool = True) -> None:
     """Write a state dict, as safetensors if the file's name ends so, else with ``torch.save``."""
     safetensors = import_safetensors(path) if path.suffix == ".safetensors" else None
-    with atomic_write(path) as part:
+    with atomic_write(path, replace=replace) as part:
         try:
             if safetensors:
                 contiguous = {key: value.contiguous() for key, value in state.items()}

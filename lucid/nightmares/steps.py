@@ -97,6 +97,6 @@ def _read_step(step: object, where: str, net: Net) -> NightmareStep:
 
 
 def write_steps(steps: Sequence[NightmareStep], path: Path) -> None:
-    """Write steps to a JSON file that ``read_steps`` reads."""
-    with atomic_write(path) as part:
+    """Write steps to a new JSON file that ``read_steps`` reads."""
+    with atomic_write(path, replace=False) as part:
         part.write_text(json.dumps({"steps": [asdict(step) for step in steps]}, indent=1) + "\n")

@@ -122,11 +122,13 @@ def test_an_animation_that_fills_the_memory_is_refused(
     frames = [Image.new("L", (60, 44), shade) for shade in range(0, 250, 50)]
     frames[0].save(desk / "long.gif", save_all=True, append_images=frames[1:])
     monkeypatch.setattr(video, "MAX_PIXELS_IN_MEMORY", 60 * 44 * 3)
-    said = refusal(run, "film", "--from", "long.gif", "-o", "back.gif", code=1)
-    assert "long.gif: 3 frames of 60x44 pixels fill the memory already" in said
-    # To dream on, one frame at a time is read.
+    said = refusal(run, "film", "--from", "long.gif", "-o", "back.gif", "--reverse", code=1)
+    assert "long.gif: 13,200 pixels in all frames are too many for the memory" in said
+    # Forwards, and to dream on, one frame at a time is read.
     words = ("--size", "32x32", "--octaves", "1", "--no-flow", "-o", "new.gif")
     assert run(*FILM, "long.gif", *words).exit_code == 0
+    assert run("film", "--from", "long.gif", "-o", "frames").output == "wrote frames (5 frames)\n"
+    assert run("film", "--from", "long.gif", "-o", "again.gif").exit_code == 0
 
 
 def test_pixels_that_are_no_numbers_are_refused(desk: Path, run: Run) -> None:
@@ -242,6 +244,13 @@ def test_an_endless_standard_input_is_not_read_to_its_end(desk: Path) -> None:
         assert "standard input is neither a picture nor a video" in result.output
 
 
+@pytest.mark.parametrize("content", [b"", b"\n", b"P", b"\xff\xd8", b"GIF89a"])
+def test_a_short_standard_input_is_refused(desk: Path, content: bytes) -> None:
+    result = CliRunner().invoke(main, [*QUICK, "-"], input=content)
+    assert result.exit_code == 2
+    assert "standard input is neither a picture nor a video" in result.output
+
+
 def test_a_text_file_that_is_too_large_is_refused(desk: Path, run: Run) -> None:
     with (desk / "huge.toml").open("wb") as file:
         file.truncate(2**40)
@@ -354,17 +363,32 @@ def test_no_recipe_forces_or_runs_code_unless_that_is_typed(desk: Path, run: Run
         ("class", ["goldfish@/etc/mask.png"]),
         ("mix", "../../mix.toml"),
         ("preset", "/etc/p.toml"),
+        ("base", ["*.png"]),
+        ("base", ["away.png"]),
     ],
 )
 def test_a_picture_names_no_file_that_lies_elsewhere(
     desk: Path, run: Run, option: str, value: Any
 ) -> None:
+    (desk / "away.png").symlink_to("/etc/passwd")
     chosen: dict[str, Any] = {option: value}
     stranger(desk, **chosen)
     for command in ("redo", "run"):
         said = refusal(run, command, "evil.png")
-        assert "does not lie beside it" in said
+        assert "does not lie here or beside it" in said
         assert "give" in said
+
+
+def test_a_mix_beside_a_picture_reads_no_mask_elsewhere(desk: Path, run: Run) -> None:
+    (desk / "mix.toml").write_text('"goldfish@/etc/mask.png" = 1\n')
+    stranger(desk, mix="mix.toml")
+    assert "the mask /etc/mask.png does not lie here or below" in refusal(run, "redo", "evil.png")
+
+
+def test_a_file_that_is_gone_can_be_given_again(desk: Path, run: Run) -> None:
+    stranger(desk, base=["gone.png"])
+    said = refusal(run, "redo", "evil.png")
+    assert "names gone.png, which is neither here nor beside it: give gone.png again" in said
 
 
 def test_a_file_elsewhere_can_be_given_again(desk: Path, run: Run) -> None:

@@ -57,7 +57,7 @@ def test_a_number_in_use_is_skipped_and_a_name_in_use_refused(
     assert run("redo", "a.png").output.startswith("wrote a_redo_0001.png")
     refused = run(*QUICK, "-o", "goldfish_0000.png")
     assert refused.exit_code == 2
-    assert f"another lucid is writing this file (process {holder.pid})" in refused.output
+    assert f"another lucid (process {holder.pid}) is writing this file" in refused.output
 
 
 @pytest.mark.slow
@@ -65,7 +65,7 @@ def test_two_may_not_resume_one_drawing(desk: Path, run: Run, start: Start) -> N
     words = [*QUICK, "--on-disk", "-o", "a.png"]
     with reserve(desk / "a.png"):
         other = start([*LUCID, *words], cwd=desk, stderr=subprocess.PIPE)
-        assert "a.png: another lucid is writing this file" in other.communicate()[1]
+        assert "a.png: another lucid (process" in other.communicate()[1]
     assert other.returncode == 2
     assert names(desk) == set()
     assert run(*words).exit_code == 0
@@ -112,6 +112,36 @@ def test_what_cannot_be_resumed_is_refused(desk: Path, run: Run) -> None:
     refused = run(*FILM, "-o", "copy", "--resume")
     assert refused.exit_code == 2
     assert "copy holds no film that was cut short: leave --resume out" in refused.output
+
+
+def test_a_film_without_recipes_is_lucids_own_too(desk: Path, run: Run) -> None:
+    assert run(*FILM, "--no-recipe", "-o", "frames").exit_code == 0
+    assert names(desk / "frames") == {"frame_000000.png", "frame_000001.png", "preview.png"}
+    assert run(*FILM, "--no-recipe", "-o", "frames", "--force").exit_code == 0
+    # Until version 0.2, sheets held no text.
+    assert run(*FILM, "-o", "old").exit_code == 0
+    Image.new("RGB", (3, 3)).save(desk / "old" / "preview.png")
+    assert run(*FILM, "-o", "old", "--force").exit_code == 0
+
+
+def test_a_film_goes_on_before_a_gap(desk: Path, run: Run) -> None:
+    words = (*FILM, "--frames", "3", "--seed", "1", "-o", "frames")
+    assert run(*words).exit_code == 0, run(*words).output
+    before = (desk / "frames" / "frame_000002.png").read_bytes()
+    (desk / "frames" / "frame_000001.png").unlink()
+    assert run(*words, "--resume").exit_code == 0
+    assert (desk / "frames" / "frame_000002.png").read_bytes() == before
+    assert len(list((desk / "frames").glob("frame_*.png"))) == 3
+
+
+def test_a_film_is_resumed_from_another_folder(desk: Path, run: Run) -> None:
+    (desk / "el").mkdir()
+    os.chdir(desk / "el")
+    paths = (str(desk / "photo.v2.png"), "--net", str(desk / "tiny.cfg"), *FILM[3:])
+    words = ("film", *paths, "--seed", "1", "-o", str(desk / "frames"))
+    assert run(*words, "--frames", "1").exit_code == 0
+    os.chdir(desk)
+    assert run(*words, "--resume").output.endswith("(2 frames, seed 1)\n")
 
 
 def test_a_nightmare_keeps_the_pictures_of_an_earlier_run(desk: Path, run: Run) -> None:

@@ -57,12 +57,12 @@ def plan(net: Net, output: Path) -> list[Path]:
     return [output]
 
 
-def write(net: Net, output: Path) -> list[Path]:
+def write(net: Net, output: Path, *, replace: bool = True) -> list[Path]:
     """Write a net's weights in the format of ``output``'s ending; return the files written."""
     paths = plan(net, output)
     if output.suffix != ".weights":
         model = net.model if isinstance(net, TorchvisionNet) else net
-        write_state_dict(model.state_dict(), output)
+        write_state_dict(model.state_dict(), output, replace=replace)
         return paths
     assert isinstance(net, TorchvisionNet)
     layers = _convert(net)
@@ -73,7 +73,9 @@ def write(net: Net, output: Path) -> list[Path]:
             bias, weight = layers[0].arrays
             layers[0].arrays = [bias + weight.sum((1, 2, 3)) / 2, weight / 2]
         layers = layers[: len(_stack(cfg))]
-        weights.write(output, [array for layer in layers for array in layer.arrays])
+        weights.write(
+            output, [array for layer in layers for array in layer.arrays], replace=replace
+        )
         return paths
     height, width = net.input_size
     text = f"# torchvision's {net.name}, converted.\n\n[net]\n{width=}\n{height=}\nchannels=3\n\n"
@@ -81,9 +83,9 @@ def write(net: Net, output: Path) -> list[Path]:
         options = "".join(f"{key}={value}\n" for key, value in layer.options.items())
         text += f"[{layer.kind}]\n{options}\n"
     with (
-        atomic_write(output.with_suffix(".cfg")) as cfg_part,
-        atomic_write(output.with_suffix(".names")) as names_part,
-        atomic_write(output) as part,
+        atomic_write(output.with_suffix(".cfg"), replace=replace) as cfg_part,
+        atomic_write(output.with_suffix(".names"), replace=replace) as names_part,
+        atomic_write(output, replace=replace) as part,
     ):
         cfg_part.write_text(text + "[softmax]\n", encoding="utf-8")
         names_part.write_text("\n".join(net.classes) + "\n", encoding="utf-8")

@@ -59,9 +59,9 @@ def load(path: Path, layers: Sequence[Layer]) -> None:
         layer.set_weights(arrays)
 
 
-def write(path: Path, arrays: Iterable[ArrayLike]) -> None:
+def write(path: Path, arrays: Iterable[ArrayLike], *, replace: bool = True) -> None:
     """Write layers' arrays (biases, then weights) in the format of version 0.2, which all read."""
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path, replace=replace) as temporary, temporary.open("wb") as file:
         np.array([0, 2, 0], "<i4").tofile(file)
         np.array([0], "<i8").tofile(file)
         for array in arrays:
