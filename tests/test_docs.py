@@ -180,7 +180,7 @@ def test_recipes_are_understood(page: Path, desk: Path, no_files: None) -> None:
         if "command = " in block.text and "…" not in block.text:
             recipe = recipes.parse(block.text, str(page))
             command = main.commands[recipe.command]
-            words = to_argv(recipe, command, page, set())
+            words = to_argv(recipe, command, page.with_suffix(".toml"), set())
             try:
                 understand([recipe.command, *words])
             except click.ClickException as error:

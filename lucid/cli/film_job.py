@@ -116,10 +116,12 @@ def _show_again(
     encode: Callable[[Iterable[Image.Image], Recipe], None],
 ) -> tuple[str, Recipe]:
     """Make a film of the frames of --from; return its number of frames, and its recipe."""
-    recipe = build_recipe()
-    frames: Iterable[Image.Image] = video.Footage(arguments.source or Path())
+    recipe, source = build_recipe(), arguments.source or Path()
+    frames: Iterable[Image.Image] = video.Footage(source)
     if arguments.reverse or arguments.boomerang:
-        frames = _in_order(video.read(arguments.source or Path()), arguments)
+        frames = _in_order(video.read(source), arguments)
+    if target.resolve() == source.resolve():  # whose frames are deleted before new ones are written
+        frames = list(frames)
     counted = _Counted(frames)
     if target.suffix:
         encode(counted, recipe)

@@ -209,4 +209,4 @@ def _read_steps(arguments: NightmareArguments, meta: Net, layer: str) -> list[Ni
 def _save_steps(steps: list[NightmareStep] | None, done: int, path: Path | None) -> None:
     """Write the steps that were done to the file of --save-steps."""
     if path and steps and done:
-        write_steps(steps[:done], path)
+        write_steps(steps[:done], path, replace=False)

@@ -28,7 +28,7 @@ KNOWN_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".apng", ".toml", ".json"),
     *(".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".weights", ".pth", ".pt", ".safetensors"),
 )
-"""Suffixes by which a word is known as a file."""
+"""Suffixes by which a word is known as a file, and not as a net, a layer or a preset."""
 
 # Keys of context.meta
 REPORTED = "lucid.reported"  # whether differences from the recipe in use have been printed
@@ -166,10 +166,10 @@ def _locate(parameter: click.Parameter, text: str, source: Path) -> str:
     A picture may come from a stranger, so its recipe names only files here, beside it, or below.
     """
     name, folder = _file_in(parameter, text), source.parent
-    # A name without a suffix is a net, a preset or a layer.
-    is_file = bool(name) and (bool(Path(name).suffix) or not is_beside(name))
     here, beside = Path(name), folder / name
-    located = here if here.exists() or not beside.is_file() else beside
+    # A name without a suffix is a net, a preset or a layer.
+    elsewhere = bool(here.suffix) and not here.exists() and beside.is_file()
+    located = beside if elsewhere else here
     if not is_trusted(source) and name:
         roots = (Path.cwd(), folder.resolve())
         inside = any(located.resolve().is_relative_to(root) for root in roots)
@@ -178,24 +178,12 @@ def _locate(parameter: click.Parameter, text: str, source: Path) -> str:
                 f"{source}: its recipe names {name}, which does not lie here or beside it: "
                 f"if it is to be read, {_typing(parameter, name)}"
             )
-    owned = isinstance(parameter, click.Argument) or isinstance(parameter.type, click.Path)
-    if (
-        is_file
-        and owned
-        and name != "-"
-        and not located.exists()
-        and not _may_be_net_or_layer(name)
-    ):
-        raise LucidError(
-            f"{source}: its recipe names {name}, which is neither here nor beside it: "
-            f"{_typing(parameter, name)}"
-        )
-    return f"{text.removesuffix(name)}{located}" if located is beside else text
-
-
-def _may_be_net_or_layer(name: str) -> bool:
-    """Tell whether a name may be that of a bundled net, or of a layer, which looks like a file."""
-    return name.endswith(".cfg") or Path(name).suffix.lower() not in KNOWN_SUFFIXES
+        if not located.exists() and Path(name).suffix.lower() in KNOWN_SUFFIXES:
+            raise LucidError(
+                f"{source}: its recipe names {name}, which is neither here nor beside it: "
+                f"{_typing(parameter, name)}"
+            )
+    return f"{text.removesuffix(name)}{beside}" if elsewhere else text
 
 
 def _typing(parameter: click.Parameter, name: str) -> str:

@@ -88,10 +88,10 @@ def reserve(path: Path, *, wait: float = 0.3) -> Iterator[None]:
     """
     from filelock import Timeout
 
-    path = follow_links(path)
-    if not path.parent.is_dir():
+    target = follow_links(path)
+    if not target.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
-    hidden = _hidden(path, ".lock")
+    hidden = _hidden(target, ".lock")
     lock = _lock(hidden)
     first = not lock.is_locked
     try:
@@ -109,7 +109,7 @@ def reserve(path: Path, *, wait: float = 0.3) -> Iterator[None]:
     try:
         if first:
             _delete_parts(hidden)
-            _sweep(path.parent)
+            _sweep(target.parent)
         yield
     finally:
         lock.release()

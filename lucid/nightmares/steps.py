@@ -96,7 +96,7 @@ def _read_step(step: object, where: str, net: Net) -> NightmareStep:
     return NightmareStep(layer, step["dx"], step["dy"], bool(step["flip"]), float(scale))
 
 
-def write_steps(steps: Sequence[NightmareStep], path: Path) -> None:
-    """Write steps to a new JSON file that ``read_steps`` reads."""
-    with atomic_write(path, replace=False) as part:
+def write_steps(steps: Sequence[NightmareStep], path: Path, *, replace: bool = True) -> None:
+    """Write steps to a JSON file that ``read_steps`` reads."""
+    with atomic_write(path, replace=replace) as part:
         part.write_text(json.dumps({"steps": [asdict(step) for step in steps]}, indent=1) + "\n")

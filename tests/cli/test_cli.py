@@ -338,7 +338,7 @@ BAD = [
     ("nightmare tiny.cfg tiny.weights photo.v2.png 2 --weights x", 2, "weights are given twice"),
     (f"draw --net tiny.cfg --class 1 --seed {10**30}", 2, "--seed"),
     (f"draw --net tiny.cfg --class {'9' * 5000}", 2, "tiny has no class 999"),
-    (f"draw --net tiny.cfg --class 1 -o {'x' * 300}.png", 1, "File name too long"),
+    (f"draw --net tiny.cfg --class 1 -o {'x' * 300}.png", 2, "File name too long"),
     ("draw --net tiny.cfg --class 1 --tile-size 400000", 2, "in tiles of 400000 needs about"),
     ("draw --net tiny.cfg --class 1 --size 70000x9 -o x.jpg", 2, "JPEG holds at most 65500"),
     ("nightmare tiny.cfg photo.v2.png 2 --steps fault.cfg", 1, "fault.cfg: is not JSON"),
