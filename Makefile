@@ -36,13 +36,13 @@ gallery: .venv/ready
 	$(BIN)/python examples/bases/make_bases.py docs/gallery/bases
 	$(BIN)/python examples/gallery.py
 
-# Fuzzes everything that lucid reads: half an hour. `make fuzz TARGETS="cfg warps"` for some of it.
+# Fuzzes everything that lucid reads, for more than an hour; `make fuzz TARGETS="cfg warps"` some of it.
 fuzz: .venv/ready
 	$(BIN)/pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python tests/fuzz/fuzz.py $(TARGETS)
 
-# The quick tests on an odd machine: few open files, no UTF-8, no home, no folder for temporary
-# files but the current one, and a path of blanks, line feeds, emoji and broken text.
+# The quick tests on an odd machine: few open files, no UTF-8, no home or one that cannot be written to,
+# a TMPDIR that is missing, and a path of blanks, line feeds, emoji and broken text.
 hostile: .venv/ready
 	tests/hostile.sh
 

@@ -15,8 +15,7 @@ if getattr(lucid, "__distribution__", None) != "lucid-nightmare":
     )
 
 LARGEST = 1e6
-"""The largest number, of either sign, that a setting may have: single precision holds its square
-times that of a picture's pixels."""
+"""The largest number, of either sign, that a setting may have: its square fits single precision."""
 
 
 class LucidError(Exception):

@@ -1,4 +1,4 @@
-"""Settings of the whole process that speed torch up on a CPU; the library never applies them."""
+"""Settings of the whole process, which the command line applies and the library never does."""
 
 from __future__ import annotations
 

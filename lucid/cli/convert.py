@@ -36,14 +36,14 @@ def convert(arguments: ConvertArguments) -> None:
     torchvision's chains of layers (AlexNet and the VGGs) become Darknet nets,
     Darknet nets become state dicts (.pth, .safetensors).
     """
-    from lucid.imaging.files import check_folder
+    from lucid.imaging.files import check_path
     from lucid.nets.darknet import convert as conversion
     from lucid.nets.registry import load, load_meta
 
     files = (arguments.net, arguments.weights, arguments.names)
     written = conversion.plan(load_meta(*files), arguments.output)
     for path in written:
-        check_folder(path)
+        check_path(path)
         reserve_output(path)
     refuse_overwrite(written, arguments.force)
     written = conversion.write(load(*files), arguments.output, replace=arguments.force)

@@ -18,11 +18,10 @@ from lucid.cli import console, files, targets
 from lucid.cli.click_types import ClassSpec
 from lucid.cli.draw import DrawArguments
 from lucid.cli.recipe_args import build_recipe
-from lucid.core.device import fits_memory
 from lucid.drawing import on_disk
 from lucid.drawing.config import TILE, DrawConfig, default_config, on_canvas
 from lucid.drawing.diverse import prepare_group
-from lucid.drawing.loop import Progress, passes
+from lucid.drawing.loop import Progress, fits_memory, passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.preset_files import read_preset

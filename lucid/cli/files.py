@@ -19,7 +19,7 @@ from lucid.imaging.output_paths import (
     temporary_folder,
 )
 
-PREFIX = 16  # bytes by which Pillow tells formats apart
+MAGIC = 16  # bytes by which Pillow tells formats apart
 MAX_STDIN = 4 * 2**30  # bytes
 
 STDIN = "lucid.stdin"  # key of context.meta: the file that holds what came on standard input
@@ -47,7 +47,7 @@ def resolve_stdin(path: Path) -> Path:
     if STDIN not in context.meta:
         if not sys.stdin or sys.stdin.isatty():
             raise click.UsageError("-: nothing comes on standard input: pipe a picture in")
-        start = sys.stdin.buffer.read(PREFIX)
+        start = sys.stdin.buffer.read(MAGIC)
         if not (suffix := _suffix_of(start)):
             raise click.UsageError("-: standard input is neither a picture nor a video")
         folder = context.with_resource(temporary_folder())
@@ -68,7 +68,7 @@ def _suffix_of(start: bytes) -> str:
     """Name the suffix that fits a picture's or a video's first bytes; empty for anything else."""
     from PIL import Image
 
-    if len(start) < PREFIX:
+    if len(start) < MAGIC:
         return ""
     Image.init()
     for name in Image.ID:

@@ -20,7 +20,7 @@ from lucid.core.canvas import (
     PixelCanvas,
     TintedCanvas,
 )
-from lucid.core.device import check_memory
+from lucid.core.device import total_memory
 from lucid.core.optimizers import Adam, DeepDreamStep, Optimizer
 from lucid.drawing.config import OctaveConfig
 from lucid.drawing.options import DrawOptions
@@ -36,6 +36,10 @@ from lucid.tiling.tiles import RolledView, Tile, TileView
 
 MARGIN = 16
 """Pixels around a picture of Fourier coefficients, so that opposite borders need not fit."""
+
+BYTES_PER_PIXEL = 300
+"""Memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's two
+moments, the picture, its tiles and their gradients."""
 
 
 @dataclass(frozen=True)
@@ -329,3 +333,27 @@ def _mask(plan: Plan, size: Size) -> Tensor | None:
         return limited
     mask = MaskRegion(plan.mask).mask(size)
     return mask if limited is None else mask * limited
+
+
+def fits_memory(size: Size, tile: Size) -> bool:
+    """Whether this machine can hold a picture of (height, width) that ``draw`` paints."""
+    try:
+        check_memory(size, tile)
+    except UsageError:
+        return False
+    return True
+
+
+def check_memory(size: Size, tile: Size) -> None:
+    """Raise a UsageError if this machine cannot hold a picture of (height, width) in tiles."""
+    available = total_memory(torch.device("cpu"))
+    # A picture smaller than a tile is padded to one.
+    needed = BYTES_PER_PIXEL * max(size[0], tile[0]) * max(size[1], tile[1])
+    if needed > available:
+        side = math.isqrt(int(available / BYTES_PER_PIXEL)) // 64 * 64
+        raise UsageError(
+            f"size {size[1]}x{size[0]} in tiles of {tile[0]} needs about "
+            f"{needed / 2**30:,.0f} GiB of memory, and this machine has "
+            f"{available / 2**30:,.0f}: pictures in memory go up to about {side}x{side} here; "
+            "larger ones `lucid draw` paints on disk, as pixels, and without masks"
+        )

@@ -155,9 +155,7 @@ def load(path: Path) -> None:
 def _place(error: Exception, file: str) -> str:
     """Name a file, and the line of it that an error came from."""
     lines = [
-        each.lineno
-        for each in traceback.extract_tb(error.__traceback__, limit=None)
-        if each.filename == file
+        each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == file
     ]
     return f"{file}, line {lines[-1]}" if lines else file
 

@@ -40,14 +40,12 @@ FORMATS = {
 }
 """Suffixes of image files that lucid writes: Pillow's format name and the most pixels a side."""
 
-
 MAX_PIXELS = 2**27
 """Pixels of the largest picture that is read."""
 
 DECODING_ERRORS = (
-    *(OSError, ValueError, SyntaxError, NotImplementedError, EOFError, LookupError, TypeError),
-    *(AttributeError, ArithmeticError, struct.error, zlib.error, MemoryError, RuntimeError),
-    AssertionError,
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, AssertionError, MemoryError, RuntimeError, struct.error, zlib.error),
 )
 """What Pillow's decoders raise for damaged files, besides its own exceptions."""
 
@@ -74,8 +72,6 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         raise LucidError(f"{path}: is not an image that can be read") from error
     except Image.DecompressionBombError as error:
         raise LucidError(f"{path}: {error}") from error
-    except LucidError:
-        raise
     except DECODING_ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if isinstance(error, MemoryError):
@@ -156,13 +152,11 @@ def check_writable(path: Path, size: Size = (1, 1), *, alpha: bool = False) -> N
         raise UsageError(f"{path}: {name} cannot be transparent, as the base is: use .png")
     if exists(path) and path.is_dir():
         raise UsageError(f"{path}: is a folder")
-    check_folder(path)
+    check_path(path)
 
 
-def check_folder(path: Path) -> None:
+def check_path(path: Path) -> None:
     """Raise a UsageError before long work if no file of that name can be written."""
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
     if exists(path) and follow_links(path).is_symlink():
         raise UsageError(f"{path}: is a link that leads in a circle: remove it")
     if path.exists() and not path.is_file():

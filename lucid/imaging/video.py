@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 
 from lucid.errors import LucidError, UsageError
 from lucid.imaging.contact_sheet import contact_sheet
-from lucid.imaging.files import FORMATS, atomic_write, check_folder, open_image
+from lucid.imaging.files import FORMATS, atomic_write, check_path, open_image
 from lucid.imaging.metadata import metadata_options
 from lucid.reading import check_regular
 
@@ -198,7 +198,7 @@ def check_writable(path: Path) -> None:
         )
     if path.suffix.lower() in VIDEO_CODECS:
         _import_av()
-    check_folder(path)
+    check_path(path)
 
 
 def write(

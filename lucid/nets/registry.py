@@ -197,11 +197,11 @@ def load(
             )
         state = read_state_dict(file) if file else _download_state_dict(source.name, progress)
         fill_model(net.model, state, str(file or source.name))
-    check_finite(net, str(file or source.name))
+    check_weights(net, str(file or source.name))
     return net
 
 
-def check_finite(net: Net, source: str) -> None:
+def check_weights(net: Net, source: str) -> None:
     """Refuse weights that are infinite or NaN: whatever they paint is black.
 
     Raises:

@@ -18,6 +18,7 @@ from pathlib import Path
 CORPUS = Path(__file__).parent / "corpus"
 
 RUNS = {"pictures": 500_000, "state_dicts": 100_000, "nets": 100_000, "weights": 100_000}
+RUNS["key_frames"] = 20_000  # each looks up classes of many nets: thirty a second
 """Executions of targets that are slower than parsers; those of the rest are ``USUAL_RUNS``."""
 
 USUAL_RUNS = 1_000_000

@@ -31,7 +31,7 @@ from lucid.imaging.metadata import _read_png_text, read_metadata
 from lucid.nets.darknet import cfg, weights
 from lucid.nets.darknet.net import DarknetNet
 from lucid.nets.net import matching_classes, read_names
-from lucid.nets.registry import check_finite, load_meta
+from lucid.nets.registry import check_weights, load_meta
 from lucid.nets.state_dicts import read_state_dict
 from lucid.nightmares.steps import read_steps
 from lucid.reading import parse_table
@@ -106,7 +106,7 @@ def fuzz_nets(data: bytes) -> None:
 
 def fuzz_weights(data: bytes) -> None:
     weights.load(file(data, ".weights"), TINY.darknet_layers)
-    check_finite(TINY, "input.weights")
+    check_weights(TINY, "input.weights")
 
 
 def fuzz_state_dicts(data: bytes) -> None:

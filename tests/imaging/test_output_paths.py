@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lucid.errors import UsageError
-from lucid.imaging.files import atomic_write, check_folder
+from lucid.imaging.files import atomic_write, check_path
 from lucid.imaging.output_paths import (
     ReservedError,
     exists,
@@ -194,18 +194,18 @@ def test_dangling_and_circular_links(tmp_path: Path) -> None:
     circle.symlink_to(circle)
     assert exists(dangling)
     assert exists(circle)
-    check_folder(dangling)
+    check_path(dangling)
     with atomic_write(dangling) as part:
         part.write_text("new")
     assert (tmp_path / "nothing.txt").read_text() == "new"
     with pytest.raises(UsageError, match=r"circle\.txt: is a link that leads in a circle"):
-        check_folder(circle)
+        check_path(circle)
 
 
 @pytest.mark.parametrize("length", [1, 200, 244, 250, 255])
 def test_every_name_that_the_file_system_takes_is_written(tmp_path: Path, length: int) -> None:
     path = tmp_path / ("x" * length)
-    check_folder(path)
+    check_path(path)
     with atomic_write(path) as part:
         part.write_text("whole")
     assert path.read_text() == "whole"
@@ -214,7 +214,7 @@ def test_every_name_that_the_file_system_takes_is_written(tmp_path: Path, length
 @pytest.mark.parametrize("name", ["x" * 256, "ä" * 128, "a\0b"])
 def test_an_impossible_name_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
-        check_folder(tmp_path / name)
+        check_path(tmp_path / name)
 
 
 def test_numbered_names_are_short_and_skip_what_is_there(tmp_path: Path) -> None:
