@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lucid.errors import LucidError, UsageError, nearest
+from lucid.errors import LucidError, UsageError, nearest, printable
 from lucid.nets.darknet import weights as darknet_weights
 from lucid.nets.darknet.net import DarknetNet
 from lucid.nets.net import ONE_AT_A_TIME, Net, matching_classes, read_names
@@ -251,7 +251,7 @@ def download(name: str, *, progress: bool = True) -> Path | None:
         try:
             darknet_weights.load(part, DarknetNet(source.cfg).darknet_layers)
         except LucidError as error:
-            raise LucidError(f"{url}: {str(error).removeprefix(f'{part}: ')}") from error
+            raise LucidError(f"{url}: {str(error).removeprefix(printable(f'{part}: '))}") from error
         part.replace(target)
     except OSError as error:
         raise LucidError(
