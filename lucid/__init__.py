@@ -14,7 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __distribution__ = "lucid-nightmare"
 """The name for pip. (lucid.errors looks for this: tensorflow/lucid has the same import name.)"""
 

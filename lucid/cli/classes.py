@@ -20,7 +20,7 @@ def classes(net: str, search: str, names: Path | None) -> None:
 
     `lucid draw --class` takes them by name or by number.
     """
-    from lucid.errors import nearest
+    from lucid.nets.class_names import suggest_classes
     from lucid.nets.registry import load_meta
 
     meta = load_meta(net, names=names)
@@ -32,7 +32,7 @@ def classes(net: str, search: str, names: Path | None) -> None:
     ]
     if not found:
         meta.require_names()
-        near = nearest(search, meta.classes)
+        near = suggest_classes(search, meta.classes)
         raise click.UsageError(f"{meta.name} has no class with {search!r} in its name{near}")
     for number, name in found:
         echo(f"{number:>5}  {name}")

@@ -11,6 +11,7 @@ from lucid.cli import completers
 from lucid.cli.click_types import FILE
 from lucid.cli.console import echo
 from lucid.cli.files import resolve_stdin
+from lucid.cli.hints import check_order
 from lucid.cli.options import NetArguments, argument, takes
 
 
@@ -31,6 +32,7 @@ def classify(arguments: ClassifyArguments) -> None:
     from lucid.imaging.io import center_crop_resize, read_image
     from lucid.nets.registry import load
 
+    check_order(arguments.net, arguments.image, "lucid classify NET IMAGE")
     picture = read_image(resolve_stdin(arguments.image))
     net = load(arguments.net, arguments.weights, arguments.names)
     net.require_classes()

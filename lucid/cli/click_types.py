@@ -14,14 +14,34 @@ from lucid.cli import completers
 from lucid.errors import LARGEST
 
 FILE = click.Path(path_type=Path)
-SEED = click.IntRange(0, 2**63 - 1)
-COUNT = click.IntRange(1, 2**31 - 1)
-SIDE = click.IntRange(8, 1_000_000)
 PRECISION = click.Choice(["auto", "fp32", "bf16", "fp16"])
+
+
+class WholeNumber(click.IntRange):
+    """A whole number in a range."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a number, or say what is wrong with it."""
+        try:
+            int(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is not a whole number, such as {max(self.min or 0, 7)}", param, ctx
+            )
+        return int(super().convert(value, param, ctx))
+
+
+SEED = WholeNumber(0, 2**63 - 1)
+COUNT = WholeNumber(1, 2**31 - 1)
+SIDE = WholeNumber(8, 1_000_000)
 
 
 class Number(click.FloatRange):
     """A finite number, in a range if one is given."""
+
+    name = "number"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -40,7 +60,10 @@ def parse_size(text: str) -> tuple[int, int]:
     """Read a picture's size, (height, width) in pixels, from WIDTHxHEIGHT such as 640x480."""
     match = re.fullmatch(r"0*([1-9]\d{0,6})x0*([1-9]\d{0,6})", text.lower())
     if not match:
-        raise click.BadParameter(f"{text!r} is not a width and a height in pixels, such as 640x480")
+        square = f"{text}x{text} for a square" if re.fullmatch(r"[1-9]\d{0,6}", text) else "640x480"
+        raise click.BadParameter(
+            f"{text!r} is not a width and a height in pixels, such as {square}"
+        )
     return int(match[2]), int(match[1])
 
 

@@ -119,7 +119,7 @@ def _matching(
 
 
 def _fold(name: str) -> str:
-    """Fold a name as `lucid.nets.net.normalize_name` does, but keep a blank at its end."""
+    """Fold a name as `lucid.nets.class_names.normalize_name` does, but keep a blank at its end."""
     return name.casefold().replace("-", " ").replace("_", " ")
 
 

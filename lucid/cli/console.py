@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lucid.cli.options import RunArguments
     from lucid.nets.net import Net
 
+PAINTING = "lucid.painting"  # key of context.meta: what was said to be painted
+
 
 def echo(text: str, *, err: bool = False) -> None:
     """Print a line on standard output, or on standard error; escape what is not printable."""
@@ -134,6 +136,14 @@ def start_log(arguments: RunArguments, net: Net, seed: int) -> None:
         f"{dtype}, seed {seed}, torch {torch.__version__}",
         err=True,
     )
+
+
+def print_painting(arguments: RunArguments, what: str) -> None:
+    """Say what is painted, so that a name that was understood otherwise is seen at once."""
+    said = click.get_current_context().meta
+    if what and not arguments.quiet and said.get(PAINTING) != what:  # of several bases, once
+        echo(f"painting {what}", err=True)
+        said[PAINTING] = what
 
 
 def print_written(paths: list[Path], note: str = "") -> None:

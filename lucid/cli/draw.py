@@ -18,6 +18,7 @@ from lucid.cli.click_types import (
     ClassSpec,
     LayerSpec,
     Number,
+    WholeNumber,
 )
 from lucid.cli.options import OneDashCommand, PaintArguments, flag, option, takes
 
@@ -27,9 +28,9 @@ class DrawArguments(PaintArguments):
     """Arguments of ``lucid draw``."""
 
     classes: tuple[ClassSpec, ...] = option(
-        "Class to draw: its name, an unambiguous part of that, its number, or a group (birds, "
-        "dogs, insects, …). Several are mixed. REGION says where: X,Y or X,Y,DIAMETER (X and Y "
-        "from 0 to 1, DIAMETER in pixels) or a mask image.",
+        "Class to draw: its name or number, the end of a name that only one has (retriever), or a "
+        "group (birds, dogs, insects, …). Several are mixed. REGION says where: X,Y or "
+        "X,Y,DIAMETER (X and Y from 0 to 1, DIAMETER in pixels) or a mask image.",
         "--class",
         metavar="NAME[:WEIGHT][@REGION]",
         **CLASSES,
@@ -133,7 +134,7 @@ class DrawArguments(PaintArguments):
     )
     count: int = option(
         "Number of pictures to draw, each with the next seed, and a contact sheet of them all.",
-        type=click.IntRange(1, 1000),
+        type=WholeNumber(1, 1000),
         default=1,
     )
     diverse: bool = flag(

@@ -14,7 +14,7 @@ import click
 from PIL import Image
 from torch import Tensor
 
-from lucid.cli import console, files, targets
+from lucid.cli import console, files, hints, targets
 from lucid.cli.click_types import ClassSpec
 from lucid.cli.draw import DrawArguments
 from lucid.cli.recipe_args import build_recipe
@@ -40,6 +40,7 @@ def draw_all(arguments: DrawArguments) -> None:
     """Draw every picture that was asked for and print where it was written."""
     # The metadata knows the classes: a wrong one is found before any download.
     meta = arguments.load_meta()
+    hints.check_bases(arguments.base, arguments.classes, meta.classes)
     bases = files.find_files(arguments.base)
     several = {
         "--count": arguments.count > 1,
@@ -206,6 +207,8 @@ def _draw_in_memory(
     found, base, options = _inputs(net, job, arguments, guide, mask)
     plan = prepare(net, found, base, **options)
     pattern = prepare_skin(plan, arguments.skin, **options) if arguments.skin else None
+    skin = [ClassSpec(arguments.skin)] if arguments.skin else []
+    console.print_painting(arguments, targets.describe_classes(net, [*job.classes, *skin]))
     alpha = read_alpha(files.resolve_stdin(job.base)) if job.base else None
     preview = Preview() if arguments.preview else None
     watchers: list[Watcher] = []
@@ -331,6 +334,7 @@ def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | 
         return _recipe(plan, job, seed=job.seed, on_disk=True).toml()
 
     found, base, options = _inputs(net, job, arguments, guide)
+    console.print_painting(arguments, targets.describe_classes(net, job.classes))
     try:
         with console.progress_bar(job.target.name, 1, arguments) as bar:
             on_disk.draw_on_disk(

@@ -8,7 +8,17 @@ from pathlib import Path
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import CLASSES, COUNT, FILE, LAYERS, SIZE, ClassSpec, LayerSpec, Number
+from lucid.cli.click_types import (
+    CLASSES,
+    COUNT,
+    FILE,
+    LAYERS,
+    SIZE,
+    ClassSpec,
+    LayerSpec,
+    Number,
+    WholeNumber,
+)
 from lucid.cli.options import OneDashCommand, PaintArguments, flag, option, takes
 
 
@@ -50,7 +60,7 @@ class FilmArguments(PaintArguments):
         "Key frame: class=NAME, layer=NAME, strength=NUMBER, or the first number of a warp "
         "(zoom=0.1). Values in between are interpolated.",
         "--at",
-        type=(click.IntRange(0, 2**31 - 1), str),
+        type=(WholeNumber(0, 2**31 - 1), str),
         multiple=True,
         metavar="FRAME NAME=VALUE",
     )
@@ -81,10 +91,10 @@ class FilmArguments(PaintArguments):
     )
     delay: int | None = option(
         "Time between frames in hundredths of a second.  [default: 7; of a video, its own]",
-        type=click.IntRange(1, 1000),
+        type=WholeNumber(1, 1000),
     )
     loop: int = option(
-        "How often an animation is shown; 0 is for ever.", type=click.IntRange(0, 65535), default=0
+        "How often an animation is shown; 0 is for ever.", type=WholeNumber(0, 65535), default=0
     )
     reverse: bool = flag("Show the last frame first.")
     boomerang: bool = flag("Show the frames forwards, then backwards.")

@@ -14,7 +14,7 @@ from typing import Any
 import click
 from PIL import Image
 
-from lucid.cli import console, files, targets
+from lucid.cli import console, files, hints, targets
 from lucid.cli.film import FilmArguments
 from lucid.cli.film import film as command
 from lucid.cli.recipe_args import (
@@ -59,6 +59,8 @@ def film_all(arguments: FilmArguments) -> None:
     dreaming = arguments.classes or arguments.layers or arguments.warps or arguments.resume
     if arguments.source and (arguments.base or dreaming):
         raise click.UsageError("--from dreams nothing: give it no BASE, class, warp or --resume")
+    if arguments.base:
+        hints.check_bases(arguments.base, arguments.classes, arguments.load_meta().classes)
     bases = files.find_files(arguments.base)
     files.check_output(arguments.output, bases, {"--resume": arguments.resume})
     for file in map(files.resolve_stdin, bases):  # errors appear before the first film is made
@@ -166,6 +168,8 @@ def _dream_frames(
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
     recipes.write_sidecar(recipe, folder / FILM_RECIPE)
     console.start_log(arguments, dream.net, seed)
+    described = targets.describe_classes(dream.net, targets.film_classes(arguments))
+    console.print_painting(arguments, described)
     if arguments.verbose:
         console.echo(f"the frames so far: {folder / SHEET}", err=True)
     with console.progress_bar(folder.name.removesuffix(".part"), count, arguments) as bar:

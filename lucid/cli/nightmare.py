@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import COUNT, FILE, NUMBER, SEED, SIDE, parse_grey
+from lucid.cli.click_types import COUNT, FILE, NUMBER, SEED, SIDE, WholeNumber, parse_grey
 from lucid.cli.options import OneDashCommand, RunArguments, argument, flag, option, takes
 
 
@@ -64,7 +64,7 @@ class NightmareArguments(RunArguments):
     norm: int = one_dash(
         "0: do not normalize the steps.",
         "norm",
-        type=click.IntRange(-(2**31), 2**31 - 1),
+        type=WholeNumber(-(2**31), 2**31 - 1),
         default=1,
     )
     prefix: Path = one_dash(
@@ -90,7 +90,7 @@ class NightmareArguments(RunArguments):
     reach: int = one_dash(
         "With -reconstruct: distance of the farthest neighbour in pixels.",
         "smooth",
-        type=click.IntRange(0, 100),
+        type=WholeNumber(0, 100),
         default=1,
     )
     grey: str | float | None = option(

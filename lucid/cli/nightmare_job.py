@@ -13,7 +13,7 @@ import click
 from PIL import Image
 from torch import Tensor
 
-from lucid.cli import console, files
+from lucid.cli import console, files, hints
 from lucid.cli.nightmare import NightmareArguments
 from lucid.cli.options import CHANGED
 from lucid.cli.recipe_args import build_recipe
@@ -104,11 +104,17 @@ def _parse_words(arguments: NightmareArguments) -> tuple[str, Path | None, Path,
     words, weights = arguments.words, arguments.weights
     if len(words) == 4 and weights:
         raise click.UsageError(f"weights are given twice: {words[1]} and --weights {weights}")
+    if len(words) == 4 and not Path(words[2]).exists() and Path(words[1]).suffix != ".weights":
+        raise click.UsageError(
+            f"{words[2]}: is no picture. A net by name takes three words, NET IMAGE LAYER; for "
+            "several layers around LAYER give -range 3"
+        )
     if len(words) == 4:
         return words[0], Path(words[1]), Path(words[2]), words[3]
     if len(words) == 3 and words[1].endswith(".weights"):
         raise click.UsageError(f"behind {words[2]} LAYER is missing: CFG WEIGHTS IMAGE LAYER")
     if len(words) == 3:
+        hints.check_order(words[0], Path(words[1]), "lucid nightmare NET IMAGE LAYER")
         return words[0], weights, Path(words[1]), words[2]
     raise click.UsageError(
         f"nightmare takes CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER, not {len(words)} words"

@@ -14,6 +14,7 @@ import click
 
 from lucid.cli import completers
 from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SEED, SIDE, Number
+from lucid.cli.hints import OTHER_NAMES
 
 if TYPE_CHECKING:
     from lucid.core.device import Runtime
@@ -80,6 +81,8 @@ class OneDashCommand(click.Command):
             if re.match(r"-[a-zA-Z]{2}", name) and name not in known:
                 near = [each for each in known if each.lstrip("-")[:3] == name[1:4]]
                 raise click.NoSuchOption(name, possibilities=near, ctx=ctx)
+            if name not in known and name in OTHER_NAMES:
+                raise click.UsageError(f"there is no option {name}: give {OTHER_NAMES[name]}")
         ctx.meta[TYPED] = self.make_parser(ctx).parse_args(list(args))[0]
         return super().parse_args(ctx, args)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
             f"{source}: was made with Python code in {recipe.options['warps']}: if you trust "
             "it, give --warps and its name"
         )
+    recipe = _with_class_names(recipe)
     words = [*_old_defaults(recipe, changed), *to_argv(recipe, command, source, without)]
     context.meta[CHANGED] = changed
     # The recipe's own arguments stand behind a double dash, and so at the end.
@@ -69,6 +71,32 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
         recipe.command, [*changes, *words], parent=context.parent, obj=recipe
     ) as inner:
         command.invoke(inner)
+
+
+def _with_class_names(recipe: Recipe) -> Recipe:
+    """The recipe with whole names of classes: until version 0.2, any part of a name was enough."""
+    from lucid.nets.class_names import matching_classes, normalize_name
+    from lucid.nets.imagenet import find_group
+    from lucid.nets.registry import load_meta
+
+    typed, options = recipe.options.get("class"), recipe.options
+    old = str(recipe.made.get("lucid", "")).startswith(("0.1.", "0.2."))
+    if not old or not typed:
+        return recipe
+    try:
+        known = load_meta(str(options.get("net", "lucid64"))).classes
+    except LucidError:  # as a net of the user's own, whose names may lie elsewhere
+        return recipe
+    whole = []
+    for each in typed if isinstance(typed, list) else [typed]:
+        name, mark, region = str(each).partition("@")
+        name, colon, weight = name.rpartition(":") if ":" in name else (name, "", "")
+        part = normalize_name(name)
+        found = [label for label in known if part in normalize_name(label)]
+        if len(found) == 1 and not find_group(name) and not matching_classes(name, known):
+            name = found[0]
+        whole.append(f"{name}{colon}{weight}{mark}{region}")
+    return replace(recipe, options={**options, "class": whole})
 
 
 def _old_defaults(recipe: Recipe, changed: set[str]) -> list[str]:

@@ -18,11 +18,13 @@ from lucid.drawing.config import TILE, DrawConfig
 from lucid.drawing.targets import Target, resolve_class
 from lucid.drawing.targets import classes as class_objective
 from lucid.drawing.targets import guide as guide_objective
+from lucid.errors import nearest
 from lucid.films.film import film_config
 from lucid.films.keyframes import Keyframes
-from lucid.films.warp import parse
+from lucid.films.warp import WARPS, current_name, parse
 from lucid.imaging.filters import luma
 from lucid.imaging.io import read_image
+from lucid.nets.imagenet import find_group
 from lucid.nets.net import Net
 from lucid.reading import parse_table, read_text
 from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
@@ -30,6 +32,9 @@ from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
 if TYPE_CHECKING:
     from lucid.cli.draw import DrawArguments
     from lucid.cli.film import FilmArguments
+
+SHOWN = 4
+"""The classes of a group that are named before it is painted."""
 
 
 def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[ClassSpec]:
@@ -94,6 +99,20 @@ def draw_targets(
             objective = guide_objective(net, layer.name, guide, runtime=arguments.runtime)
         targets.append(Target(objective, default))
     return targets
+
+
+def describe_classes(net: Net, classes: Sequence[ClassSpec]) -> str:
+    """Say what was understood by the names that were typed; empty if there are none."""
+    described = []
+    for each in classes:
+        found = resolve_class(net, each.name)
+        if isinstance(found, int):
+            described.append(f"{net.classes[found]} ({found})")
+        else:
+            some = ", ".join(f"{net.classes[number]} ({number})" for number in found[:SHOWN])
+            more = ", …" if len(found) > SHOWN else ""
+            described.append(f"one of {len(found)} {find_group(each.name)}: {some}{more}")
+    return " and ".join(dict.fromkeys(described))
 
 
 def _weights(classes: Sequence[ClassSpec]) -> dict[str, float]:
@@ -176,11 +195,30 @@ def read_keyframes(net: Net, arguments: FilmArguments) -> Keyframes:
         elif name == "layer":
             objectives[frame] = _film_objective(net, (), [parse_layer(value)], threshold)
         else:
+            _check_key(name, frame, arguments.warps)
             try:
                 values.setdefault(name, {})[frame] = float(value)
             except ValueError:
                 raise click.UsageError(f"--at {frame} {key!r}: {value!r} is no number") from None
     return Keyframes(objectives, [parse(text) for text in arguments.warps], values)
+
+
+def _check_key(name: str, frame: int, warps: Sequence[str]) -> None:
+    """Refuse the name of a key frame that nothing has."""
+    if current_name(name) not in WARPS and name != "strength":
+        own = [current_name(warp.partition(":")[0]) for warp in warps]
+        near = nearest(name, ["class", "layer", "strength", *(own or sorted(WARPS))])
+        raise click.UsageError(f"--at {frame}: there is no key {name!r}{near}")
+
+
+def film_classes(arguments: FilmArguments) -> list[ClassSpec]:
+    """List the classes of ``lucid film``: --class, then those of --at."""
+    classes = list(arguments.classes)
+    for _, key in arguments.keys:
+        name, _, value = key.partition("=")
+        if name == "class":
+            classes += map(parse_class, value.split("+"))
+    return classes
 
 
 def _film_objective(

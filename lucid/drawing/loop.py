@@ -93,9 +93,9 @@ def draw(
 
     Args:
         net: any net; one with classes, if a class is a target.
-        targets: what to paint: a class (its name, an unambiguous part of it, or its number), a
-            group (``birds``), a mapping of classes to weights, an objective, any function of
-            activations, a ``Target`` with a region, or a list of these.
+        targets: what to paint: a class (its name or number, or the end of a name that only one
+            has), a group (``birds``), a mapping of classes to weights, an objective, any function
+            of activations, a ``Target`` with a region, or a list of these.
         base: the picture to paint on: a Pillow image, or (3, height, width), RGB, 0..1; None for
             noise.
         watch: called after each pass.

@@ -23,9 +23,10 @@ from lucid.core.objectives import (
 from lucid.drawing.config import DrawConfig, default_config
 from lucid.errors import UsageError
 from lucid.imaging.io import center_crop_resize, to_tensor
-from lucid.nets.imagenet import GROUPS, group_members
-from lucid.nets.net import LOGITS, Net, UnknownClassError, normalize_name
-from lucid.nets.registry import nets_with_class
+from lucid.nets.class_names import normalize_name, related_classes
+from lucid.nets.imagenet import group_members
+from lucid.nets.net import LOGITS, Net, UnknownClassError
+from lucid.nets.registry import LARGEST_NET, load_meta, nets_with_class
 from lucid.tiling.regions import Region
 
 
@@ -95,8 +96,7 @@ def classes(
 
     Args:
         net: a net with classes.
-        named: names, unambiguous parts of names, or numbers of classes, or names of groups; with
-            weights if not all are equal.
+        named: names or numbers of classes, or names of groups; with weights if not all are equal.
         config: the drawing's hyperparameters; without them, the net's defaults.
 
     Raises:
@@ -146,21 +146,28 @@ def resolve_class(net: Net, name: str) -> int | tuple[int, ...]:
 
     Args:
         net: a net with classes.
-        name: a class's name, an unambiguous part of one, or its number; or a group (``birds``).
+        name: as for ``Net.class_index``; or a group (``birds``), singular or plural.
 
     Raises:
-        UsageError: there is neither; the message names nets that have it.
+        UsageError: there is neither; the message names classes that come near it, and nets that
+            have it.
     """
-    if normalize_name(name) in GROUPS and (group := group_members(name, net.classes)):
+    spelt = normalize_name(name) in map(normalize_name, net.classes)
+    if not spelt and (group := group_members(name, net.classes)):
         return tuple(group)
     try:
         return net.class_index(name)
     except UnknownClassError as error:
         others = nets_with_class(name)
-        if not others:
+        if others:
+            some = " or ".join(f"--net {other}" for other in others[:3])
+            know = "know" if len(others) > 1 else "knows"
+            raise UsageError(f"{error}. Try {some}, which {know} it") from error
+        known = load_meta(LARGEST_NET).classes
+        if related_classes(name, net.classes) or not (near := related_classes(name, known)):
             raise
-        some = " or ".join(f"--net {other}" for other in others[:3])
-        raise UsageError(f"{error}. Try {some}, which know it") from error
+        some = ", ".join(known[number] for number in near)
+        raise UsageError(f"{error}. Try --net {LARGEST_NET}, which has {some}") from error
 
 
 @torch.inference_mode(False)  # whatever the caller's modes are

@@ -14,6 +14,7 @@ from PIL import Image, ImageSequence
 
 from lucid.errors import LucidError, UsageError
 from lucid.imaging.contact_sheet import contact_sheet
+from lucid.imaging import files
 from lucid.imaging.files import FORMATS, atomic_write, check_path, open_image
 from lucid.imaging.metadata import metadata_options
 from lucid.reading import check_regular
@@ -303,6 +304,11 @@ def _open_video(path: Path) -> Iterator[Any]:
     check_regular(path)
     try:
         with av.open(str(path)) as container:
+            for stream in container.streams.video:
+                if stream.width * stream.height > files.MAX_PIXELS:
+                    raise LucidError(
+                        f"{path}: {stream.width}x{stream.height} pixels are too many for a frame"
+                    )
             yield container
     except (av.FFmpegError, IndexError, OSError) as error:
         raise LucidError(f"{path}: cannot be read as a video ({error})") from error

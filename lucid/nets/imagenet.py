@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lucid.nets.class_names import normalize_name, same_name
+
 GROUPS: dict[str, tuple[range, ...]] = {
     "sharks": (range(2, 5),),
     "fish": (range(7), range(389, 398)),
@@ -32,16 +34,21 @@ GROUPS: dict[str, tuple[range, ...]] = {
 """The numbers of each group's classes among ImageNet's thousand (ILSVRC 2012)."""
 
 
+def find_group(name: str) -> str:
+    """Find the group of a name, in any spelling, singular or plural; empty if there is none."""
+    words = normalize_name(name).split()
+    return next((group for group in GROUPS if same_name(group.split(), words)), "")
+
+
 def group_members(name: str, classes: Sequence[str]) -> list[int]:
     """The numbers of a net's classes that belong to a group; empty if there are none.
 
     Classes other than ImageNet's thousand are looked up by name.
     """
     # Command-line completion imports this module and must not wait for torch.
-    from lucid.nets.net import normalize_name
     from lucid.nets.torchvision import categories
 
-    numbers = [number for part in GROUPS.get(normalize_name(name), ()) for number in part]
+    numbers = [number for part in GROUPS.get(find_group(name), ()) for number in part]
     if not numbers:
         return []
     imagenet = categories("squeezenet1_1")

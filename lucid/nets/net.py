@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError, is_out_of_memory, nearest
+from lucid.nets.class_names import matching_classes, suggest_classes
 from lucid.reading import read_text
 
 ONE_AT_A_TIME = threading.RLock()
@@ -156,13 +157,14 @@ class Net(nn.Module):
         """Find the number of a class.
 
         Args:
-            name: the class's number, its name, or a part of the name that only one has.
+            name: the class's number, or its name or another name of it, or the end of a name that
+                only one has (``lucid.nets.class_names.matching_classes``).
 
         Returns:
             The index into ``classes`` and into the class axis of the logits.
 
         Raises:
-            UnknownClassError: no class matches. The message lists the most similar names.
+            UnknownClassError: no class matches. The message lists classes that come near it.
             UsageError: several classes match, the number is too large, or the net has no classes
                 or no names for them.
         """
@@ -181,9 +183,11 @@ class Net(nn.Module):
             more = f" and {len(found) - 8} more" if len(found) > 8 else ""
             raise UsageError(f"class {name!r} fits several of {self.name}: {some}{more}")
         self.require_names()
-        near = nearest(name, self.classes)
+        near = suggest_classes(name, self.classes)
         listing = self._listing.format(what="classes", name=self.name)
-        raise UnknownClassError(f"{self.name} has no class {name!r}{near}: see {listing}")
+        raise UnknownClassError(
+            f"{self.name} has no class {name!r}{near}; {listing} lists all {len(self.classes)}"
+        )
 
     def require_classes(self) -> None:
         """Raise a UsageError if the net has no classes."""
@@ -202,20 +206,3 @@ def read_names(path: Path) -> list[str]:
     if not names:
         raise LucidError(f"{path}: holds no class names")
     return names
-
-
-def normalize_name(name: str) -> str:
-    """Fold the spellings of a name into one: lower case, blanks for hyphens and underscores."""
-    return name.strip().casefold().replace("-", " ").replace("_", " ")
-
-
-def matching_classes(name: str, classes: Sequence[str]) -> list[int]:
-    """The numbers of the classes with a name in any spelling, or else of those that contain it."""
-    wanted = normalize_name(name)
-    exact, containing = [], []
-    for number, candidate in enumerate(map(normalize_name, classes)):
-        if candidate == wanted:
-            exact.append(number)
-        elif wanted and wanted in candidate:
-            containing.append(number)
-    return exact or containing

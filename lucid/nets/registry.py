@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from lucid.errors import LucidError, UsageError, nearest, printable
+from lucid.nets.class_names import matching_classes
 from lucid.nets.darknet import weights as darknet_weights
 from lucid.nets.darknet.net import DarknetNet
-from lucid.nets.net import ONE_AT_A_TIME, Net, matching_classes, read_names
+from lucid.nets.net import ONE_AT_A_TIME, Net, read_names
 from lucid.nets.state_dicts import fill_model, read_state_dict
 from lucid.nets.torchvision import (
     TorchvisionNet,
@@ -33,6 +34,9 @@ from lucid.resources import bundled, cache_folder
 
 PUBLISHED_URL = "https://pjreddie.com/media/files/"
 """Where Darknet's author publishes his weights."""
+
+LARGEST_NET = "lucid1000"
+"""The bundled net that knows the most classes."""
 
 PUBLISHED_NAMES = ("vgg-conv", "jnet-conv", "vgg-16", "darknet19", "extraction")
 
@@ -129,9 +133,15 @@ def load_meta(name: str, weights: Path | None = None, names: Path | None = None)
 
 
 def nets_with_class(name: str) -> list[str]:
-    """List torchvision's nets with a class that matches a name, the smallest file first."""
+    """List nets with a class that matches a name: bundled ones, then by the size of the file."""
+    own = [
+        net
+        for net, cfg in bundled().items()
+        if (names := cfg.with_suffix(".names")).exists()
+        and matching_classes(name, read_names(names))
+    ]
     known = [model for model in model_names() if matching_classes(name, categories(model))]
-    return sorted(known, key=size_megabytes)
+    return own + sorted(known, key=size_megabytes)
 
 
 def random_init(name: str, seed: int = 0) -> Net:

@@ -159,14 +159,17 @@ def test_convert(desk: Path, run: Run) -> None:
 def test_draw_numbers_what_it_draws(desk: Path, run: Run) -> None:
     for number in range(2):
         result = run(*QUICK, "--class", "great white:.5", "--seed", "7")
-        assert result.output == f"wrote goldfish+great-white-shark_{number:04d}.png (seed 7)\n"
+        assert result.output == (
+            "painting goldfish (0) and great white shark (2)\n"
+            f"wrote goldfish+great-white-shark_{number:04d}.png (seed 7)\n"
+        )
     images = [(desk / f"goldfish+great-white-shark_{n:04d}.png").read_bytes() for n in range(2)]
     assert images[0] == images[1]
 
 
 def test_draw_on_a_base(desk: Path, run: Run) -> None:
     result = run(*QUICK, "photo.v2.png", "--seed", "1")
-    assert result.output == "wrote photo.v2_goldfish_0000.png (seed 1)\n"
+    assert result.output == "painting goldfish (0)\nwrote photo.v2_goldfish_0000.png (seed 1)\n"
     assert size_of(desk / "photo.v2_goldfish_0000.png") == (60, 44)
 
 

@@ -19,7 +19,9 @@ TINY = ("--tile-size", "32", "--octaves", "1", "--iters", "1", "--device", "cpu"
 
 def test_draw_many_and_a_sheet_of_them(desk: Path, run: Run) -> None:
     result = run(*QUICK, "--seed", "3", "--count", "4", "-o", "many.png", "--size", "40x30")
-    assert result.output == "wrote 5 pictures, many_seed3.png to many.png (seed 3)\n"
+    assert result.output == (
+        "painting goldfish (0)\nwrote 5 pictures, many_seed3.png to many.png (seed 3)\n"
+    )
     assert size_of(desk / "many_seed6.png") == (40, 30)
     assert size_of(desk / "many.png") == (82, 62)
     assert (desk / "many_seed3.png").read_bytes() != (desk / "many_seed4.png").read_bytes()
@@ -29,7 +31,9 @@ def test_draw_pictures_that_are_pushed_apart(desk: Path, run: Run) -> None:
     words = ("--seed", "3", "--count", "2", "--size", "40x32", "--iters", "3")
     assert run(*QUICK, *words, "-o", "seeds.png").exit_code == 0
     result = run(*QUICK, *words, "--diverse", "-o", "apart.png")
-    assert result.output == "wrote 3 pictures, apart_seed3.png to apart.png (seed 3)\n"
+    assert result.output == (
+        "painting goldfish (0)\nwrote 3 pictures, apart_seed3.png to apart.png (seed 3)\n"
+    )
     net = lucid.load("tiny.cfg")
     options: dict[str, Any] = {"size": (32, 40), "seed": 3, "tile_size": 32, "octave_count": 1}
     runtime = lucid.Runtime(device="cpu")

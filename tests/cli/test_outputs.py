@@ -51,10 +51,10 @@ def test_a_number_in_use_is_skipped_and_a_name_in_use_refused(
     holder = start([sys.executable, "-c", hold], cwd=desk, **pipes)
     assert holder.stdout
     holder.stdout.readline()
-    assert run(*QUICK).output.startswith("wrote goldfish_0001.png")
-    assert run(*FILM).output.startswith("wrote film_0001.gif")
+    assert "wrote goldfish_0001.png" in run(*QUICK).output
+    assert "wrote film_0001.gif" in run(*FILM).output
     assert run(*QUICK, "-o", "a.png").exit_code == 0
-    assert run("redo", "a.png").output.startswith("wrote a_redo_0001.png")
+    assert "wrote a_redo_0001.png" in run("redo", "a.png").output
     refused = run(*QUICK, "-o", "goldfish_0000.png")
     assert refused.exit_code == 2
     assert f"another lucid (process {holder.pid}) is writing this file" in refused.output

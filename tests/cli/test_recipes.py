@@ -102,7 +102,7 @@ def test_a_picture_is_made_again_with_changes(desk: Path, run: Run) -> None:
     assert run(*QUICK, "--size", "40x30", "--seed", "3", "-o", "out.png").exit_code == 0
     changes = ("--size", "50x40", "--class", "tench", "--class", "tiger cat", "-o", "new.png")
     result = run("redo", "out.png", *changes)
-    assert result.output == "wrote new.png (seed 3)\n"
+    assert result.output == "painting tench (1) and tiger cat (4)\nwrote new.png (seed 3)\n"
     assert size_of(desk / "new.png") == (50, 40)
     assert recipes.read(desk / "new.png").options["class"] == ["tench", "tiger cat"]
     on_a_base = run("redo", "out.png", "photo.v2.png", "--size", "60x44", "-o", "based.png")
@@ -215,7 +215,7 @@ def test_a_recipe_written_by_hand_is_followed(desk: Path, run: Run) -> None:
         """
     )
     result = run("run", "recipes/mine.toml", "-o", "out.png", "--strength", ".5")
-    assert result.output == "wrote out.png (seed 4)\n"
+    assert result.output == "painting goldfish (0) and tench (1)\nwrote out.png (seed 4)\n"
     assert recipes.read(desk / "out.png").options["strength"] == 0.5
     assert recipes.read(desk / "out.png").options["keep-colors"] is True
     assert run("run", "recipes/mine.toml", "-o", "out.png").exit_code == 2, "it is there already"
@@ -280,7 +280,9 @@ def test_several_bases_and_patterns(desk: Path, run: Run) -> None:
     for name in ("one", "two"):
         shutil.copy(desk / "photo.v2.png", desk / f"{name}.png")
     result = run(*QUICK, "one.png", "t*.png", "--seed", "3", "-o", "{stem}-dream.png")
-    assert result.output == "wrote one-dream.png (seed 3)\nwrote two-dream.png (seed 3)\n"
+    assert result.output == (
+        "painting goldfish (0)\nwrote one-dream.png (seed 3)\nwrote two-dream.png (seed 3)\n"
+    )
     assert recipes.read(desk / "two-dream.png").options["base"] == "two.png"
     numbered = run(*QUICK, "one.png", "two.png", "--seed", "3")
     assert "wrote one_goldfish_0000.png (seed 3)\nwrote two_gold" in numbered.output
@@ -324,7 +326,7 @@ def test_what_comes_through_a_pipe_is_known_for_what_it_is(desk: Path, run: Run)
     assert run(*MOVING, "-o", "film.gif").exit_code == 0
     words = [*MOVING[:-3], "--seed", "1", "--no-flow", "-", "-o", "over.gif"]
     over = CliRunner().invoke(main, words, input=(desk / "film.gif").read_bytes())
-    assert over.output == "wrote over.gif (2 frames, seed 1)\n"
+    assert over.output == "painting goldfish (0)\nwrote over.gif (2 frames, seed 1)\n"
     words = [*QUICK, "-", "--seed", "1", "-o", "piped.png"]
     given = (desk / "photo.v2.png").read_bytes()
     assert CliRunner().invoke(main, words, input=given).exit_code == 0

@@ -28,9 +28,10 @@ from lucid.films.warp import parse as parse_warp
 from lucid.imaging import files, recipes, video
 from lucid.imaging.io import read_alpha, read_image
 from lucid.imaging.metadata import _read_png_text, read_metadata
+from lucid.nets.class_names import matching_classes
 from lucid.nets.darknet import cfg, weights
 from lucid.nets.darknet.net import DarknetNet
-from lucid.nets.net import matching_classes, read_names
+from lucid.nets.net import read_names
 from lucid.nets.registry import check_weights, load_meta
 from lucid.nets.state_dicts import read_state_dict
 from lucid.nightmares.steps import read_steps
