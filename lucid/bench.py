@@ -89,16 +89,20 @@ class Report:
     torch: str
     rows: list[Row] = field(default_factory=list)
 
-    def regressions(self, before: dict[str, Any]) -> list[tuple[Row, float]]:
-        """Find the rows whose ratio grew by over ``REGRESSION_THRESHOLD``, with the old ratios.
+    def compared(self, before: dict[str, Any]) -> list[tuple[Row, float]]:
+        """Find the rows that an earlier report holds, too, with their ratios there.
 
-        ``before`` is an earlier report as ``dataclasses.asdict`` returns it, of any version; rows
-        that it lacks are left out.
+        ``before`` is a report as ``dataclasses.asdict`` returns it, of any version.
         """
         keys = ("task", "net", "size", "precision")
         ratios = {tuple(row[key] for key in keys): float(row["ratio"]) for row in before["rows"]}
         pairs = [(row, ratios.get(tuple(getattr(row, key) for key in keys))) for row in self.rows]
-        return [(row, old) for row, old in pairs if old and row.ratio > REGRESSION_THRESHOLD * old]
+        return [(row, old) for row, old in pairs if old]
+
+    def regressions(self, before: dict[str, Any]) -> list[tuple[Row, float]]:
+        """Find the rows whose ratio grew by over ``REGRESSION_THRESHOLD``, with the old ratios."""
+        pairs = self.compared(before)
+        return [(row, old) for row, old in pairs if row.ratio > REGRESSION_THRESHOLD * old]
 
 
 @dataclass(frozen=True)

@@ -54,13 +54,13 @@ def printable(text: str) -> str:
 def nearest(name: str, known: Sequence[str]) -> str:
     """Suggest corrections of a mistyped name, ignoring case, to be inserted into an error message.
 
-    This is ``"; did you mean …?"`` or ``"; the nearest are …"`` with at most five of the known
+    This is ``"; the nearest is …"`` or ``"; the nearest are …"`` with at most five of the known
     names, or the empty string.
     """
     folded = {candidate.casefold(): candidate for candidate in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.5)
     if len(close) == 1:
-        return f"; did you mean {folded[close[0]]}?"
+        return f"; the nearest is {folded[close[0]]}"
     return f"; the nearest are {', '.join(folded[match] for match in close)}" if close else ""
 
 

@@ -30,11 +30,13 @@ from lucid.cli.convert import convert
 from lucid.cli.doctor import doctor
 from lucid.cli.draw import draw
 from lucid.cli.film import film
+from lucid.cli.help import help
 from lucid.cli.layers import layers
 from lucid.cli.models import models
 from lucid.cli.nightmare import nightmare
 from lucid.cli.redo import redo
 from lucid.cli.run import run
+from lucid.cli.sections import SectionedGroup
 from lucid.cli.show import show
 from lucid.cli.weights import weights
 from lucid.process import exit_on_signals, quiet_output, tune_process
@@ -47,7 +49,7 @@ INTERNAL_ERROR = 70
 """Exit code of an error that is lucid's own fault (EX_SOFTWARE of sysexits.h)."""
 
 
-class Lucid(click.Group):
+class Lucid(SectionedGroup):
     """A group whose commands report an error in one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -112,7 +114,15 @@ def write_crash_report(error: Exception) -> Path | None:
     return None
 
 
-@click.group(cls=Lucid, context_settings={"help_option_names": ["-h", "--help"]})
+SECTIONS = {
+    "Make pictures": ("draw", "film", "nightmare"),
+    "Make them again": ("redo", "run", "show"),
+    "Look into nets": ("models", "classes", "layers", "classify", "weights", "convert"),
+    "Get on": ("help", "doctor", "bench", "completion"),
+}
+
+
+@click.group(cls=Lucid, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lucid")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
@@ -138,6 +148,6 @@ def main(debug: bool) -> None:
 for command in (
     *(draw, nightmare, film, show, redo, run),
     *(models, layers, classes, classify, weights, convert, bench),
-    *(doctor, completion),
+    *(help, doctor, completion),
 ):
     main.add_command(command)

@@ -11,6 +11,7 @@ import click
 
 from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SIDE, SIZE
 from lucid.cli.options import argument, flag, option, takes
+from lucid.cli.sections import SectionedCommand
 from lucid.errors import LucidError
 
 if TYPE_CHECKING:
@@ -50,7 +51,17 @@ class BenchArguments:
     device: str = option(**DEVICE)
 
 
-@click.command()
+USED_BY = {
+    "size": {"nightmare", "pass", "film"},
+    "layer": {"nightmare"},
+    "tiles": {"pass"},
+    "tile_size": {"draw", "pass"},
+    "batch": {"draw", "pass", "film"},
+}
+"""The tasks that an option changes, for those that do not change all."""
+
+
+@click.command(cls=SectionedCommand)
 @takes(BenchArguments)
 def bench(arguments: BenchArguments) -> None:
     """Measure what lucid's steps cost here, compared with the bare network's.
@@ -58,6 +69,13 @@ def bench(arguments: BenchArguments) -> None:
     TASK is nightmare (one step), draw (a batch of tiles), pass (a picture in tiles, compared
     with the same picture whole) or film (a frame, compared with its dream alone). Without a
     TASK all are measured.
+
+    The ratio is lucid's time divided by the bare network's: 1.10 is 10 % more. It depends little
+    on how busy the machine is, so that two versions can be compared by it.
+
+    \b
+    lucid bench --json > before.json
+    lucid bench --compare before.json
     """
     before = _read_report(arguments.compare) if arguments.compare else None
     from lucid.bench import TASKS
@@ -68,6 +86,7 @@ def bench(arguments: BenchArguments) -> None:
     unknown = set(arguments.tasks) - {task.name for task in TASKS}
     if unknown:
         raise click.UsageError(f"{min(unknown)!r} is no task: nightmare, draw, pass or film")
+    _refuse_unused(set(arguments.tasks) or {task.name for task in TASKS})
     device, names = find_devices(arguments.device)[0], reversed(arguments.precisions)
     # auto may stand for fp32: each number format is measured once.
     precisions = list({find_precision(name, device): name for name in names}.values())[::-1]
@@ -84,6 +103,8 @@ def bench(arguments: BenchArguments) -> None:
         for task in TASKS
         if task.name in arguments.tasks or not arguments.tasks
     ]
+    if not arguments.as_json:
+        click.echo(HEADER)
     report = measure(
         list(dict.fromkeys(chosen)),
         # Random weights are as fast as any.
@@ -98,23 +119,56 @@ def bench(arguments: BenchArguments) -> None:
         click.echo(json.dumps(asdict(report)))
     else:
         _print_summary(report)
+    if before:
+        _print_verdict(report, before, worse)
+    if worse:
+        raise SystemExit(1)
+
+
+def _refuse_unused(tasks: set[str]) -> None:
+    """Refuse options that change none of the tasks."""
+    context = click.get_current_context()
+    for name, users in USED_BY.items():
+        typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if typed and not users & tasks:
+            option_name = f"--{name.replace('_', '-')}"
+            raise click.UsageError(
+                f"{option_name} changes nothing in {' and '.join(sorted(tasks))}: it is for "
+                f"{' and '.join(sorted(users))}"
+            )
+    if context.params["weights"] and not context.params["net_name"]:
+        raise click.UsageError("--weights are those of a --net: name it")
+
+
+HEADER = (
+    f"{'task':9} {'net':14} {'size':32} {'':4}  {'bare net':>9}  {'lucid':>9}  {'ratio':>5}  "
+    f"{'images/s':>8}  {'MP/s':>6}  {'memory':>10}"
+)
+
+
+def _print_row(row: Row) -> None:
+    click.echo(
+        f"{row.task:9} {row.net:14} {row.size:32} {row.precision}  {row.baseline:7.3f} s  "
+        f"{row.step:7.3f} s  {row.ratio:5.2f}  {row.images / row.step:8.1f}  "
+        f"{row.megapixels:6.1f}  {row.peak_memory / 2**20:6.0f} MiB"
+    )
+
+
+def _print_verdict(report: Report, before: dict[str, Any], worse: list[tuple[Row, float]]) -> None:
+    """Say how many ratios became worse, and which, on standard error."""
+    from lucid.bench import REGRESSION_THRESHOLD
+
+    compared = report.compared(before)
+    if not compared:
+        raise LucidError("nothing was measured that the earlier report holds: name its tasks")
+    allowed = f"by more than {REGRESSION_THRESHOLD - 1:.0%}"
+    click.echo(f"{len(worse)} of {len(compared)} ratios are worse than before {allowed}", err=True)
     for row, ratio in worse:
         click.echo(
             f"worse: {row.task} {row.net} {row.size} {row.precision}, "
             f"ratio {row.ratio:.2f} where it was {ratio:.2f}",
             err=True,
         )
-    if worse:
-        raise SystemExit(1)
-
-
-def _print_row(row: Row) -> None:
-    click.echo(
-        f"{row.task:9} {row.net:14} {row.size:32} {row.precision}  "
-        f"baseline {row.baseline:7.3f} s  lucid {row.step:7.3f} s  ratio {row.ratio:5.2f}  "
-        f"{row.images / row.step:7.1f} images/s  {row.megapixels:6.1f} MP/s  "
-        f"{row.peak_memory / 2**20:6.0f} MiB"
-    )
 
 
 def _print_summary(report: Report) -> None:
@@ -129,6 +183,7 @@ def _print_summary(report: Report) -> None:
             f"{10 * row.step:.2f} s, {DARKNET_RATIO * baselines[0] / row.step:.0f} times as fast "
             "as the original"
         )
+    click.echo("ratio: lucid's time divided by the bare network's; 1.00 would be no cost at all")
     click.echo(f"on {report.device}, {report.threads} threads, torch {report.torch}")
 
 

@@ -9,9 +9,10 @@ import click
 from lucid.cli import completers
 from lucid.cli.click_types import FILE
 from lucid.cli.console import echo
+from lucid.cli.sections import SectionedCommand
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("net", shell_complete=completers.nets)
 @click.argument("search", required=False, default="", shell_complete=completers.classes)
 @click.option("--names", type=FILE, help="File of the net's class names, one a line.")

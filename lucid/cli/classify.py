@@ -13,6 +13,7 @@ from lucid.cli.console import echo
 from lucid.cli.files import resolve_stdin
 from lucid.cli.hints import check_order
 from lucid.cli.options import NetArguments, argument, takes
+from lucid.cli.sections import SectionedCommand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class ClassifyArguments(NetArguments):
     image: Path = argument(type=FILE)
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @takes(ClassifyArguments)
 def classify(arguments: ClassifyArguments) -> None:
     """Print what NET sees in IMAGE: the five most likely classes."""

@@ -17,10 +17,21 @@ FILE = click.Path(path_type=Path)
 PRECISION = click.Choice(["auto", "fp32", "bf16", "fp16"])
 
 
+def describe_range(least: float | None, most: float | None) -> str:
+    """Say how large a number may be, for help texts; limits that nobody reaches are left out."""
+    reached = [each for each in (least, most) if each is not None and abs(each) < LARGEST]
+    if len(reached) == 2:
+        return f"{least:g} to {most:g}"
+    return f"{least:g} or more" if least in reached else ""
+
+
 class WholeNumber(click.IntRange):
     """A whole number in a range."""
 
     name = "integer"
+
+    def _describe_range(self) -> str:
+        return describe_range(self.min, self.max)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read a number, or say what is wrong with it."""
@@ -42,6 +53,9 @@ class Number(click.FloatRange):
     """A finite number, in a range if one is given."""
 
     name = "number"
+
+    def _describe_range(self) -> str:
+        return describe_range(self.min, self.max)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -17,6 +17,8 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+from lucid.cli.sections import SectionedCommand
+
 # click's own scripts split a name at its blanks (bash) or commas (fish), replace an option
 # together with its value (zsh), and put a blank behind a word that is not complete.
 
@@ -176,7 +178,7 @@ for _shell in SHELLS.values():
     add_completion_class(_shell)
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("shell", type=click.Choice([*SHELLS]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

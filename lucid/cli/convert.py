@@ -12,6 +12,7 @@ from lucid.cli.click_types import FILE
 from lucid.cli.console import echo
 from lucid.cli.files import refuse_overwrite, reserve_output
 from lucid.cli.options import NetArguments, argument, flag, takes
+from lucid.cli.sections import SectionedCommand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class ConvertArguments(NetArguments):
     force: bool = flag("Overwrite the output if it exists.")
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @takes(ConvertArguments)
 def convert(arguments: ConvertArguments) -> None:
     """Write NET's weights as OUTPUT, in the form that its suffix says.

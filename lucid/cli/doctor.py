@@ -16,6 +16,7 @@ import click
 
 from lucid import __version__, resources
 from lucid.cli.console import echo
+from lucid.cli.sections import SectionedCommand
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +54,7 @@ class Bytes(int):
 Fact = str | bool | int | list[str] | dict[str, "Fact"]
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, sizes in bytes.")
 def doctor(as_json: bool) -> None:
     """Print what lucid finds here: versions, devices, memory, caches, weights.

@@ -20,7 +20,7 @@ from lucid.cli.click_types import (
     Number,
     WholeNumber,
 )
-from lucid.cli.options import OneDashCommand, PaintArguments, flag, option, takes
+from lucid.cli.options import MACHINE, OUTPUT, OneDashCommand, PaintArguments, flag, option, takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,8 @@ class DrawArguments(PaintArguments):
         "Standard deviation in pixels of a blur after each pass.", type=Number(0, 100)
     )
     tv: float | None = option(
-        "Weight of the total variation penalty, in units of the gradient.",
+        "Weight of the total variation penalty, which smooths: the mean difference of neighbouring "
+        "pixels, where 1 weighs as much as the gradient of the objective.",
         type=Number(0, 100),
     )
     noise: float | None = option(
@@ -100,9 +101,10 @@ class DrawArguments(PaintArguments):
         metavar="SHARE|PIXELSpx|tile",
     )
     tiles: str = option(
-        "Order of the tiles. spiral: ring by ring from the centre, so that detail grows out from "
-        "the middle; grid, random: all from one picture; none: the whole picture at once; fixed: "
-        "as in the first version of deepdraw, with its seams.",
+        "Order of the tiles, the squares that the net sees at once. spiral: ring by ring from the "
+        "centre, so that detail grows out from the middle; grid, random: all from one picture; "
+        "none: the whole picture at once; fixed: as in the first version of deepdraw, with its "
+        "seams.",
         type=click.Choice(["spiral", "random", "grid", "none", "fixed"]),
         default="spiral",
     )
@@ -117,7 +119,8 @@ class DrawArguments(PaintArguments):
         default="reflect",
     )
     octaves: int | None = option(
-        "Number of sizes to draw at, one after the other. The last is --size, or the size at which "
+        "Number of octaves: sizes to draw at, from small to large. The last is --size, or the size "
+        "at which "
         "a --subject larger than a tile fills one; none is smaller than the net was trained at (or "
         "2/3 of a small picture). Without it, 4; with a net that was trained at less than 224 "
         "pixels, as many as lead there from that size.",
@@ -128,12 +131,12 @@ class DrawArguments(PaintArguments):
         type=Number(1, 10),
     )
     iters: int | None = option(
-        "Passes over the picture at each octave. Without it, what suits the net: with most nets "
-        "48 from noise, 24 on a base.",
+        "Passes at each octave, in each of which every part of the picture is painted once. "
+        "Without it, what suits the net: with most nets 48 from noise, 24 on a base.",
         type=COUNT,
     )
     count: int = option(
-        "Number of pictures to draw, each with the next seed, and a contact sheet of them all.",
+        "Number of pictures to draw, each with the next seed, and a sheet: one image of them all.",
         type=WholeNumber(1, 1000),
         default=1,
     )
@@ -158,12 +161,26 @@ class DrawArguments(PaintArguments):
     )
 
 
-@click.command(cls=OneDashCommand)
+SECTIONS = {
+    "What to draw": ("classes", "skin", "mix", "random_classes", "layers", "guide"),
+    "Where": ("mask", "path", "brush", "keep_colors"),
+    "How": (
+        *("strength", "iters", "octaves", "octave_scale", "variety", "preset", "canvas"),
+        *("blur", "tv", "noise", "tint", "seed"),
+    ),
+    "Size and tiles": ("size", "subject", "tiles", "tile_size", "overlap", "padding"),
+    "Output": (*OUTPUT[:1], "count", "diverse", "save_every", "on_disk", "resume", *OUTPUT[1:]),
+    **MACHINE,
+}
+
+
+@click.command(cls=OneDashCommand, sections=SECTIONS)
 @takes(DrawArguments)
 def draw(arguments: DrawArguments) -> None:
     """Draw what a net knows: a class or a mix, from noise or on BASE, a picture.
 
-    Each of several bases becomes a picture of its own; - is standard input.
+    Each of several bases becomes a picture of its own; - is standard input. `lucid help` explains
+    words such as octave, pass and tile.
 
     \b
     lucid draw --class goldfish

@@ -21,7 +21,7 @@ from lucid.cli.recipe_args import build_recipe
 from lucid.drawing import on_disk
 from lucid.drawing.config import TILE, DrawConfig, default_config, on_canvas
 from lucid.drawing.diverse import prepare_group
-from lucid.drawing.loop import Progress, fits_memory, passes
+from lucid.drawing.loop import Progress, check_memory, fits_memory, passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.preset_files import read_preset
@@ -207,6 +207,7 @@ def _draw_in_memory(
     found, base, options = _inputs(net, job, arguments, guide, mask)
     plan = prepare(net, found, base, **options)
     pattern = prepare_skin(plan, arguments.skin, **options) if arguments.skin else None
+    check_memory(plan.size, plan.tiling.tile)
     skin = [ClassSpec(arguments.skin)] if arguments.skin else []
     console.print_painting(arguments, targets.describe_classes(net, [*job.classes, *skin]))
     alpha = read_alpha(files.resolve_stdin(job.base)) if job.base else None
@@ -321,6 +322,7 @@ def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | 
 
     def watch(done: int, total: int) -> None:
         nonlocal before
+        console.print_painting(arguments, described)
         bar.set_length(total)
         if before is None:
             bar.skip(done)
@@ -334,7 +336,7 @@ def _draw_on_disk(net: Net, job: Job, arguments: DrawArguments, guide: Tensor | 
         return _recipe(plan, job, seed=job.seed, on_disk=True).toml()
 
     found, base, options = _inputs(net, job, arguments, guide)
-    console.print_painting(arguments, targets.describe_classes(net, job.classes))
+    described = targets.describe_classes(net, job.classes)
     try:
         with console.progress_bar(job.target.name, 1, arguments) as bar:
             on_disk.draw_on_disk(

@@ -19,7 +19,7 @@ from lucid.cli.click_types import (
     Number,
     WholeNumber,
 )
-from lucid.cli.options import OneDashCommand, PaintArguments, flag, option, takes
+from lucid.cli.options import MACHINE, OUTPUT, OneDashCommand, PaintArguments, flag, option, takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,20 @@ class FilmArguments(PaintArguments):
     resume: bool = flag("Continue after the last frame of the same -o.")
 
 
-@click.command(cls=OneDashCommand)
+SECTIONS = {
+    "What to dream of": ("classes", "layers", "threshold", "keys"),
+    "How it moves": ("warps", "own_warps", "list_warps", "frames", "blend", "no_flow"),
+    "How": ("strength", "iters", "octaves", "variety", "seed"),
+    "Size and tiles": ("size", "tile_size"),
+    "Output": (
+        *(*OUTPUT[:1], "delay", "loop", "reverse", "boomerang", "source", "resume"),
+        *OUTPUT[1:],
+    ),
+    **MACHINE,
+}
+
+
+@click.command(cls=OneDashCommand, sections=SECTIONS)
 @takes(FilmArguments)
 def film(arguments: FilmArguments) -> None:
     """Dream, warp, dream again: a film that starts on BASE, a picture, or from noise.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from lucid.cli.console import echo
+from lucid.cli.sections import SectionedCommand
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 def models() -> None:
     """List the nets by name, with the file of their weights or how to get them."""
     from lucid.nets.registry import PUBLISHED_NAMES, local_weights

@@ -10,7 +10,16 @@ import click
 
 from lucid.cli import completers
 from lucid.cli.click_types import COUNT, FILE, NUMBER, SEED, SIDE, WholeNumber, parse_grey
-from lucid.cli.options import OneDashCommand, RunArguments, argument, flag, option, takes
+from lucid.cli.options import (
+    MACHINE,
+    OUTPUT,
+    OneDashCommand,
+    RunArguments,
+    argument,
+    flag,
+    option,
+    takes,
+)
 
 
 def one_dash(about: str, name: str, **settings: Any) -> Any:
@@ -116,7 +125,19 @@ class NightmareArguments(RunArguments):
     force: bool = flag("Overwrite pictures of an earlier run.")
 
 
-@click.command(cls=OneDashCommand, options_metavar="[OPTIONS]")
+SECTIONS = {
+    "How": (
+        *("rounds", "iters", "layer_range", "octaves", "rate", "threshold", "zoom", "rotate"),
+        *("rotate_degrees", "norm", "grey", "seed", "steps_file"),
+    ),
+    "Rebuild an image from a layer": ("reconstruct", "momentum", "pull", "reach"),
+    "Output": (*OUTPUT[:1], "prefix", "save_steps", *OUTPUT[1:]),
+    **MACHINE,
+    "Machine": (*MACHINE["Machine"], "tile_size"),
+}
+
+
+@click.command(cls=OneDashCommand, sections=SECTIONS, options_metavar="[OPTIONS]")
 @takes(NightmareArguments)
 def nightmare(arguments: NightmareArguments) -> None:
     """Amplify what a layer of a net sees in a picture: Darknet's nightmare.

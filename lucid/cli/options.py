@@ -15,6 +15,7 @@ import click
 from lucid.cli import completers
 from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SEED, SIDE, Number
 from lucid.cli.hints import OTHER_NAMES
+from lucid.cli.sections import SectionedCommand, Sections
 
 if TYPE_CHECKING:
     from lucid.core.device import Runtime
@@ -47,6 +48,14 @@ def argument(**settings: Any) -> Any:
     return field(metadata={"add": functools.partial(click.argument, **settings)})
 
 
+OUTPUT = ("output", "force", "no_recipe", "preview", "verbose", "quiet", "yes")
+MACHINE: Sections = {
+    "Net": ("net_name", "weights", "names"),
+    "Machine": ("device", "precision", "deterministic", "batch"),
+}
+"""Parameters by the sections of the help in which several commands have them."""
+
+
 def takes(
     arguments: type[Arguments],
 ) -> Callable[[Callable[[Arguments], None]], Callable[..., None]]:
@@ -67,7 +76,7 @@ def takes(
     return decorate
 
 
-class OneDashCommand(click.Command):
+class OneDashCommand(SectionedCommand):
     """A command whose long options may be written with one dash, as Darknet's are."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -10,9 +10,10 @@ import click
 from lucid.cli.click_types import FILE
 from lucid.cli.files import reserve_numbered
 from lucid.cli.run import FOLLOWED, PASS_ON, changed_parameters, follow, recipe_command
+from lucid.cli.sections import SectionedCommand
 
 
-@click.command(context_settings=PASS_ON)
+@click.command(cls=SectionedCommand, context_settings=PASS_ON)
 @click.argument("file", type=FILE)
 @click.argument("changes", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context

@@ -10,6 +10,7 @@ import click
 
 from lucid.cli.click_types import FILE
 from lucid.cli.options import CHANGED
+from lucid.cli.sections import SectionedCommand
 from lucid.errors import LucidError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ FOLLOWED = ("draw", "film", "layers", "nightmare")
 """Commands that make pictures."""
 
 
-@click.command(context_settings=PASS_ON)
+@click.command(cls=SectionedCommand, context_settings=PASS_ON)
 @click.argument("file", metavar="RECIPE", type=FILE)
 @click.argument("changes", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context

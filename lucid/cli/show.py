@@ -9,9 +9,10 @@ import click
 
 from lucid.cli.click_types import FILE
 from lucid.cli.files import resolve_stdin
+from lucid.cli.sections import SectionedCommand
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("file", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of TOML.")
 @click.pass_context

@@ -6,9 +6,10 @@ import click
 
 from lucid.cli import completers
 from lucid.cli.console import echo
+from lucid.cli.sections import SectionedCommand
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("net", shell_complete=completers.nets)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def weights(net: str, quiet: bool) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from PIL import Image, ImageSequence
 
 from lucid.errors import LucidError, UsageError
-from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging import files
+from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import FORMATS, atomic_write, check_path, open_image
 from lucid.imaging.metadata import metadata_options
 from lucid.reading import check_regular

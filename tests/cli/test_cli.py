@@ -210,7 +210,7 @@ def test_verbose_says_what_a_result_depends_on(desk: Path) -> None:
 @pytest.mark.slow
 def test_it_is_quiet_where_nobody_watches(desk: Path) -> None:
     process = subprocess.run([*LUCID, *QUICK], capture_output=True, text=True, check=True)
-    assert process.stderr == ""
+    assert process.stderr == "painting goldfish (0)\n"
     assert process.stdout.startswith("wrote ")
 
 
@@ -275,14 +275,16 @@ def test_the_real_net_names_the_dog(assets: Path, run: Run) -> None:
     assert "dogsled" in result.output.splitlines()[0]
 
 
-BENCH = (
-    "bench --net tiny.cfg --layer 2 --size 70x50 --tile-size 32 --batch 3 --repeats 1 --device cpu"
-)
+BENCH = "bench --net tiny.cfg --layer 2 --size 70x50 --repeats 1 --device cpu"
 
 
 @pytest.mark.slow
 def test_bench_measures_steps_beside_the_baseline(desk: Path, run: Run) -> None:
-    report = json.loads(run(*BENCH.split(), "--json", "--precision", "fp32").output)
+    report = json.loads(
+        run(
+            *BENCH.split(), *["--tile-size", "32", "--batch", "3", "--json", "--precision", "fp32"]
+        ).output
+    )
     nightmare, draw, sweep, film = report["rows"]
     assert nightmare["size"] == "70x50"
     assert nightmare["ratio"] == pytest.approx(nightmare["step"] / nightmare["baseline"])
@@ -306,11 +308,16 @@ def test_bench_finds_what_became_worse(desk: Path, run: Run) -> None:
     assert "worse: nightmare tiny 70x50 fp32, ratio" in result.output
     report["rows"][0]["ratio"] = 1e6
     Path("slow.json").write_text(json.dumps(report))
-    assert run(*words, "--compare", "slow.json").exit_code == 0
+    better = run(*words, "--compare", "slow.json")
+    assert better.exit_code == 0
+    assert "0 of 1 ratios are worse than before by more than 10%" in better.output
 
 
 BAD = [
     ("bench sleep", 2, "'sleep' is no task: nightmare, draw, pass or film"),
+    ("bench draw --size 64x64", 2, "--size changes nothing in draw: it is for film and nightmare"),
+    ("bench pass film --layer 3", 2, "--layer changes nothing in film and pass: it is for nightm"),
+    ("bench --weights tiny.weights", 2, "--weights are those of a --net: name it"),
     ("bench --compare tiny.cfg", 1, "tiny.cfg: is not what `lucid bench --json` prints"),
     ("nightmare tiny.cfg photo.v2.png", 2, "takes CFG WEIGHTS IMAGE LAYER"),
     (
@@ -331,7 +338,7 @@ BAD = [
     ("nightmare tiny.cfg tiny.weights photo.v2.png", 2, "photo.v2.png LAYER is missing"),
     ("nightmare tiny.cfg photo.v2.png 2 -octave 4", 2, "No such option"),
     ("nightmare tiny.cfg photo.v2.png 2 -rounds 0", 2, "-rounds"),
-    ("nightmare tiny.cfg photo.v2.png 2 -rate fast", 2, "'fast' is not a valid float"),
+    ("nightmare tiny.cfg photo.v2.png 2 -rate fast", 2, "'fast' is not a valid number"),
     ("nightmare tiny.cfg photo.v2.png 2 --grey black", 2, "'black' is not auto, darknet"),
     ("nightmare tiny.cfg photo.v2.png 2 -prefix tiny.cfg/x", 2, "cannot be made a folder"),
     ("nightmare tiny.cfg photo.v2.png 2 -rate nan", 2, "nan is not a finite number"),
@@ -358,10 +365,10 @@ BAD = [
     ("convert tiny.cfg other.weights", 1, "tiny is a Darknet net already"),
     ("convert tiny.cfg state.onnx", 2, "end the name in .weights, .pth or .safetensors"),
     ("draw", 2, "there is nothing to draw"),
-    ("draw --net tiny.cfg --class golfish", 2, "the nearest are goldfish"),
-    ("draw --net tiny.cfg --class shark", 2, "fits several of tiny"),
+    ("draw --net tiny.cfg --class golfish", 2, "the nearest is goldfish"),
+    ("draw --net lucid1000 --class terrier", 2, "fits several of lucid1000: toy terrier"),
     ("draw --class golfish", 2, "lucid64 has no class 'golfish'; the nearest are goldfish"),
-    ("draw --class gibbon", 2, "Try --net squeezenet1_1 or"),
+    ("draw --class gibbon", 2, "Try --net lucid1000 or --net squeezenet1_1 or"),
     ("draw --net tiny.cfg --class goldfish:much", 2, "'much' in 'goldfish:much' is not a number"),
     ("draw --net vgg-conv --class goldfish", 2, "vgg-conv has no classes"),
     ("draw --net nonet --class goldfish", 2, "there is no net 'nonet'"),

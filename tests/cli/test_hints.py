@@ -42,7 +42,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("draw --class lion --seed abc", "'abc' is not a whole number, such as 7"),
         ("draw --class lion --size 5e", "such as 640x480"),
         ("film --class lion --at 20 clas=tabby", "there is no key 'clas'; the nearest are class"),
-        ("film --class lion --warp zom:.1", "there is no warp 'zom'; did you mean zoom?"),
+        ("film --class lion --warp zom:.1", "there is no warp 'zom'; the nearest is zoom"),
         ("draw --class lion --net lucid65", "there is no net 'lucid65'; the nearest are lucid"),
         ("draw --class octopus", "no class 'octopus'; the nearest are jellyfish (12), sea slug"),
         ("draw --class flower", "Try --net lucid1000, which has daisy, yellow lady's slipper"),
