@@ -89,6 +89,12 @@ class ClassSpec:
     weight: float = 1.0
     region: str | None = None  # X,Y or X,Y,DIAMETER or a mask's file; None for everywhere
 
+    @property
+    def text(self) -> str:
+        """The class as it may be typed."""
+        weight = "" if self.weight == 1 else f":{self.weight:g}"
+        return self.name + weight + (f"@{self.region}" if self.region else "")
+
 
 def parse_class(text: str) -> ClassSpec:
     """Read a class: NAME or NAME:WEIGHT, either with @REGION behind it."""

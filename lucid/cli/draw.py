@@ -140,6 +140,10 @@ class DrawArguments(PaintArguments):
         type=WholeNumber(1, 1000),
         default=1,
     )
+    each: bool = flag(
+        "Draw each --class by itself, and each class of a group, in place of a mix: with --count, "
+        "a row of the sheet for each."
+    )
     diverse: bool = flag(
         "Draw the pictures of --count side by side, and push them apart, so that they differ more "
         "than by their seeds."
@@ -151,10 +155,14 @@ class DrawArguments(PaintArguments):
         "Draw on pixels in files beside the output, as is always done with pictures that are too "
         "large for memory."
     )
-    resume: bool = flag("Continue the same command with --on-disk where it was stopped.")
+    resume: bool = flag(
+        "Continue the same command where it was stopped: with --count or --each, draw the pictures "
+        "that are missing."
+    )
     output: Path | None = option(
-        "File to write; {stem} stands for the base's name, - for standard output. Without it, a "
-        "numbered file named after what was drawn.",
+        "File to write; - is standard output. {stem} stands for the base's name, {class}, {layer}, "
+        "{net} and {seed} for what they say. Without it, a numbered file named after what was "
+        "drawn.",
         "-o",
         "--output",
         type=FILE,
@@ -169,7 +177,8 @@ SECTIONS = {
         *("blur", "tv", "noise", "tint", "seed"),
     ),
     "Size and tiles": ("size", "subject", "tiles", "tile_size", "overlap", "padding"),
-    "Output": (*OUTPUT[:1], "count", "diverse", "save_every", "on_disk", "resume", *OUTPUT[1:]),
+    "Several pictures": ("count", "each", "diverse"),
+    "Output": (*OUTPUT[:1], "save_every", "on_disk", "resume", *OUTPUT[1:]),
     **MACHINE,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import re
 import shutil
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -96,19 +97,33 @@ def stdout_target(output: Path | None, suffix: str) -> Iterator[Path | None]:
                     shutil.copyfileobj(file, sys.stdout.buffer)
 
 
-def output_paths(output: Path | None, bases: Sequence[Path]) -> list[Path | None]:
-    """Name an output for each base, or for noise: what ``-o`` says, or None without ``-o``."""
-    stems = ["stdin" if str(base) == "-" else base.stem for base in bases] or [""]
-    if output is None:
-        return [None] * len(stems)
-    paths = [Path(str(output).replace("{stem}", stem)) for stem in stems]
-    if len(set(paths)) < len(paths):
-        twice = next(path for path in paths if paths.count(path) > 1)
+def fill_name(output: Path, words: Mapping[str, str], taken: Container[Path] = ()) -> Path:
+    """Replace words in braces in the name of an output.
+
+    Args:
+        output: as it was typed behind ``-o``.
+        words: what ``{stem}``, ``{seed}`` and so on stand for.
+        taken: the outputs for other bases.
+
+    Raises:
+        UsageError: there is another word in braces, or the name is taken.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        word = match[1]
+        if word not in words:
+            known = ", ".join(f"{{{each}}}" for each in words)
+            raise click.UsageError(f"-o {output}: {{{word}}} stands for nothing: give {known}")
+        # Layers and folders have slashes in their names.
+        return re.sub(r"[^\w.+-]+", "-", words[word]).strip("-") or word
+
+    path = Path(re.sub(r"\{(\w*)\}", fill, str(output)))
+    if path in taken:
         raise click.UsageError(
-            f"{twice} would be written more than once: give an -o with {{stem}}, which stands "
+            f"{path} would be written more than once: give an -o with {{stem}}, which stands "
             "for each base's name, and bases of different names"
         )
-    return list(paths)
+    return path
 
 
 def check_output(output: Path | None, bases: Sequence[Path], refused: Mapping[str, object]) -> None:

@@ -74,6 +74,13 @@ class FilmArguments(PaintArguments):
     )
     octaves: int | None = option("Number of octaves of a frame.  [default: 2]", type=COUNT)
     iters: int | None = option("Passes over a frame at each octave.  [default: 6]", type=COUNT)
+    contrast: float = option(
+        "Limit of the contrast that piles up from frame to frame: how loud waves of any length may "
+        "become, as a multiple of those of the base or of photographs. 0 is no limit: a film "
+        "without a warp then ends in specks.",
+        type=Number(0, 100),
+        default=1.1,
+    )
     blend: float | None = option(
         "Share of the last dream in the blend that a video's next frame starts from.  "
         "[default: 0.85]",
@@ -83,8 +90,9 @@ class FilmArguments(PaintArguments):
     )
     no_flow: bool = flag("Dream on each frame of a video by itself.")
     output: Path | None = option(
-        "File to write (.gif, .apng, .webp, .mp4, .webm), or folder for numbered frames; {stem} "
-        "stands for the base's name, - for standard output. Without it, a numbered GIF.",
+        "File to write (.gif, .apng, .webp, .mp4, .webm), or folder for numbered frames; - is "
+        "standard output. {stem} stands for the base's name, {class}, {layer}, {net} and {seed} "
+        "for what they say. Without it, a numbered GIF.",
         "-o",
         "--output",
         type=FILE,
@@ -104,7 +112,7 @@ class FilmArguments(PaintArguments):
 SECTIONS = {
     "What to dream of": ("classes", "layers", "threshold", "keys"),
     "How it moves": ("warps", "own_warps", "list_warps", "frames", "blend", "no_flow"),
-    "How": ("strength", "iters", "octaves", "variety", "seed"),
+    "How": ("strength", "contrast", "iters", "octaves", "variety", "seed"),
     "Size and tiles": ("size", "tile_size"),
     "Output": (
         *(*OUTPUT[:1], "delay", "loop", "reverse", "boomerang", "source", "resume"),

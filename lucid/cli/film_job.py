@@ -17,12 +17,7 @@ from PIL import Image
 from lucid.cli import console, files, hints, targets
 from lucid.cli.film import FilmArguments
 from lucid.cli.film import film as command
-from lucid.cli.recipe_args import (
-    build_recipe,
-    parameters_by_name,
-    recipe_names,
-    without_folders,
-)
+from lucid.cli.recipe_args import build_recipe, frozen_options
 from lucid.drawing.config import default_config
 from lucid.drawing.loop import Progress
 from lucid.drawing.options import DrawOptions
@@ -42,6 +37,9 @@ from lucid.nets.net import Net
 
 SHEET = "preview.png"
 """File in a folder of frames that shows those so far."""
+
+FREE = ("frames", "batch", "delay", "loop", "reverse", "boomerang")
+"""Options that may change when a film is resumed."""
 
 MADE_BY_LUCID = "made by lucid"
 """The text in frames without a recipe, by which lucid knows them as its own."""
@@ -67,14 +65,44 @@ def film_all(arguments: FilmArguments) -> None:
         video.Footage(file) if video.is_film(file) else read_image(file)
     with files.stdout_target(arguments.output, ".gif") as output:
         starts: list[Path | None] = [*bases] or [None]  # None is noise
-        for base, target in zip(starts, files.output_paths(output, bases), strict=True):
-            path = target or files.reserve_numbered("film", suffix=".gif")
-            note = _make_film(arguments, base, path)
+        taken: list[Path] = []
+        for base in starts:
+            seed = _choose_seed(arguments)
+            path = _name_film(arguments, base, output, seed, taken)
+            taken.append(path)
+            note = _make_film(arguments, base, path, seed)
             if not arguments.quiet and str(arguments.output) != "-":
                 console.echo(f"wrote {path} ({note})")
 
 
-def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str:
+def _choose_seed(arguments: FilmArguments) -> int | None:
+    """The seed that was typed, or a new one; None for that of the film to resume."""
+    if arguments.seed is None and not arguments.resume:
+        return secrets.randbelow(2**31)
+    return arguments.seed
+
+
+def _name_film(
+    arguments: FilmArguments,
+    base: Path | None,
+    output: Path | None,
+    seed: int | None,
+    taken: Sequence[Path],
+) -> Path:
+    """Name the file or folder of a film."""
+    if output is None:
+        return files.reserve_numbered("film", suffix=".gif")
+    file = files.resolve_stdin(base) if base else None
+    words = {"stem": file.stem if file else "noise"}
+    if not arguments.source:
+        meta, classes = arguments.load_meta(), targets.film_classes(arguments)
+        words |= {"net": meta.name, "class": targets.output_stem(meta, classes, ())}
+        words["layer"] = targets.output_stem(meta, [], arguments.layers)
+        words |= {} if seed is None else {"seed": str(seed)}
+    return files.fill_name(output, words, taken)
+
+
+def _make_film(arguments: FilmArguments, base: Path | None, target: Path, seed: int | None) -> str:
     """Make one film; return what to print of it: its number of frames, and its seed."""
     video.check_writable(target)
     if not target.suffix:
@@ -96,14 +124,14 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path) -> str
         note, recipe = _show_again(arguments, target, encode)
     elif target.suffix:
         part = target.with_name(f"{target.name}.part")
-        dreams, recipe = _dream_frames(arguments, base, footage, part)
+        dreams, recipe = _dream_frames(arguments, base, footage, part, seed)
         note = f"{len(dreams)} frames, seed {recipe.options['seed']}"
         encode(_in_order(dreams, arguments), recipe)
         _remove(dreams)
     else:
         if arguments.reverse or arguments.boomerang:
             raise click.UsageError(f"{target} is a folder: its frames keep the order of dreaming")
-        dreams, recipe = _dream_frames(arguments, base, footage, target)
+        dreams, recipe = _dream_frames(arguments, base, footage, target, seed)
         note = f"{len(dreams)} frames, seed {recipe.options['seed']}"
     if not arguments.no_recipe:
         recipes.write_sidecar(recipe, target, replace=arguments.force or not target.suffix)
@@ -151,7 +179,11 @@ def _in_order(frames: Sequence[Image.Image], arguments: FilmArguments) -> Iterat
 
 
 def _dream_frames(
-    arguments: FilmArguments, base: Path | None, footage: Footage | None, folder: Path
+    arguments: FilmArguments,
+    base: Path | None,
+    footage: Footage | None,
+    folder: Path,
+    seed: int | None,
 ) -> tuple[Frames, Recipe]:
     """Dream all frames that are not in the folder yet; return them all and the recipe."""
     count = _frame_count(arguments, footage)
@@ -160,11 +192,10 @@ def _dream_frames(
         read_image(files.resolve_stdin(base))
     before = _resumed_recipe(folder, arguments.seed) if arguments.resume else None
     frames = _unfinished(folder) if before else _empty_folder(folder, arguments.force)
-    seed = before.options["seed"] if before else arguments.seed
-    seed = secrets.randbelow(2**31) if seed is None else seed
+    seed = before.options["seed"] if before else seed or 0
     dream = _Dream(arguments, arguments.load(), base, footage, frames, count, seed, arguments.batch)
     recipe = dream.recipe()
-    if before and _frozen(before) != _frozen(recipe):
+    if before and frozen_options(before, command, FREE) != frozen_options(recipe, command, FREE):
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
     recipes.write_sidecar(recipe, folder / FILM_RECIPE)
     console.start_log(arguments, dream.net, seed)
@@ -250,6 +281,7 @@ class _Dream:
             return film(
                 *(self.net, keyframes, base),
                 frames=self.count,
+                contrast=arguments.contrast,
                 after=after,
                 watch=self.watch,
                 **options,
@@ -260,6 +292,7 @@ class _Dream:
         return over(
             *(self.net, keyframes, itertools.islice(self.footage, self.count)),
             flow=not arguments.no_flow,
+            contrast=arguments.contrast,
             skip=done,
             last=last,
             watch=self.watch,
@@ -344,22 +377,3 @@ def _resumed_recipe(folder: Path, seed: int | None) -> Recipe:
     if seed not in (None, kept):
         raise click.UsageError(f"{folder} was begun with seed {kept}, not {seed}")
     return before
-
-
-FREE = ("frames", "batch", "delay", "loop", "reverse", "boomerang")
-"""Options that may change when a film is resumed."""
-
-
-def _frozen(recipe: Recipe) -> tuple[object, ...]:
-    """Return what the frames of a film depend on besides their numbers."""
-    known = parameters_by_name(command)
-    options = {}
-    for name, value in recipe.options.items():
-        if name in FREE:
-            continue
-        # Version 0.1 called some options otherwise, and older versions kept the files' folders.
-        parameter = known.get(name)
-        current = recipe_names(parameter)[0] if parameter else name
-        options[current] = without_folders(parameter, value) if parameter else value
-    digests = sorted(recipe.made.get("files", {}).values())
-    return options, digests, recipe.made.get("weights")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -79,16 +79,35 @@ def build_recipe(
     return recipe
 
 
+def frozen_options(
+    recipe: Recipe, command: click.Command, free: Collection[str] = ("batch",)
+) -> tuple[object, ...]:
+    """Return what a result depends on besides ``free`` options, to compare two recipes."""
+    known = parameters_by_name(command)
+    options = {}
+    for name, value in recipe.options.items():
+        if name in free:
+            continue
+        # Version 0.1 called some options otherwise, and older versions kept the files' folders.
+        parameter = known.get(name)
+        current = recipe_names(parameter)[0] if parameter else name
+        options[current] = _without_folders(parameter, value) if parameter else value
+    digests = sorted(recipe.made.get("files", {}).values())
+    return options, digests, recipe.made.get("weights")
+
+
 def _plain_value(value: Any, typed: Any) -> Any:
     """Return a value that a recipe can hold: the parameter's, or what was typed for it."""
     if isinstance(value, (bool, int, float, str, Path)):
         return str(value) if isinstance(value, Path) else value
+    if isinstance(value, list):  # which replaces what was typed
+        return value
     if isinstance(typed, str):
         return typed
     return [list(each) if isinstance(each, tuple) else each for each in typed]
 
 
-def without_folders(parameter: click.Parameter, value: Any) -> Any:
+def _without_folders(parameter: click.Parameter, value: Any) -> Any:
     """Return a parameter's value with the mere names of files, to compare two recipes."""
     return _rename_files(parameter, value, lambda file: PureWindowsPath(file).name)
 

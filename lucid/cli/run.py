@@ -108,7 +108,8 @@ def _old_defaults(recipe: Recipe, changed: set[str]) -> list[str]:
     made, words = recipe.made, []
     if recipe.command not in ("draw", "film") or "lucid" not in made:
         return []
-    for name in ("variety",) if recipe.command == "film" else ("variety", "noise", "tint"):
+    zeros = ("variety", "contrast") if recipe.command == "film" else ("variety", "noise", "tint")
+    for name in zeros:
         if name not in {*changed, *recipe.options}:
             words.append(f"--{name}=0")
     known = {"subject", "tile_size"} & changed or "subject" in recipe.options

@@ -167,6 +167,18 @@ def read_mask(path: Path) -> Tensor:
     return luma(read_image(path))[0]
 
 
+def single_classes(net: Net, classes: Sequence[ClassSpec]) -> list[list[ClassSpec]]:
+    """Part a mix into its classes, and groups into theirs, each to be drawn by itself."""
+    parts: list[ClassSpec] = []
+    for each in classes:
+        found = resolve_class(net, each.name)
+        for number in (found,) if isinstance(found, int) else found:
+            name = net.classes[number]
+            unique = net.classes.count(name) == 1
+            parts.append(ClassSpec(name if unique else str(number), 1.0, each.region))
+    return [[each] for each in dict.fromkeys(parts)]
+
+
 def output_stem(net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSpec]) -> str:
     """Name what is drawn, as part of a file's name."""
     words = []

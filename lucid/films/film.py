@@ -11,15 +11,21 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from lucid.drawing.config import DrawConfig, default_config
-from lucid.drawing.loop import Progress, draw, paint
+from lucid.drawing.loop import Progress, paint
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, complete_options, prepare
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError
 from lucid.films.keyframes import Keyframes
+from lucid.films.spectrum import SpectrumLimit
 from lucid.films.warp import parse
 from lucid.imaging.io import from_pil, to_pil, to_tensor
 from lucid.nets.net import Net
+from lucid.tiling.octaves import start_image
+from lucid.tiling.regions import MaskRegion
+
+CONTRAST = 1.1
+"""How loud waves of any length may become in a film (see ``SpectrumLimit``)."""
 
 Watch = Callable[[int, Progress], None]
 """Called after each pass with the number of the frame and the progress of its drawing."""
@@ -42,6 +48,7 @@ def film(
     *,
     frames: int,
     warps: Sequence[str] = (),
+    contrast: float = CONTRAST,
     after: tuple[int, Image.Image] | None = None,
     watch: Watch | None = None,
     **options: Unpack[DrawOptions],
@@ -60,6 +67,8 @@ def film(
         frames: number of frames; the first is frame 0.
         warps: applied between two frames, typed as on the command line: ``zoom:.05``. Keyframes
             have warps of their own.
+        contrast: how loud waves of any length may become from frame to frame, as a multiple of
+            what they are in the base or in photographs, whichever is more; 0 for no limit.
         after: number and picture of the last frame of a film that was cut short: only the frames
             that follow are drawn.
         watch: called after each pass.
@@ -99,19 +108,40 @@ def film(
             "iterations": None,
             "strength": settings["strength"] * keyframes.strength(0),
         }
-        image = draw(net, keyframes.objective(0), watch=_watch_frame(watch, 0), **first)
+        plan = prepare(net, keyframes.objective(0), **first)
+        image = paint(plan, watch=_watch_frame(watch, 0)).cpu()
+        limit = spectrum_limit(plan, None, contrast)
+        image = to_pil(limit(image) if limit else image)
         number = 0
         yield image
     settings["config"] = settings["config"] or film_config(net)
     # As a sum, since a mix of classes would cool down, for which a few passes are too short.
     plan = prepare(net, 1 * keyframes.objective(0), image, **settings)
+    limit = spectrum_limit(plan, base, contrast)
     for frame in range(number + 1, frames):
         generator = Generator().manual_seed((settings["seed"] * 1_000_003 + frame) % 2**63)
         start = (image if isinstance(image, Tensor) else from_pil(image)).to(plan.ascent.device)
         if frame:
             start = keyframes.warp(start, frame, generator)
-        image = draw_frame(plan, keyframes, frame, start, watch, generator)
+        image = draw_frame(plan, keyframes, frame, start, watch, generator, limit)
         yield image
+
+
+def spectrum_limit(
+    plan: Plan, base: Image.Image | Tensor | None, contrast: float
+) -> SpectrumLimit | None:
+    """The limit of the frames' contrast; None for ``contrast`` 0.
+
+    Raises:
+        UsageError: ``contrast`` is negative or too large.
+    """
+    if not 0 <= contrast <= 100:
+        raise UsageError(f"contrast {contrast} must be from 0 to 100; {CONTRAST} is usual")
+    if not contrast:
+        return None
+    if base is not None:
+        base = start_image(plan.size, None, to_tensor(base).cpu(), wrap=plan.wrap)
+    return SpectrumLimit.of(plan.size, contrast, base, wrap=plan.wrap)
 
 
 def resolve_keyframes(
@@ -138,6 +168,7 @@ def draw_frame(
     base: Tensor,
     watch: Watch | None,
     generator: Generator | None = None,
+    limit: SpectrumLimit | None = None,
 ) -> Image.Image:
     """Draw a frame on a base, (3, height, width), 0..1; without a generator, by the plan's seed."""
     frame_plan = replace(
@@ -146,7 +177,12 @@ def draw_frame(
         targets=[Target(keyframes.objective(frame))],
         strength=plan.strength * keyframes.strength(frame),
     )
-    return to_pil(paint(frame_plan, watch=_watch_frame(watch, frame), generator=generator))
+    painted = paint(frame_plan, watch=_watch_frame(watch, frame), generator=generator).cpu()
+    if limit is None:
+        return to_pil(painted)
+    if plan.mask is None:
+        return to_pil(limit(painted))
+    return to_pil(painted.lerp(limit(painted), MaskRegion(plan.mask).mask(plan.size).cpu()))
 
 
 def _watch_frame(watch: Watch | None, frame: int) -> Callable[[Progress], None] | None:

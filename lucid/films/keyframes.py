@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Generator, Tensor
 
-from lucid.core.objectives import Objective
+from lucid.core.objectives import SHARE_PENALTY, ClassLogits, Objective
 from lucid.errors import UsageError
 from lucid.films.expressions import Expression
 from lucid.films.warp import Warp, current_name
@@ -25,7 +25,8 @@ class Keyframes:
 
     Attributes:
         targets: objectives, each by the number of the frame where it is drawn alone; between two
-            of them both are mixed, with weights that change linearly.
+            of them both are mixed, with weights that change linearly; classes as in a hybrid, so
+            that each has its share.
         warps: applied in this order before each frame but number 0.
         keyframes: by the name of a warp, its first number, and by ``strength``, a multiple of the
             film's strength (0..100): its values by the number of the frame, with values that
@@ -64,7 +65,11 @@ class Keyframes:
     def objective(self, frame: int) -> Objective:
         """Return the objective at a frame, a mix between two keyframes."""
         before, after, position = between(self.targets, frame)
-        return before if position == 0 else (1 - position) * before + position * after
+        if position == 0:
+            return before
+        if isinstance(before, ClassLogits) and isinstance(after, ClassLogits):
+            return _mix(before, after, position)
+        return (1 - position) * before + position * after
 
     def strength(self, frame: int) -> float:
         """Return the strength at a frame, as a multiple of the film's."""
@@ -84,6 +89,16 @@ class Keyframes:
     def _value(self, name: str, default: float, frame: int) -> float:
         before, after, position = between({0: default, **self.keyframes.get(name, {})}, frame)
         return (1 - position) * before + position * after
+
+
+def _mix(before: ClassLogits, after: ClassLogits, position: float) -> ClassLogits:
+    """A mix of the classes of two keyframes, each with its share, as in a hybrid."""
+    weights: dict[int | tuple[int, ...], float] = {}
+    for objective, share in ((before, 1 - position), (after, position)):
+        for number, weight in objective.weights.items():
+            weights[number] = weights.get(number, 0.0) + share * weight
+    factors = (before.log_prob_weight, after.log_prob_weight)
+    return ClassLogits(weights, max(factors), SHARE_PENALTY)
 
 
 def between(keyframes: Mapping[int, Value], frame: int) -> tuple[Value, Value, float]:

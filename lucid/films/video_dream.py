@@ -13,7 +13,14 @@ from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, complete_options, prepare
 from lucid.drawing.targets import Targets
 from lucid.errors import UsageError
-from lucid.films.film import Watch, draw_frame, film_config, resolve_keyframes
+from lucid.films.film import (
+    CONTRAST,
+    Watch,
+    draw_frame,
+    film_config,
+    resolve_keyframes,
+    spectrum_limit,
+)
 from lucid.films.keyframes import Keyframes
 from lucid.films.optical_flow import estimate_flow
 from lucid.imaging.io import from_pil
@@ -30,6 +37,7 @@ def dream_over(
     *,
     blend: float = 0.85,
     flow: bool = True,
+    contrast: float = CONTRAST,
     skip: int = 0,
     last: Image.Image | None = None,
     watch: Watch | None = None,
@@ -48,6 +56,9 @@ def dream_over(
         footage: the video's frames, all of one size unless ``size`` is given.
         blend: weight of the warped last result in the blend, 0..1.
         flow: whether results are warped and blended; otherwise each frame is drawn by itself.
+        contrast: how loud waves of any length may become, as a multiple of what they are in the
+            video's frame or in photographs, whichever is more; 0 for no limit. Frames that are
+            drawn by themselves have none.
         skip: number of frames that are done already.
         last: result of the last frame that is done.
         watch: called after each pass.
@@ -89,6 +100,8 @@ def dream_over(
                 plan_options: DrawOptions = {**settings, "config": config}
                 plans[follows] = prepare(net, 1 * keyframes.objective(0), now, **plan_options)
             plan = plans[follows]
-            last = draw_frame(plan, keyframes, frame, start.to(plan.ascent.device), watch)
+            limit = spectrum_limit(plan, now, contrast) if follows else None
+            start = start.to(plan.ascent.device)
+            last = draw_frame(plan, keyframes, frame, start, watch, limit=limit)
             yield last
         before = now

@@ -91,6 +91,7 @@ TYPED = {
         "own_warps": "--warps own.py --warp darker:.1",
         "frames": "--frames 4",
         "keys": "--at 2 class=tench",
+        "contrast": "--contrast .5",
         "blend": "clip.gif | --blend .5",
         "no_flow": "clip.gif | --no-flow",
     },
@@ -135,7 +136,7 @@ TYPED = {
 arrow, the arguments that are changed."""
 
 ABOUT_OUTPUT = {
-    "draw": {"count", "diverse", "skin"},
+    "draw": {"count", "each", "diverse", "skin"},
     "film": {"source", "delay", "loop", "reverse", "boomerang"},
     "bench": {"as_json", "compare"},
 }

@@ -1,0 +1,130 @@
+"""Many pictures from one command: words in braces, rows of classes, going on after a stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from test_cli import DRAW, Run, desk, run
+
+from lucid.imaging import recipes
+from lucid.imaging.contact_sheet import contact_sheet
+
+__all__ = ["desk", "run"]
+
+FEW = (*DRAW, "--iters", "1", "--size", "32x32", "--device", "cpu", "--seed", "3")
+
+
+def names(folder: Path, pattern: str = "*.png") -> list[str]:
+    return sorted(path.name for path in folder.glob(pattern) if path.name != "photo.v2.png")
+
+
+def test_words_in_braces_stand_for_what_was_drawn(desk: Path, run: Run) -> None:
+    assert run(*FEW, "-o", "{class}-{net}-{seed}-{stem}.png").exit_code == 0
+    assert run(*FEW, "photo.v2.png", "-o", "{stem}_{layer}.png", "--layer", "2:1").exit_code == 0
+    assert names(desk) == ["goldfish-tiny-3-noise.png", "photo.v2_2-1.png"]
+    film = ("film", *FEW[1:], "--frames", "1", "-o", "{class}_{seed}.gif")
+    assert run(*film).exit_code == 0
+    assert names(desk, "*.gif") == ["goldfish_3.gif"]
+    for words in (FEW, film[:-2]):
+        unknown = run(*words, "-o", "{sed}.gif")
+        assert unknown.exit_code == 2
+        assert "{sed} stands for nothing: give {stem}" in unknown.output
+
+
+def test_seeds_and_classes_in_braces_name_single_pictures(desk: Path, run: Run) -> None:
+    words = ("--class", "tiger cat", "--each", "--count", "2", "-o", "{class}/{seed}.png")
+    for folder in ("goldfish", "tiger-cat", "goldfish+tiger-cat"):
+        (desk / folder).mkdir()
+    result = run(*FEW, *words)
+    assert result.exit_code == 0, result.output
+    assert names(desk / "goldfish") == names(desk / "tiger-cat") == ["3.png", "4.png"]
+    assert names(desk / "goldfish+tiger-cat") == ["3-4.png"]
+
+
+def test_each_class_is_drawn_by_itself_in_a_row(desk: Path, run: Run) -> None:
+    result = run(*FEW, "--class", "sharks", "--each", "--count", "2", "-o", "all.png")
+    assert "painting goldfish (0)\npainting great white shark (2)\n" in result.output
+    singles = ["goldfish", "great-white-shark", "tiger-shark"]
+    expected = [f"all_{each}_seed{seed}.png" for each in singles for seed in (3, 4)]
+    assert names(desk) == ["all.png", *expected]
+    with Image.open(desk / "all.png") as sheet:
+        assert sheet.width == 2 * 32 + 2
+        assert sheet.height > 3 * 32
+    recipe = recipes.read(desk / expected[3])
+    assert recipe.options["class"] == ["great white shark"]
+    assert (recipe.options["seed"], recipe.options["count"]) == (4, 1)
+    assert run("redo", expected[3], "-o", "again.png").exit_code == 0
+    with Image.open(desk / expected[3]) as before, Image.open(desk / "again.png") as again:
+        assert before.tobytes() == again.tobytes()
+
+
+def test_the_sheet_is_made_again_from_its_recipe(desk: Path, run: Run) -> None:
+    assert run(*FEW, "--class", "tench", "--each", "-o", "two.png").exit_code == 0
+    assert run("redo", "two.png", "-o", "again.png").exit_code == 0
+    with Image.open(desk / "two.png") as before, Image.open(desk / "again.png") as again:
+        assert before.tobytes() == again.tobytes()
+
+
+def test_only_what_is_missing_is_drawn(desk: Path, run: Run) -> None:
+    words = (*FEW, "--count", "3", "-o", "some.png")
+    assert run(*words).exit_code == 0
+    sheet, kept = (desk / "some.png").read_bytes(), desk / "some_seed3.png"
+    (desk / "some_seed4.png").unlink()
+    before = kept.stat().st_mtime_ns
+    result = run(*words[:-2], "-o", "some.png", "--resume")
+    assert result.output.splitlines()[-2:] == [
+        "wrote some_seed4.png (seed 3)",
+        "wrote some.png (seed 3)",
+    ]
+    assert kept.stat().st_mtime_ns == before
+    assert (desk / "some.png").read_bytes() == sheet
+
+
+def test_the_first_seed_is_found_again(desk: Path, run: Run) -> None:
+    words = (*FEW[:-2], "--count", "2", "-o", "some.png")
+    assert "nothing to resume: give --seed" in run(*words, "--resume").output
+    assert run(*words, "--seed", "7").exit_code == 0
+    (desk / "some_seed8.png").unlink()
+    assert "wrote some_seed8.png (seed 7)" in run(*words, "--resume").output
+
+
+def test_pictures_of_other_settings_are_not_taken_for_finished(desk: Path, run: Run) -> None:
+    words = (*FEW, "--count", "2", "-o", "some.png")
+    assert run(*words).exit_code == 0
+    other = run(*words, "--strength", "2", "--resume")
+    assert other.exit_code == 2
+    assert "some_seed3.png was made with other settings" in other.output
+    Image.new("RGB", (8, 8)).save(desk / "some_seed3.png")
+    assert "holds no recipe of lucid's" in run(*words, "--resume").output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--each --layer 2", "--each is for classes: leave --layer out"),
+        ("--each --count 2 --diverse", "--diverse and --each cannot be combined"),
+        ("--count 2 --diverse --resume -o a.png", "--diverse and --resume cannot be combined"),
+        ("--each -o -", "-o - takes one picture: leave --each out"),
+    ],
+)
+def test_what_cannot_be_combined_says_so(desk: Path, run: Run, words: str, message: str) -> None:
+    result = run(*FEW, *words.split())
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+@pytest.mark.parametrize("side", [24, 64, 224])
+def test_labels_are_never_clipped(side: int) -> None:
+    labels = ["lion (22), seed 5", "a very long and winding name of donaudampfschifffahrt", "x"]
+    images = [Image.new("RGB", (side, side), "navy")] * 3
+    sheet = contact_sheet(images, columns=3, labels=labels)
+    height = sheet.height
+    assert sheet.width == 3 * side + 4
+    # Letters end before the gap to the next picture, and before the lower edge.
+    for number in range(2):
+        gap = sheet.crop((number * (side + 2) + side, side, (number + 1) * (side + 2), height))
+        assert gap.getbbox() is None
+    assert sheet.crop((0, height - 1, sheet.width, height)).getbbox() is None
+    assert sheet.crop((0, side, side, height)).getbbox() is not None
