@@ -191,7 +191,8 @@ def test_keyframes_change_objective_strength_and_warp(classifier: Net, photo: Te
     )
     assert keyframes.objective(0) is goldfish
     scores = {LOGITS: torch.randn(1, 5)}
-    mixed = replace(classes(classifier, {"goldfish": 0.6, "tench": 0.4}), log_prob_weight=4)
+    mixed = classes(classifier, {"goldfish": 0.6, "tench": 0.4})
+    mixed = replace(mixed, log_prob_weight=goldfish.log_prob_weight)
     torch.testing.assert_close(keyframes.objective(4).forward(scores), mixed.forward(scores))
     layers = Keyframes({0: LayerL2("0"), 10: Channel("0", 1)}).objective(4)
     acts = {"0": torch.randn(1, 8, 4, 4)}
