@@ -18,7 +18,7 @@ __version__ = "0.3.0"
 __distribution__ = "lucid-nightmare"
 """The name for pip. (lucid.errors looks for this: tensorflow/lucid has the same import name.)"""
 
-from lucid.errors import LucidError, UsageError  # noqa: E402, looks at the name above
+from lucid.errors import LucidError, Stop, UsageError  # noqa: E402, looks at the name above
 from lucid.process import tune_process  # noqa: E402, comes before torch
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
     from lucid.drawing.diverse import draw_diverse
     from lucid.drawing.loop import draw, grow
+    from lucid.drawing.recipe import save
     from lucid.drawing.skin import draw_skin
     from lucid.drawing.targets import Target, classes, guide
     from lucid.films.film import film
@@ -42,6 +43,7 @@ _EXPORTS = {
     "lucid.core.device": ("Runtime",),
     "lucid.drawing.diverse": ("draw_diverse",),
     "lucid.drawing.loop": ("draw", "grow"),
+    "lucid.drawing.recipe": ("save",),
     "lucid.drawing.skin": ("draw_skin",),
     "lucid.drawing.targets": ("Target", "classes", "guide"),
     "lucid.films.film": ("film",),
@@ -64,6 +66,7 @@ __all__ = [
     "LucidError",
     "Objective",
     "Runtime",
+    "Stop",
     "Target",
     "UsageError",
     "classes",
@@ -77,6 +80,7 @@ __all__ = [
     "load",
     "nightmare",
     "reconstruct",
+    "save",
     "tune_process",
     "warp",
     "wrap",

@@ -37,6 +37,16 @@ class UsageError(LucidError):
     exit_code = 2
 
 
+class Stop(Exception):  # noqa: N818, as StopIteration
+    """Raised by a ``watch`` function to stop the work: what there is so far is the result."""
+
+
+def go_on(answer: object) -> None:
+    """Raise ``Stop`` if a ``watch`` function answered False."""
+    if answer is False:
+        raise Stop
+
+
 def printable(text: str) -> str:
     r"""Escape what a terminal would obey or cannot show: control characters and broken text.
 

@@ -12,6 +12,7 @@ import click
 
 from lucid.cli import completers
 from lucid.errors import LARGEST
+from lucid.plugins import is_code
 
 FILE = click.Path(path_type=Path)
 PRECISION = click.Choice(["auto", "fp32", "bf16", "fp16"])
@@ -132,6 +133,26 @@ def parse_layer(text: str) -> LayerSpec:
             "(the number of a channel; X and Y from 0 to 1)"
         ) from None
     return LayerSpec(match[1], int(match[2]) if match[2] else None, neuron)
+
+
+class NameOrCode(click.ParamType):
+    """One of some names, or an object in a Python file: FILE.py:NAME."""
+
+    name = "name"
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Show the names."""
+        return f"[{'|'.join(self.names)}|FILE.py:NAME]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read a name, or say which there are."""
+        if value not in self.names and not is_code(value):
+            known = ", ".join(map(repr, self.names))
+            self.fail(f"{value!r} is not one of {known}, or FILE.py:NAME", param, ctx)
+        return str(value)
 
 
 def parse_grey(text: str) -> str | float:

@@ -17,6 +17,7 @@ from lucid.cli.click_types import (
     SIZE,
     ClassSpec,
     LayerSpec,
+    NameOrCode,
     Number,
     WholeNumber,
 )
@@ -50,6 +51,13 @@ class DrawArguments(PaintArguments):
         metavar="LAYER[:CHANNEL[@X,Y]]",
         **LAYERS,
     )
+    objectives: tuple[str, ...] = option(
+        "Objective of your own to maximise: FILE.py:NAME, or a name that an installed package "
+        "offers.",
+        "--objective",
+        multiple=True,
+        metavar="FILE.py:NAME",
+    )
     guide: Path | None = option("Image to resemble, as one --layer sees it.", type=FILE)
     preset: str | None = option(
         "Hyperparameters of the drawing: deepdream (Google's, for --layer), deepdraw, or a .toml "
@@ -60,7 +68,7 @@ class DrawArguments(PaintArguments):
     canvas: str | None = option(
         "Parameterization of the picture: Fourier coefficients; pixels; or phases alone, with the "
         "contrast of photographs (MACO).  [default: fourier]",
-        type=click.Choice(["fourier", "pixels", "phase"]),
+        type=NameOrCode("fourier", "pixels", "phase"),
     )
     mask: Path | None = option("Image that is bright where the picture may change.", type=FILE)
     path: str | None = option(
@@ -105,7 +113,9 @@ class DrawArguments(PaintArguments):
         "centre, so that detail grows out from the middle; grid, random: all from one picture; "
         "none: the whole picture at once; fixed: as in the first version of deepdraw, with its "
         "seams.",
-        type=click.Choice(["spiral", "random", "grid", "none", "fixed"]),
+        "--tiles",
+        "--order",
+        type=NameOrCode("spiral", "random", "grid", "none", "fixed"),
         default="spiral",
     )
     overlap: float = option(
@@ -170,7 +180,7 @@ class DrawArguments(PaintArguments):
 
 
 SECTIONS = {
-    "What to draw": ("classes", "skin", "mix", "random_classes", "layers", "guide"),
+    "What to draw": ("classes", "skin", "mix", "random_classes", "layers", "objectives", "guide"),
     "Where": ("mask", "path", "brush", "keep_colors"),
     "How": (
         *("strength", "iters", "octaves", "octave_scale", "variety", "preset", "canvas"),

@@ -33,6 +33,7 @@ from lucid.imaging.output_paths import exists
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import Recipe
 from lucid.nets.net import Net
+from lucid.plugins import is_code, load_object
 
 
 def draw_all(arguments: DrawArguments) -> None:
@@ -98,7 +99,7 @@ def _inputs(
     options: DrawOptions = {
         "size": arguments.size,
         "config": job.config,
-        "order": arguments.tiles,
+        "order": load_object(arguments.tiles) if is_code(arguments.tiles) else arguments.tiles,
         "subject": arguments.subject,
         "tile_size": arguments.tile_size,
         "overlap": arguments.overlap,
@@ -113,6 +114,8 @@ def _inputs(
         "seed": single.seed,
         "runtime": arguments.runtime,
     }
+    if arguments.canvas and is_code(arguments.canvas):
+        options["canvas"] = load_object(arguments.canvas)
     return found, base, options
 
 

@@ -22,6 +22,7 @@ from lucid.imaging import recipes
 from lucid.imaging.files import check_writable
 from lucid.imaging.io import read_alpha, read_image
 from lucid.nets.net import Net
+from lucid.plugins import is_code
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def _choose_config(
         config = read_preset(arguments.preset, config)
     elif in_files:
         canvas = canvas or "pixels"
-    if canvas:
+    if canvas and not is_code(canvas):
         config = on_canvas(config, canvas)
     typed: dict[str, Any] = {
         "blur": arguments.blur,

@@ -149,7 +149,8 @@ class PaintArguments(RunArguments):
 
     base: tuple[Path, ...] = argument(nargs=-1, type=FILE)
     net_name: str = option(
-        "Net to use: a name from `lucid models`, or the path of a .cfg file.",
+        "Net to use: a name from `lucid models`, the path of a .cfg file, or FILE.py:NAME, Python "
+        "of your own that makes one.",
         "--net",
         default="lucid64",
         shell_complete=completers.nets,

@@ -12,6 +12,7 @@ from lucid.cli.click_types import FILE
 from lucid.cli.options import CHANGED
 from lucid.cli.sections import SectionedCommand
 from lucid.errors import LucidError
+from lucid.plugins import is_code
 
 if TYPE_CHECKING:
     from lucid.imaging.recipes import Recipe
@@ -64,6 +65,7 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
             f"{source}: was made with Python code in {recipe.options['warps']}: if you trust "
             "it, give --warps and its name"
         )
+    _refuse_code(recipe, source, changed, command)
     recipe = _with_class_names(recipe)
     words = [*_old_defaults(recipe, changed), *to_argv(recipe, command, source, without)]
     context.meta[CHANGED] = changed
@@ -72,6 +74,24 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
         recipe.command, [*changes, *words], parent=context.parent, obj=recipe
     ) as inner:
         command.invoke(inner)
+
+
+def _refuse_code(recipe: Recipe, source: Path, changed: set[str], command: click.Command) -> None:
+    """Refuse a recipe that would run Python which was not typed, or that needs a program."""
+    from lucid.cli.recipe_args import parameters_by_name
+
+    parameters = parameters_by_name(command)
+    for name, value in recipe.options.items():
+        parameter = parameters.get(name)
+        for each in value if isinstance(value, list) else [value]:
+            if parameter and parameter.name not in changed and is_code(str(each)):
+                raise LucidError(
+                    f"{source}: was made with Python code in {each}: if you trust it, give "
+                    f"--{name} {each}"
+                )
+    if program := recipe.made.get("program"):
+        what = ", ".join(map(str, program)) if isinstance(program, list) else str(program)
+        raise LucidError(f"{source}: was made by a Python program, which alone has its {what}")
 
 
 def _with_class_names(recipe: Recipe) -> Recipe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from lucid.cli.click_types import ClassSpec, LayerSpec, parse_class, parse_layer
 from lucid.cli.recipe_args import is_beside
 from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
 from lucid.drawing.config import TILE, DrawConfig
-from lucid.drawing.targets import Target, resolve_class
+from lucid.drawing.targets import Target, check_channel, find_targets, resolve_class
 from lucid.drawing.targets import classes as class_objective
 from lucid.drawing.targets import guide as guide_objective
 from lucid.errors import nearest
@@ -26,12 +27,16 @@ from lucid.imaging.filters import luma
 from lucid.imaging.io import read_image
 from lucid.nets.imagenet import find_group
 from lucid.nets.net import Net
+from lucid.plugins import entry_points, is_code, load_entry_point, load_object
 from lucid.reading import parse_table, read_text
 from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
 
 if TYPE_CHECKING:
     from lucid.cli.draw import DrawArguments
     from lucid.cli.film import FilmArguments
+
+ENTRY_POINTS = "lucid.objectives"
+"""The group of entry points by which a package offers objectives."""
 
 SHOWN = 4
 """The classes of a group that are named before it is painted."""
@@ -49,7 +54,7 @@ def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[Cla
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(net.classes), generator=generator).tolist()
         classes += [ClassSpec(str(number)) for number in order[: arguments.random_classes]]
-    if not classes and not arguments.layers:
+    if not classes and not arguments.layers and not arguments.objectives:
         raise click.UsageError(
             "there is nothing to draw: give --class, --mix, --random-classes or --layer"
         )
@@ -98,7 +103,27 @@ def draw_targets(
         if guide is not None:
             objective = guide_objective(net, layer.name, guide, runtime=arguments.runtime)
         targets.append(Target(objective, default))
+    for name in arguments.objectives:
+        for found in find_targets(net, [_own_objective(name)], config):
+            targets.append(replace(found, region=found.region or default))
     return targets
+
+
+def _own_objective(name: str) -> Objective:
+    """Load an objective of the user's own; call what is a class."""
+    if is_code(name):
+        found = load_object(name)
+    elif name in (known := entry_points(ENTRY_POINTS)):
+        found = load_entry_point(ENTRY_POINTS, name)
+    else:
+        near = nearest(name, [*known])
+        raise click.UsageError(f"there is no objective {name!r}{near}: give FILE.py:NAME")
+    try:
+        return found() if isinstance(found, type) else found
+    except TypeError as error:
+        raise click.UsageError(
+            f"{name} must be made without being given anything: {error}"
+        ) from error
 
 
 def describe_classes(net: Net, classes: Sequence[ClassSpec]) -> str:
@@ -128,11 +153,7 @@ def layer_objective(net: Net, layer: LayerSpec) -> Objective:
     name = net.resolve_layer(layer.name)
     if layer.channel is None:
         return LayerL2(name)
-    channels = next(shape[0] for known, _, shape in net.describe() if known == name)
-    if layer.channel >= channels:
-        raise click.UsageError(
-            f"layer {layer.name} has channels 0 to {channels - 1}, no {layer.channel}"
-        )
+    check_channel(net, layer.name, layer.channel)
     return Channel(name, layer.channel, layer.neuron)
 
 

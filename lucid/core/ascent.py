@@ -191,7 +191,7 @@ class Ascent:
                 f"torch's default is {torch.get_default_dtype()}, and lucid paints in single "
                 "precision: torch.set_default_dtype(torch.float32)"
             )
-        runtime = runtime or Runtime()
+        self.runtime = runtime = runtime or Runtime()
         if runtime.batch is not None and runtime.batch < 1:
             raise UsageError(f"a batch of {runtime.batch} holds nothing: use 1 or more")
         devices = find_devices(runtime.device)

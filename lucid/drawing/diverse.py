@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Unpack
@@ -16,9 +17,10 @@ from lucid.drawing.loop import Progress, passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.targets import Targets
-from lucid.errors import UsageError
-from lucid.imaging.io import to_pil
+from lucid.errors import Stop, UsageError, go_on
+from lucid.imaging.io import Picture
 from lucid.nets.net import Net
+from lucid.nets.registry import NetLike
 
 DIVERSITY_WEIGHT = 20.0
 """Default weight of how much pictures of a group differ. Found on lions and teapots by lucid64:
@@ -113,13 +115,13 @@ def prepare_group(plan: Plan, count: int, weight: float = DIVERSITY_WEIGHT) -> l
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.enable_grad()
 def draw_diverse(
-    net: Net,
+    net: NetLike,
     targets: Targets,
-    base: Image.Image | Tensor | None = None,
+    base: Picture | None = None,
     *,
     count: int,
     weight: float = DIVERSITY_WEIGHT,
-    watch: Callable[[list[Progress]], None] | None = None,
+    watch: Callable[[list[Progress]], object] | None = None,
     **options: Unpack[DrawOptions],
 ) -> list[Image.Image]:
     """Paint several pictures that differ from each other more than their seeds alone make them.
@@ -135,7 +137,8 @@ def draw_diverse(
         count: number of pictures, 2 or more. The first has the seed of the options, and each
             other the next.
         weight: of how much the pictures differ, relative to the targets.
-        watch: called after each pass of all pictures.
+        watch: called after each pass of all pictures; False, or ``lucid.Stop``, stops with the
+            pictures so far.
         options: see ``DrawOptions``.
 
     Returns:
@@ -153,8 +156,9 @@ def draw_diverse(
     """
     plan = prepare(net, targets, base, **options)
     stages: list[Progress] = []
-    for each in zip(*map(passes, prepare_group(plan, count, weight)), strict=True):
-        stages = list(each)
-        if watch:
-            watch(stages)
-    return [to_pil(stage.canvas.image().detach()) for stage in stages]
+    with contextlib.suppress(Stop):
+        for each in zip(*map(passes, prepare_group(plan, count, weight)), strict=True):
+            stages = list(each)
+            if watch:
+                go_on(watch(stages))
+    return [stage.picture() for stage in stages]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,11 +26,12 @@ from lucid.core.optimizers import Adam, DeepDreamStep, Optimizer
 from lucid.drawing.config import OctaveConfig
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import PassSettings, Plan, prepare
+from lucid.drawing.recipe import draw_recipe, with_recipe
 from lucid.drawing.targets import Target, Targets
-from lucid.errors import UsageError
+from lucid.errors import Stop, UsageError, go_on
 from lucid.imaging import Size
-from lucid.imaging.io import to_pil
-from lucid.nets.net import Net
+from lucid.imaging.io import Picture, to_pil
+from lucid.nets.registry import NetLike
 from lucid.tiling.octaves import back_project, resize, start_image
 from lucid.tiling.regions import MaskRegion
 from lucid.tiling.tiles import RolledView, Tile, TileView
@@ -77,12 +79,16 @@ class Progress:
             return to_pil(resize(self.canvas.image(), self.size, wrap=self.wrap))
 
 
+Watch = Callable[[Progress], object]
+"""Called after each pass; stops the work by returning False, or by raising ``lucid.Stop``."""
+
+
 def draw(
-    net: Net,
+    net: NetLike,
     targets: Targets,
-    base: Image.Image | Tensor | None = None,
+    base: Picture | None = None,
     *,
-    watch: Callable[[Progress], None] | None = None,
+    watch: Watch | None = None,
     **options: Unpack[DrawOptions],
 ) -> Image.Image:
     """Paint what a net knows.
@@ -92,17 +98,17 @@ def draw(
     size after another (Mordvintsev, Olah and Tyka, "Inceptionism", 2015).
 
     Args:
-        net: any net; one with classes, if a class is a target.
+        net: any net, or its name; one with classes, if a class is a target.
         targets: what to paint: a class (its name or number, or the end of a name that only one
             has), a group (``birds``), a mapping of classes to weights, an objective, any function
             of activations, a ``Target`` with a region, or a list of these.
-        base: the picture to paint on: a Pillow image, or (3, height, width), RGB, 0..1; None for
-            noise.
-        watch: called after each pass.
+        base: the picture to paint on: a file, a Pillow image, or (3, height, width), RGB, 0..1;
+            None for noise.
+        watch: called after each pass; False, or ``lucid.Stop``, stops with the picture so far.
         options: see ``DrawOptions``.
 
     Returns:
-        The picture, RGB.
+        The picture, RGB. It carries its recipe, for ``lucid.save``.
 
     Raises:
         UsageError: an option makes no sense, or the net lacks a class or layer.
@@ -115,13 +121,15 @@ def draw(
     >>> lucid.draw(net, lambda acts: acts["8"][:, 5].mean(), size=(48, 64), iterations=1).size
     (64, 48)
     """
-    return to_pil(paint(prepare(net, targets, base, **options), watch=watch))
+    plan = prepare(net, targets, base, **options)
+    picture = to_pil(paint(plan, watch=watch))
+    return with_recipe(picture, draw_recipe(plan, targets, base, options))
 
 
 def grow(
-    net: Net,
+    net: NetLike,
     targets: Targets,
-    base: Image.Image | Tensor | None = None,
+    base: Picture | None = None,
     *,
     every: int = 8,
     **options: Unpack[DrawOptions],
@@ -151,11 +159,12 @@ def grow(
     if every < 1:
         raise UsageError(f"every {every} must be 1 or more")
     plan = prepare(net, targets, base, **options)
+    recipe = draw_recipe(plan, targets, base, options)
 
     def pictures() -> Iterator[Image.Image]:
         for number, progress in enumerate(passes(plan), start=1):
             if number % every == 0 or progress.done == progress.total:
-                yield progress.picture()
+                yield with_recipe(progress.picture(), recipe)
 
     return pictures()
 
@@ -163,14 +172,14 @@ def grow(
 def paint(
     plan: Plan,
     *,
-    watch: Callable[[Progress], None] | None = None,
+    watch: Watch | None = None,
     generator: Generator | None = None,
 ) -> Tensor:
     """Paint what is planned.
 
     Args:
         plan: made by ``prepare``.
-        watch: called after each pass.
+        watch: called after each pass; False, or ``Stop``, stops with the picture so far.
         generator: of the random numbers, in place of a new one with the plan's seed.
 
     Returns:
@@ -179,10 +188,12 @@ def paint(
     Raises:
         LucidError: the picture does not fit into memory.
     """
-    for progress in passes(plan, generator):
-        if watch:
-            watch(progress)
-    return progress.canvas.image().detach()
+    with contextlib.suppress(Stop):
+        for progress in passes(plan, generator):
+            if watch:
+                go_on(watch(progress))
+    painted = progress.canvas.image().detach()
+    return resize(painted, plan.size, wrap=plan.wrap) if progress.done < progress.total else painted
 
 
 @torch.inference_mode(False)  # whatever the caller's modes are
@@ -205,7 +216,11 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
     for size, octave in plan.octaves:
         canvas = _canvas(plan, size, octave, painted, base, generator)
         targets = plan.detail_targets() if octave.detail else plan.targets
-        optimizer: Optimizer = Adam(0) if config.optimizer == "adam" else DeepDreamStep(0)
+        optimizer: Optimizer
+        if plan.optimizer:
+            optimizer = plan.optimizer(0)
+        else:
+            optimizer = Adam(0) if config.optimizer == "adam" else DeepDreamStep(0)
         for number in range(octave.iterations):
             settings = plan.pass_settings(size, octave, number, done, generator)
             optimizer.lr = settings.lr
@@ -262,7 +277,10 @@ def _canvas(
     start = None
     if painted is not None or base is not None:
         start = start_image(size, painted, base, wrap=plan.wrap, detail_space=config.detail_space)
-    canvas = _unmasked_canvas(plan, size, octave, start, generator)
+    if plan.canvas:
+        canvas = plan.canvas(size, start, generator, plan.ascent.device)
+    else:
+        canvas = _unmasked_canvas(plan, size, octave, start, generator)
     resized = None if base is None else start_image(size, None, base, wrap=plan.wrap)
     if plan.keep_colors and resized is not None:
         canvas = TintedCanvas(canvas, resized)
@@ -287,7 +305,7 @@ def _with_composition(
     generator: Generator,
 ) -> Canvas:
     """The canvas of a detail octave, corrected to be the octave before when it is shrunk."""
-    if painted is None or plan.config.canvas != "fourier":
+    if painted is None or plan.canvas or plan.config.canvas != "fourier":
         return canvas
     corrected = back_project(canvas.image().detach(), painted, wrap=plan.wrap)
     return _canvas(plan, size, octave, corrected, base, generator)

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Unpack
 
 import torch
-from PIL import Image
 from torch import Generator, Tensor
 
 from lucid.core.canvas import grey_noise
@@ -28,15 +27,15 @@ from lucid.core.device import Runtime, to_device
 from lucid.core.optimizers import DeepDreamStep
 from lucid.drawing.config import default_config, on_canvas
 from lucid.drawing.disk_tensors import TensorFolder, bands, block, blocks_along, widen
-from lucid.drawing.options import DrawOptions
-from lucid.drawing.plan import PassSettings, Plan, complete_options, prepare
+from lucid.drawing.options import DrawOptions, complete_options
+from lucid.drawing.plan import PassSettings, Plan, prepare
 from lucid.drawing.targets import Target, Targets
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
 from lucid.imaging.files import atomic_write, check_writable
-from lucid.imaging.io import write_png_rows
+from lucid.imaging.io import Picture, write_png_rows
 from lucid.imaging.output_paths import reserve
-from lucid.nets.net import Net
+from lucid.nets.registry import NetLike, to_net
 from lucid.reading import parse_table, read_text
 from lucid.tiling.octaves import add_detail, detail
 from lucid.tiling.tiles import Batch, Pass, TileView
@@ -55,10 +54,10 @@ FILES = ("canvas_*", "gradient", "update", "weights", "wide", "change", "larger"
 
 
 def draw_on_disk(
-    net: Net,
+    net: NetLike,
     targets: Targets,
     path: Path,
-    base: Image.Image | Tensor | None = None,
+    base: Picture | None = None,
     *,
     resume: bool = False,
     replace: bool = True,
@@ -98,10 +97,10 @@ def draw_on_disk(
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.enable_grad()
 def _draw(
-    net: Net,
+    net: NetLike,
     targets: Targets,
     path: Path,
-    base: Image.Image | Tensor | None,
+    base: Picture | None,
     resume: bool,
     replace: bool,
     metadata: Callable[[Plan], str] | None,
@@ -112,6 +111,7 @@ def _draw(
     folder = _folder(path)
     before = _read_state(folder, options.get("seed")) if resume else None
     settings = complete_options(options)
+    net = to_net(net)
     if not settings["config"]:
         settings["config"] = on_canvas(default_config(net, on_base=base is not None), "pixels")
     if before:
@@ -383,6 +383,8 @@ def _check(plan: Plan) -> None:
     config = plan.config
     if config.canvas != "pixels" or config.optimizer != "deepdream":
         raise UsageError("on disk only pixels can be painted: use --canvas pixels")
+    if plan.canvas or plan.optimizer or callable(plan.tiling.order) or plan.transforms:
+        raise UsageError("on disk nothing of your own is used: leave canvas, order and so on out")
     if any(target.region for target in plan.targets) or plan.mask is not None:
         raise UsageError("on disk there are no regions: the whole picture is painted")
     if plan.keep_colors:

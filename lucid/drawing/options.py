@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypedDict, cast
 
-from torch import Tensor
+import torch
+from torch import Generator, Tensor
 
-from lucid.core.device import Runtime
+from lucid.core.canvas import Canvas
+from lucid.core.device import Runtime, RuntimeOptions, resolve_runtime
+from lucid.core.optimizers import Optimizer
+from lucid.core.transforms import Transform
 from lucid.drawing.config import DrawConfig
+from lucid.errors import UsageError, nearest
 from lucid.imaging import Size
+from lucid.imaging.io import Picture
+from lucid.tiling.tiles import Order
+
+
+class CanvasFactory(Protocol):
+    """Makes the canvas of an octave; a class whose ``__init__`` takes these is one."""
+
+    def __call__(
+        self, size: Size, start: Tensor | None, generator: Generator, device: torch.device
+    ) -> Canvas:
+        """Make a canvas.
+
+        Args:
+            size: (height, width) of the picture, in pixels.
+            start: the picture to start from, (3, *size), RGB, 0..1; None for noise.
+            generator: of the random numbers.
+            device: where the parameter is to be.
+        """
 
 
 class DrawOptions(TypedDict, total=False):
     """Keyword options of a drawing; what is left out has its default.
 
     Attributes:
-        size: (height, width) of the picture, in pixels. Default: the base's, else one tile.
+        size: (height, width) of the picture, in pixels, or the side of a square. Default: the
+            base's, else one tile.
         config: hyperparameters. Default: what suits the net and the base
             (``lucid.drawing.config.default_config``).
         order: in which tiles are optimized: ``spiral`` (ring by ring from the centre, each ring
             shown what the last one changed), ``grid``, ``random``, ``none`` (the whole picture at
-            once) or ``fixed`` (deepdraw's first form, to compare with). Default: ``spiral``.
+            once) or ``fixed`` (deepdraw's first form, to compare with); or a function of your own,
+            like those in ``lucid.tiling.tiles.ORDERS``. Default: ``spiral``.
+        canvas: how the picture is parameterized: ``fourier``, ``pixels`` or ``phase``, or a class
+            or function of your own (see ``CanvasFactory``). Default: the config's.
+        optimizer: ``adam`` or ``deepdream``, or a class or function of your own that takes the lr
+            and returns an ``Optimizer``. Default: the config's.
+        transforms: functions of your own, from images (n, 3, height, width), 0..1, to images of
+            that shape, applied to what the net is shown besides the config's. Default: none.
         subject: the side of one thing: a share of the picture's shorter side, above 0; pixels,
             such as ``"224px"``; or ``"tile"``, the side of a tile. A thing larger than a tile is
             composed at a smaller size, which is then enlarged, and its detail is painted. Default:
@@ -37,17 +69,20 @@ class DrawOptions(TypedDict, total=False):
         strength: factor of the config's lr, 0 (no change) to 100. Default: 1.
         variety: contrast of the broad random shapes that a picture from noise starts with, 0 or
             more. Default: the config's.
-        mask: (height, width), 0..1: the picture changes only where this is bright. Default: all
-            of it changes.
+        mask: the picture changes only where this is bright: a picture or its file, or
+            (height, width), 0..1. Default: all of it changes.
         keep_colors: whether the base keeps its colours, and only brightness is painted. Default:
             False.
         seed: of the random numbers, 0 or more. Default: 0.
         runtime: device, precision, batch size. Default: ``Runtime()``.
     """
 
-    size: Size | None
+    size: Size | int | None
     config: DrawConfig | None
-    order: str
+    order: str | Order
+    canvas: str | CanvasFactory | None
+    optimizer: str | Callable[[float], Optimizer] | None
+    transforms: Sequence[Transform]
     subject: float | str | None
     tile_size: int | None
     overlap: float
@@ -57,7 +92,7 @@ class DrawOptions(TypedDict, total=False):
     iterations: int | None
     strength: float
     variety: float | None
-    mask: Tensor | None
+    mask: Picture | None
     keep_colors: bool
     seed: int
     runtime: Runtime | None
@@ -67,6 +102,9 @@ DEFAULT_OPTIONS: DrawOptions = {
     "size": None,
     "config": None,
     "order": "spiral",
+    "canvas": None,
+    "optimizer": None,
+    "transforms": (),
     "subject": None,
     "tile_size": None,
     "overlap": 0.5,
@@ -81,3 +119,73 @@ DEFAULT_OPTIONS: DrawOptions = {
     "seed": 0,
     "runtime": None,
 }
+
+
+class UnknownOptionError(UsageError, TypeError):
+    """There is no option of that name; also a TypeError, which Python raises for a keyword."""
+
+
+def complete_options(options: DrawOptions) -> DrawOptions:
+    """Options with defaults filled in, and version 0.1's keywords as they are called now.
+
+    Raises:
+        UsageError: there is no such option, or a value is of a type that the option cannot have.
+    """
+    given: dict[str, Any] = dict(options)
+    if "manner" in given:
+        given["config"] = given.pop("manner")
+    legacy: RuntimeOptions = {}
+    for name in ("device", "precision", "batch", "deterministic"):
+        if name in given:
+            legacy[name] = given.pop(name)
+    if legacy:
+        given["runtime"] = resolve_runtime(given.get("runtime"), legacy)
+    for name, value in given.items():
+        if name not in DEFAULT_OPTIONS:
+            near = nearest(name, [*DEFAULT_OPTIONS])
+            raise UnknownOptionError(f"there is no option {name!r}{near}")
+        default: object = DEFAULT_OPTIONS[name]  # type: ignore[literal-required]
+        wanted, fits = WANTED.get(name, ("", _anything))
+        if value is not default and not fits(value):
+            raise UsageError(f"{name}={value!r} must be {wanted}")
+    if isinstance(given.get("size"), int):
+        given["size"] = (given["size"], given["size"])
+    return cast(DrawOptions, {**DEFAULT_OPTIONS, **given})
+
+
+def _anything(value: object) -> bool:
+    return True
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or isinstance(value, float)
+
+
+def _is_size(value: object) -> bool:
+    pair = isinstance(value, tuple | list) and len(value) == 2 and all(map(_is_whole, value))
+    return pair or _is_whole(value)
+
+
+WANTED: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "size": ("(height, width) in pixels, or the side of a square", _is_size),
+    "config": ("a DrawConfig", lambda value: isinstance(value, DrawConfig)),
+    "runtime": ("a lucid.Runtime", lambda value: isinstance(value, Runtime)),
+    "keep_colors": ("True or False", lambda value: isinstance(value, bool)),
+    "transforms": (
+        "a list of functions of images",
+        lambda value: isinstance(value, tuple | list) and all(map(callable, value)),
+    ),
+    **dict.fromkeys(
+        ("tile_size", "octave_count", "iterations", "seed"), ("a whole number", _is_whole)
+    ),
+    **dict.fromkeys(("overlap", "octave_scale", "strength", "variety"), ("a number", _is_number)),
+    **dict.fromkeys(
+        ("order", "canvas", "optimizer"),
+        ("a name or a function", lambda value: isinstance(value, str) or callable(value)),
+    ),
+}
+"""What options must be, where that is checked before anything else, and whether a value is that."""

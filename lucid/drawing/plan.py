@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Unpack, cast
 
 import torch
-from PIL import Image
 from torch import Generator, Tensor
 
 from lucid.core.ascent import Ascent, Step, View
-from lucid.core.device import RuntimeOptions, resolve_runtime
 from lucid.core.objectives import ClassLogits, Objective
+from lucid.core.optimizers import Optimizer
 from lucid.core.transforms import Transform, draw_affines, draw_disturbance, draw_shrink
-from lucid.drawing.config import TILE, DrawConfig, OctaveConfig, default_config
+from lucid.drawing.config import TILE, DrawConfig, OctaveConfig, default_config, on_canvas
 from lucid.drawing.fingerprint import hash_value
-from lucid.drawing.options import DEFAULT_OPTIONS, DrawOptions
+from lucid.drawing.options import CanvasFactory, DrawOptions, complete_options
 from lucid.drawing.subject import (
     choose_subject,
     composition_size,
@@ -27,10 +26,11 @@ from lucid.drawing.subject import (
     detail_octaves,
 )
 from lucid.drawing.targets import Target, Targets, find_targets
-from lucid.errors import UsageError, nearest
+from lucid.errors import UsageError
 from lucid.imaging import Size
-from lucid.imaging.io import to_tensor
+from lucid.imaging.io import Picture, to_mask, to_tensor
 from lucid.nets.net import Net
+from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import octave_sizes, sizes_from_scales
 from lucid.tiling.tiles import Tiling
 
@@ -98,6 +98,9 @@ class Plan:
         mask: (height, width), 0..1: where the picture may change; None for everywhere.
         keep_colors: whether the base keeps its colours.
         seed: of the random numbers.
+        canvas: makes canvases of the user's own, in place of the config's.
+        optimizer: makes optimizers of the user's own, in place of the config's.
+        transforms: of the user's own, applied to what the net is shown.
     """
 
     net: Net
@@ -113,6 +116,9 @@ class Plan:
     mask: Tensor | None
     keep_colors: bool
     seed: int
+    canvas: CanvasFactory | None = None
+    optimizer: Callable[[float], Optimizer] | None = None
+    transforms: Sequence[Transform] = ()
 
     @property
     def wrap(self) -> bool:
@@ -191,6 +197,7 @@ class Plan:
             transforms.append([affine, shrink] if shrink else [affine])
             if config.tint or config.noise:
                 transforms[-1].append(draw_disturbance(generator, config.tint, config.noise))
+            transforms[-1] += self.transforms
         share = number / octave.iterations
         (first_lr, last_lr), (first_blur, last_blur) = octave.lr, octave.blur
         return PassSettings(
@@ -222,29 +229,33 @@ class Plan:
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.enable_grad()
 def prepare(
-    net: Net,
+    net: NetLike,
     targets: Targets,
-    base: Image.Image | Tensor | None = None,
+    base: Picture | None = None,
     **options: Unpack[DrawOptions],
 ) -> Plan:
     """Plan a drawing.
 
     Args:
-        net: the net that paints.
+        net: the net that paints, or its name.
         targets: what to paint.
-        base: the picture to paint on, a Pillow image or (3, height, width), RGB, 0..1; None for
-            noise.
+        base: the picture to paint on: a file, a Pillow image or (3, height, width), RGB, 0..1;
+            None for noise.
         options: see ``DrawOptions``.
 
     Raises:
         UsageError: an option makes no sense, the net lacks a class or layer, or the picture does
             not fit into memory.
-        TypeError: there is no such option.
     """
     settings = complete_options(options)
+    net = to_net(net)
     config = settings["config"] or default_config(net, on_base=base is not None)
     if settings["variety"] is not None:
         config = replace(config, variety=settings["variety"])
+    if isinstance(settings["canvas"], str):
+        config = on_canvas(config, settings["canvas"])
+    if isinstance(settings["optimizer"], str):
+        config = replace(config, optimizer=settings["optimizer"])
     found = find_targets(net, targets, config)
     for target in found:
         if isinstance(target.objective, ClassLogits) and target.objective.share_penalty:
@@ -252,8 +263,7 @@ def prepare(
             factor = config.mix_last_octave_factor
             config = replace(config, cooldown=cooldown, last_octave_factor=factor)
     base = None if base is None else to_tensor(base)
-    if (mask := settings["mask"]) is not None:
-        settings["mask"] = to_tensor(mask.expand(3, -1, -1), "mask")[0]
+    mask = None if settings["mask"] is None else to_mask(settings["mask"])
     if not 0 <= settings["strength"] <= 100:
         raise UsageError(f"strength {settings['strength']} must be from 0 to 100; 1 is usual")
     if settings["keep_colors"] and base is None:
@@ -285,9 +295,12 @@ def prepare(
         tiling=tiling,
         octaves=octaves,
         strength=settings["strength"],
-        mask=settings["mask"],
+        mask=mask,
         keep_colors=settings["keep_colors"],
         seed=settings["seed"],
+        canvas=None if isinstance(settings["canvas"], str) else settings["canvas"],
+        optimizer=None if isinstance(settings["optimizer"], str) else settings["optimizer"],
+        transforms=settings["transforms"],
     )
 
 
@@ -307,7 +320,7 @@ def _sizes(
         raise UsageError(f"{net.name} sees only {width}x{height} pixels: leave the tile size out")
     else:
         tile = net.input_size
-    size = settings["size"]
+    size = cast(Size | None, settings["size"])
     if size is None and base is not None:
         size = (base.shape[1], base.shape[2])
     elif size is None:
@@ -316,23 +329,6 @@ def _sizes(
     if min(size) < 1:
         raise UsageError(f"size {size[1]}x{size[0]} has no pixels")
     return tile, size
-
-
-def complete_options(options: DrawOptions) -> DrawOptions:
-    """Options with defaults filled in, and version 0.1's keywords as they are called now."""
-    given: dict[str, Any] = dict(options)
-    if "manner" in given:
-        given["config"] = given.pop("manner")
-    legacy: RuntimeOptions = {}
-    for name in ("device", "precision", "batch", "deterministic"):
-        if name in given:
-            legacy[name] = given.pop(name)
-    if legacy:
-        given["runtime"] = resolve_runtime(given.get("runtime"), legacy)
-    for name in given:
-        if name not in DEFAULT_OPTIONS:
-            raise TypeError(f"there is no option {name!r}{nearest(name, [*DEFAULT_OPTIONS])}")
-    return cast(DrawOptions, {**DEFAULT_OPTIONS, **given})
 
 
 def _octaves(

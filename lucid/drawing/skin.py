@@ -7,7 +7,8 @@ together with the first, so that the shape stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Unpack
 
@@ -20,15 +21,17 @@ from lucid.core.attribution import attribution_layer, attribution_maps
 from lucid.core.device import reraise_oom
 from lucid.core.objectives import SHARE_PENALTY, ClassLogits
 from lucid.drawing.config import default_config
-from lucid.drawing.loop import Progress, passes
+from lucid.drawing.loop import Progress, Watch, passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
+from lucid.drawing.recipe import draw_recipe, with_recipe
 from lucid.drawing.subject import composition_size
 from lucid.drawing.targets import Target, Targets, class_weights
-from lucid.errors import UsageError
+from lucid.errors import Stop, UsageError, go_on
 from lucid.imaging.filters import gaussian_blur
-from lucid.imaging.io import to_pil
+from lucid.imaging.io import Picture
 from lucid.nets.net import LOGITS, Net
+from lucid.nets.registry import NetLike
 from lucid.tiling.octaves import resize
 from lucid.tiling.regions import MaskRegion
 
@@ -49,12 +52,12 @@ SOFTNESS = 0.027
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.enable_grad()
 def draw_skin(
-    net: Net,
+    net: NetLike,
     targets: Targets,
     skin: str | Mapping[str, float],
-    base: Image.Image | Tensor | None = None,
+    base: Picture | None = None,
     *,
-    watch: Callable[[Progress], None] | None = None,
+    watch: Watch | None = None,
     **options: Unpack[DrawOptions],
 ) -> Image.Image:
     """Paint one thing in the pattern of another.
@@ -65,7 +68,7 @@ def draw_skin(
         skin: the class that lends its pattern, or several with weights.
         base: the picture to paint on: a Pillow image, or (3, height, width), RGB, 0..1; None for
             noise.
-        watch: called after each pass.
+        watch: called after each pass; False, or ``lucid.Stop``, stops with the picture so far.
         options: see ``DrawOptions``; ``config`` and ``variety`` are of the thing alone.
 
     Returns:
@@ -82,10 +85,13 @@ def draw_skin(
     (64, 64)
     """
     plan = prepare(net, targets, base, **options)
-    for progress in skin_passes(plan, prepare_skin(plan, skin, **options)):
-        if watch:
-            watch(progress)
-    return to_pil(progress.canvas.image().detach())
+    pattern = prepare_skin(plan, skin, **options)
+    recipe = draw_recipe(plan, targets, base, options, skin)
+    with contextlib.suppress(Stop):
+        for progress in skin_passes(plan, pattern):
+            if watch:
+                go_on(watch(progress))
+    return with_recipe(progress.picture(), recipe)
 
 
 @torch.inference_mode(False)  # whatever the caller's modes are

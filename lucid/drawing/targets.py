@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Unpack
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from lucid.core.ascent import Ascent
@@ -16,17 +15,19 @@ from lucid.core.device import Runtime, RuntimeOptions, resolve_runtime
 from lucid.core.objectives import (
     SHARE_PENALTY,
     CallableObjective,
+    Channel,
     ClassLogits,
     Guide,
     Objective,
+    Sum,
 )
 from lucid.drawing.config import DrawConfig, default_config
 from lucid.errors import UsageError
-from lucid.imaging.io import center_crop_resize, to_tensor
+from lucid.imaging.io import Picture, center_crop_resize, to_tensor
 from lucid.nets.class_names import normalize_name, related_classes
 from lucid.nets.imagenet import group_members
 from lucid.nets.net import LOGITS, Net, UnknownClassError
-from lucid.nets.registry import LARGEST_NET, load_meta, nets_with_class
+from lucid.nets.registry import LARGEST_NET, NetLike, load_meta, nets_with_class, to_net
 from lucid.tiling.regions import Region
 
 
@@ -48,11 +49,12 @@ Function = Callable[[Mapping[str, Tensor]], Tensor]
 
 Targets = (
     str
+    | int
     | Objective
     | Target
     | Function
     | Mapping[str, float]
-    | Sequence[str | Objective | Target | Function]
+    | Sequence[str | int | Objective | Target | Function]
 )
 """What ``draw`` takes: a class's name, number or group; an objective; any function of
 activations; classes with weights; or a list, of which classes make one mix, objectives and
@@ -72,12 +74,14 @@ def find_targets(net: Net, targets: Targets, config: DrawConfig) -> list[Target]
     """
     if isinstance(targets, Mapping):
         return [Target(classes(net, targets, config))]
-    if isinstance(targets, str | Objective | Target) or callable(targets):
+    if isinstance(targets, str | int | Objective | Target) or callable(targets):
         targets = [targets]
+    if not isinstance(targets, Sequence):
+        raise UsageError(f"{targets!r} is nothing that can be drawn: name a class")
     found, names, total = [], [], None
     for item in targets:
-        if isinstance(item, str):
-            names.append(item)
+        if isinstance(item, str | int):
+            names.append(str(item))
         elif isinstance(item, Target):
             found.append(Target(_resolve_layers(net, item.objective), item.region))
         else:
@@ -90,7 +94,7 @@ def find_targets(net: Net, targets: Targets, config: DrawConfig) -> list[Target]
 
 
 def classes(
-    net: Net, named: str | Iterable[str] | Mapping[str, float], config: DrawConfig | None = None
+    net: NetLike, named: str | Iterable[str] | Mapping[str, float], config: DrawConfig | None = None
 ) -> ClassLogits:
     """The objective of one class, or of a mix of several, as it suits a net.
 
@@ -106,6 +110,7 @@ def classes(
     >>> lucid.classes(lucid.load("lucid64"), {"lion": 3, "monarch": 1}).weights
     {22: 0.75, 29: 0.25}
     """
+    net = to_net(net)
     weights = class_weights(net, named)
     config = config or default_config(net, on_base=False)
     if len(weights) == 1:
@@ -152,10 +157,11 @@ def resolve_class(net: Net, name: str) -> int | tuple[int, ...]:
         UsageError: there is neither; the message names classes that come near it, and nets that
             have it.
     """
-    spelt = normalize_name(name) in map(normalize_name, net.classes)
-    if not spelt and (group := group_members(name, net.classes)):
-        return tuple(group)
     try:
+        if name not in net.classes:
+            spelt = normalize_name(name) in map(normalize_name, net.classes)
+            if not spelt and (group := group_members(name, net.classes)):
+                return tuple(group)
         return net.class_index(name)
     except UnknownClassError as error:
         others = nets_with_class(name)
@@ -173,9 +179,9 @@ def resolve_class(net: Net, name: str) -> int | tuple[int, ...]:
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.enable_grad()
 def guide(
-    net: Net,
+    net: NetLike,
     layer: str,
-    picture: Image.Image | Tensor,
+    picture: Picture,
     *,
     runtime: Runtime | None = None,
     **legacy: Unpack[RuntimeOptions],
@@ -192,6 +198,7 @@ def guide(
     Raises:
         UsageError: there is no such layer, or each of its features sees the whole picture.
     """
+    net = to_net(net)
     layer = net.resolve_layer(layer)
     ascent = Ascent(net, resolve_runtime(runtime, legacy))
     shown = to_tensor(picture, "guide")
@@ -239,12 +246,30 @@ class _Probe(dict[str, Tensor]):
         return self[name]
 
 
+def _check_channels(net: Net, objective: Objective) -> None:
+    """Refuse a channel that its layer does not have, in an objective or in a sum of some."""
+    if isinstance(objective, Sum):
+        for _, part in objective.parts:
+            _check_channels(net, part)
+    if isinstance(objective, Channel):
+        check_channel(net, objective.layer, objective.channel)
+
+
+def check_channel(net: Net, layer: str, channel: int) -> None:
+    """Raise a UsageError for a channel that a layer does not have."""
+    name = net.resolve_layer(layer)
+    count = next(shape[0] for known, _, shape in net.describe() if known == name)
+    if not 0 <= channel < count:
+        raise UsageError(f"layer {layer} has channels 0 to {count - 1}, no {channel}")
+
+
 def _resolve_layers(net: Net, objective: Objective) -> Objective:
     """The objective with the net's own names of its layers.
 
     Raises:
-        UsageError: the net has no such layer.
+        UsageError: the net has no such layer, or the layer no such channel.
     """
+    _check_channels(net, objective)
     names = tuple(
         (name, name if name == LOGITS else net.resolve_layer(name)) for name in objective.layers
     )

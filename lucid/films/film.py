@@ -11,24 +11,26 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from lucid.drawing.config import DrawConfig, default_config
-from lucid.drawing.loop import Progress, paint
-from lucid.drawing.options import DrawOptions
-from lucid.drawing.plan import Plan, complete_options, prepare
+from lucid.drawing.loop import Progress, passes
+from lucid.drawing.options import DrawOptions, complete_options
+from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.targets import Target, Targets, find_targets
-from lucid.errors import UsageError
+from lucid.errors import Stop, UsageError, go_on
 from lucid.films.keyframes import Keyframes
 from lucid.films.spectrum import SpectrumLimit
 from lucid.films.warp import parse
-from lucid.imaging.io import from_pil, to_pil, to_tensor
+from lucid.imaging.io import Picture, from_pil, to_pil, to_tensor
 from lucid.nets.net import Net
+from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import start_image
 from lucid.tiling.regions import MaskRegion
 
 CONTRAST = 1.1
 """How loud waves of any length may become in a film (see ``SpectrumLimit``)."""
 
-Watch = Callable[[int, Progress], None]
-"""Called after each pass with the number of the frame and the progress of its drawing."""
+Watch = Callable[[int, Progress], object]
+"""Called after each pass with the number of the frame and the progress of its drawing; stops the
+film before that frame by returning False, or by raising ``lucid.Stop``."""
 
 
 def film_config(net: Net) -> DrawConfig:
@@ -42,9 +44,9 @@ def film_config(net: Net) -> DrawConfig:
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.enable_grad()
 def film(
-    net: Net,
+    net: NetLike,
     targets: Keyframes | Targets,
-    base: Image.Image | Tensor | None = None,
+    base: Picture | None = None,
     *,
     frames: int,
     warps: Sequence[str] = (),
@@ -91,6 +93,7 @@ def film(
     """
     if frames < 1:
         raise UsageError(f"a film of {frames} frames shows nothing: use 1 or more")
+    net = to_net(net)
     keyframes = resolve_keyframes(net, targets, warps)
     settings = complete_options(options)
     # The first frame's things are as large as those of the frames that are drawn on it.
@@ -109,9 +112,12 @@ def film(
             "strength": settings["strength"] * keyframes.strength(0),
         }
         plan = prepare(net, keyframes.objective(0), **first)
-        image = paint(plan, watch=_watch_frame(watch, 0)).cpu()
         limit = spectrum_limit(plan, None, contrast)
-        image = to_pil(limit(image) if limit else image)
+        try:
+            painted = _paint(plan, 0, watch)
+        except Stop:
+            return
+        image = to_pil(limit(painted) if limit else painted)
         number = 0
         yield image
     settings["config"] = settings["config"] or film_config(net)
@@ -123,13 +129,14 @@ def film(
         start = (image if isinstance(image, Tensor) else from_pil(image)).to(plan.ascent.device)
         if frame:
             start = keyframes.warp(start, frame, generator)
-        image = draw_frame(plan, keyframes, frame, start, watch, generator, limit)
+        try:
+            image = draw_frame(plan, keyframes, frame, start, watch, generator, limit)
+        except Stop:
+            return
         yield image
 
 
-def spectrum_limit(
-    plan: Plan, base: Image.Image | Tensor | None, contrast: float
-) -> SpectrumLimit | None:
+def spectrum_limit(plan: Plan, base: Picture | None, contrast: float) -> SpectrumLimit | None:
     """The limit of the frames' contrast; None for ``contrast`` 0.
 
     Raises:
@@ -170,14 +177,18 @@ def draw_frame(
     generator: Generator | None = None,
     limit: SpectrumLimit | None = None,
 ) -> Image.Image:
-    """Draw a frame on a base, (3, height, width), 0..1; without a generator, by the plan's seed."""
+    """Draw a frame on a base, (3, height, width), 0..1; without a generator, by the plan's seed.
+
+    Raises:
+        Stop: the watch function wants no more.
+    """
     frame_plan = replace(
         plan,
         base=base,
         targets=[Target(keyframes.objective(frame))],
         strength=plan.strength * keyframes.strength(frame),
     )
-    painted = paint(frame_plan, watch=_watch_frame(watch, frame), generator=generator).cpu()
+    painted = _paint(frame_plan, frame, watch, generator)
     if limit is None:
         return to_pil(painted)
     if plan.mask is None:
@@ -185,5 +196,11 @@ def draw_frame(
     return to_pil(painted.lerp(limit(painted), MaskRegion(plan.mask).mask(plan.size).cpu()))
 
 
-def _watch_frame(watch: Watch | None, frame: int) -> Callable[[Progress], None] | None:
-    return None if watch is None else lambda progress: watch(frame, progress)
+def _paint(
+    plan: Plan, frame: int, watch: Watch | None, generator: Generator | None = None
+) -> Tensor:
+    """Paint a frame, (3, height, width), 0..1, on the CPU."""
+    for progress in passes(plan, generator):
+        if watch:
+            go_on(watch(frame, progress))
+    return progress.canvas.image().detach().cpu()

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lucid.drawing.options import DrawOptions
-from lucid.drawing.plan import Plan, complete_options, prepare
+from lucid.drawing.options import DrawOptions, complete_options
+from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.targets import Targets
-from lucid.errors import UsageError
+from lucid.errors import Stop, UsageError
 from lucid.films.film import (
     CONTRAST,
     Watch,
@@ -23,15 +23,16 @@ from lucid.films.film import (
 )
 from lucid.films.keyframes import Keyframes
 from lucid.films.optical_flow import estimate_flow
+from lucid.imaging import Size
 from lucid.imaging.io import from_pil
-from lucid.nets.net import Net
+from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import resize
 
 
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.enable_grad()
 def dream_over(
-    net: Net,
+    net: NetLike,
     targets: Keyframes | Targets,
     footage: Iterable[Image.Image],
     *,
@@ -78,6 +79,7 @@ def dream_over(
     if not 0 <= blend <= 1:
         raise UsageError(f"blend {blend:g} must be from 0 to 1")
     settings = complete_options(cast(DrawOptions, given))
+    net = to_net(net)
     keyframes = resolve_keyframes(net, targets)
     plans: dict[bool, Plan] = {}
     before: Tensor | None = None
@@ -86,7 +88,7 @@ def dream_over(
             continue
         now = from_pil(image)
         if settings["size"]:
-            now = resize(now, settings["size"]).clamp(0, 1)
+            now = resize(now, cast(Size, settings["size"])).clamp(0, 1)
         if before is not None and now.shape != before.shape:
             raise UsageError(f"frame {frame} is not of the size of the one before: give a size")
         if frame >= skip:
@@ -102,6 +104,9 @@ def dream_over(
             plan = plans[follows]
             limit = spectrum_limit(plan, now, contrast) if follows else None
             start = start.to(plan.ascent.device)
-            last = draw_frame(plan, keyframes, frame, start, watch, limit=limit)
+            try:
+                last = draw_frame(plan, keyframes, frame, start, watch, limit=limit)
+            except Stop:
+                return
             yield last
         before = now

@@ -7,9 +7,7 @@ A warp is a function that changes a film's picture between two frames. The built
 from __future__ import annotations
 
 import inspect
-import runpy
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +19,13 @@ from torch import Generator, Tensor
 
 from lucid.errors import LucidError, UsageError, nearest
 from lucid.films.expressions import Expression
-from lucid.reading import check_regular
+from lucid.plugins import entry_points, load_entry_point, place_of, run_file
 
 Profile = Callable[[int], Tensor]
 """Maps a count of columns (or rows) to one number for each of them."""
+
+ENTRY_POINTS = "lucid.warps"
+"""The group of entry points by which a package offers warps."""
 
 WARPS: dict[str, Callable[..., Tensor]] = {}
 """All warps by name; the decorator ``warp`` fills it."""
@@ -78,7 +79,7 @@ class Warp:
         except LucidError:
             raise
         except Exception as error:  # a user's own warp may raise anything
-            where = _place(error, inspect.getfile(WARPS[self.name]))
+            where = place_of(error, inspect.getfile(WARPS[self.name]))
             raise LucidError(
                 f"{where}: the warp {self.name} fails before frame {frame} "
                 f"({type(error).__name__}: {error})"
@@ -110,6 +111,8 @@ def parse(text: str) -> Warp:
     """
     name, _, rest = text.partition(":")
     name = current_name(name)
+    if name not in WARPS and name in entry_points(ENTRY_POINTS):
+        WARPS[name] = load_entry_point(ENTRY_POINTS, name)
     if name not in WARPS:
         raise UsageError(f"there is no warp {name!r}{nearest(name, sorted(WARPS))}")
     typed = _split(rest) if rest.strip() else []
@@ -142,22 +145,9 @@ def usage(name: str) -> str:
 
 def load(path: Path) -> None:
     """Run a user's Python file, which registers its warps; raise a LucidError if that fails."""
-    check_regular(path)
     # Files written for version 0.1 say `from lucid.warps import warp`.
     sys.modules["lucid.warps"] = sys.modules["lucid.films.warps"]
-    try:
-        runpy.run_path(str(path))
-    except Exception as error:
-        where = _place(error, str(path))
-        raise LucidError(f"{where}: {type(error).__name__}: {error}") from error
-
-
-def _place(error: Exception, file: str) -> str:
-    """Name a file, and the line of it that an error came from."""
-    lines = [
-        each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == file
-    ]
-    return f"{file}, line {lines[-1]}" if lines else file
+    run_file(path)
 
 
 def _parameters(name: str) -> list[inspect.Parameter]:

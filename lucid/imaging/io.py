@@ -15,6 +15,7 @@ from torch import Tensor
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size
 from lucid.imaging.files import FORMATS, atomic_write, check_writable, open_image
+from lucid.imaging.filters import luma
 from lucid.imaging.metadata import PNG_KEYWORD, PNG_SIGNATURE, metadata_options
 
 
@@ -54,11 +55,17 @@ def from_pil(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255
 
 
-def to_tensor(image: Image.Image | Tensor, name: str = "base") -> Tensor:
+Picture = str | Path | Image.Image | np.ndarray | Tensor
+"""A picture that a program hands over: a file, a Pillow image, an array (height, width, 3) as most
+libraries have them, or a tensor (3, height, width); of floats from 0 to 1, or bytes."""
+
+
+def to_tensor(image: Picture, name: str = "base") -> Tensor:
     """Check a picture that a program hands over, and return it as a tensor.
 
     Args:
-        image: a Pillow image, or (3, height, width), RGB, 0..1, of any floating-point type.
+        image: a picture's file, a Pillow image, or an array or tensor, (height, width, 3) or
+            (3, height, width), RGB: floats from 0 to 1, or bytes.
         name: what the picture is, for messages.
 
     Returns:
@@ -66,18 +73,71 @@ def to_tensor(image: Image.Image | Tensor, name: str = "base") -> Tensor:
 
     Raises:
         UsageError: the picture is something else; the message says what, and what would work.
+        LucidError: a file cannot be read.
     """
     wanted = f"the {name} must be a Pillow image, or a tensor (3, height, width), RGB, 0..1"
+    if isinstance(image, str | Path):
+        return read_image(image)
     if isinstance(image, Image.Image):
         image = from_pil(image)
-    if not isinstance(image, Tensor):
-        hint = ": open it with PIL.Image.open" if isinstance(image, str | Path) else ""
-        raise UsageError(f"{wanted}, not a {type(image).__name__}{hint}")
+    image = _as_tensor(image, wanted)
+    if image.ndim == 3 and image.shape[0] != 3 and image.shape[2] == 3:
+        image = image.movedim(2, 0)
     if image.ndim != 3 or image.shape[0] != 3 or not image.numel():
         raise UsageError(f"{wanted}, not of shape {tuple(image.shape)}")
     if not image.is_floating_point():
         dtype = str(image.dtype).removeprefix("torch.")
         raise UsageError(f"{wanted}, not of {dtype}: use .float() / 255")
+    return _checked(image, wanted)
+
+
+def to_mask(mask: Picture, name: str = "mask") -> Tensor:
+    """Check a mask that a program hands over, and return it as a tensor.
+
+    Args:
+        mask: a picture, whose brightness counts (see ``to_tensor``); or an array or tensor,
+            (height, width), of floats from 0 to 1, bytes, or True and False.
+        name: what the mask is, for messages.
+
+    Returns:
+        (height, width), 0..1, fp32.
+
+    Raises:
+        UsageError: the mask is something else; the message says what, and what would work.
+        LucidError: a file cannot be read.
+    """
+    wanted = f"the {name} must be a picture, or a tensor (height, width), 0..1"
+    if isinstance(mask, str | Path | Image.Image):
+        return luma(to_tensor(mask, name))[0]
+    mask = _as_tensor(mask, wanted)
+    if mask.ndim == 3 and 3 in (mask.shape[0], mask.shape[2]):
+        return luma(to_tensor(mask, name))[0]
+    if mask.ndim == 3 and mask.shape[0] == 1:
+        mask = mask[0]
+    if mask.ndim != 2 or not mask.numel():
+        raise UsageError(f"{wanted}, not of shape {tuple(mask.shape)}")
+    if mask.dtype == torch.bool:
+        return mask.float()
+    if not mask.is_floating_point():
+        raise UsageError(f"{wanted}, not of {str(mask.dtype).removeprefix('torch.')}")
+    return _checked(mask, wanted)
+
+
+def _as_tensor(image: object, wanted: str) -> Tensor:
+    """An array or tensor as a tensor, bytes as 0..1."""
+    if (isinstance(image, np.ndarray) and image.dtype.kind in "fu") or _is_bool(image):
+        image = torch.from_numpy(np.array(image))
+    if not isinstance(image, Tensor):
+        raise UsageError(f"{wanted}, not a {type(image).__name__}")
+    return image.float() / 255 if image.dtype == torch.uint8 else image
+
+
+def _is_bool(image: object) -> bool:
+    return isinstance(image, np.ndarray) and image.dtype == bool
+
+
+def _checked(image: Tensor, wanted: str) -> Tensor:
+    """A tensor of floats as fp32, apart from any graph, if its values can be those of pixels."""
     # In inference mode a tensor is made that no gradient may pass; a clone is not.
     image = (image.detach().clone() if image.is_inference() else image.detach()).float()
     least, most = (float(value) for value in image.aminmax())

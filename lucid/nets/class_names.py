@@ -68,13 +68,14 @@ def matching_classes(name: str, classes: Sequence[str]) -> list[int]:
         are none, those with these words anywhere (Persian for Persian cat), unless they are a noun
         of their own (a face is no face powder). A pig is no guinea pig, but a hog.
     """
-    words = normalize_name(name).split()
+    folded = normalize_name(name)
+    if exact := [number for number, each in enumerate(classes) if normalize_name(each) == folded]:
+        return exact if folded else []
+    words, known = folded.split(), [normalize_name(each).split() for each in classes]
     if not words:
         return []
-    known = [normalize_name(each).split() for each in classes]
     named = dict.fromkeys(_read_words().synonyms.get(" ".join(words), ()))
     for fits in (
-        lambda each: each == words,
         lambda each: same_name(each, words),
         lambda each: " ".join(each) in named,
         lambda each: not named and same_name(each[-len(words) :], words),

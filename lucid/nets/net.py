@@ -169,6 +169,8 @@ class Net(nn.Module):
                 or no names for them.
         """
         self.require_classes()
+        if self.classes.count(name) == 1 and not name.isdecimal():
+            return self.classes.index(name)
         if name.isdecimal():
             if len(name) < 10 and int(name) < len(self.classes):
                 return int(name)

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError, nearest, printable
 from lucid.nets.class_names import matching_classes
 from lucid.nets.darknet import weights as darknet_weights
 from lucid.nets.darknet.net import DarknetNet
+from lucid.nets.module import wrap
 from lucid.nets.net import ONE_AT_A_TIME, Net, read_names
 from lucid.nets.state_dicts import fill_model, read_state_dict
 from lucid.nets.torchvision import (
@@ -30,10 +31,14 @@ from lucid.nets.torchvision import (
     size_megabytes,
     weights_enum,
 )
+from lucid.plugins import entry_points, is_code, load_entry_point, load_object
 from lucid.resources import bundled, cache_folder
 
 PUBLISHED_URL = "https://pjreddie.com/media/files/"
 """Where Darknet's author publishes his weights."""
+
+ENTRY_POINTS = "lucid.nets"
+"""The group of entry points by which a package offers functions that return nets."""
 
 LARGEST_NET = "lucid1000"
 """The bundled net that knows the most classes."""
@@ -110,7 +115,7 @@ def _find(name: str, weights: Path | None = None) -> _Source:
         return _Source(name, cfgs[name])
     if name in model_names():
         return _Source(name, None)
-    near = nearest(name, [*cfgs, *model_names()])
+    near = nearest(name, [*cfgs, *model_names(), *entry_points(ENTRY_POINTS)])
     raise UsageError(
         f"there is no net {name!r}{near}: give a path to a .cfg, or a name from `lucid models`"
     )
@@ -127,9 +132,32 @@ def load_meta(name: str, weights: Path | None = None, names: Path | None = None)
     Takes what ``load`` takes; of the weights only the path is used, to choose between two nets of
     a name. Raises what ``load`` raises.
     """
+    if (own := _own_net(name, weights, names)) is not None:
+        return own
     source = _find(name, weights)
     with ONE_AT_A_TIME:
         return source.build(weights, names).to("meta")
+
+
+def _own_net(
+    name: str, weights: str | Path | None = None, names: str | Path | None = None
+) -> Net | None:
+    """Make a net of the user's own, ``FILE.py:NAME``, or of an installed package; else None."""
+    if is_code(name):
+        made = load_object(name)
+    elif name in bundled() or name in model_names() or name not in entry_points(ENTRY_POINTS):
+        return None
+    else:
+        made = load_entry_point(ENTRY_POINTS, name)
+    if weights or names:
+        raise UsageError(f"{name} is Python, and brings weights and names itself: give neither")
+    try:
+        return to_net(made if isinstance(made, nn.Module) else made())
+    except TypeError as error:
+        raise UsageError(
+            f"{name} must be a net, a torch.nn.Module, or a function that returns one without "
+            f"being given anything ({error})"
+        ) from error
 
 
 def nets_with_class(name: str) -> list[str]:
@@ -167,7 +195,8 @@ def load(
     """Load a net with its weights.
 
     Args:
-        name: a bundled or torchvision name, or a path to a ``.cfg``.
+        name: a bundled or torchvision name, or a path to a ``.cfg``; ``FILE.py:NAME``, Python
+            that makes a net; or a name that an installed package offers as one of ``lucid.nets``.
         weights: a Darknet ``.weights`` file, or a state dict of a torchvision model as ``.pth`` or
             ``.safetensors``. Default: the file of the same stem beside the cfg, else the one in
             the cache; torchvision's are downloaded.
@@ -182,6 +211,8 @@ def load(
         UsageError: there is no such net.
         LucidError: a file is missing or damaged or belongs to another net, or a download failed.
     """
+    if (own := _own_net(name, weights, names)) is not None:
+        return own
     given = Path(weights) if weights else None
     source = _find(name, given)
     with ONE_AT_A_TIME:
@@ -209,6 +240,26 @@ def load(
         fill_model(net.model, state, str(file or source.name))
     check_weights(net, str(file or source.name))
     return net
+
+
+NetLike = Net | str | Path | nn.Module
+"""What may be given for a net: one that is loaded, a name or a cfg file, or any module."""
+
+
+def to_net(net: NetLike) -> Net:
+    """Load a net by its name, wrap a module, or return a net as it is.
+
+    Raises:
+        UsageError: there is no such net, or this is something else.
+        LucidError: a file is missing or damaged, or a download failed.
+    """
+    if isinstance(net, Net):
+        return net
+    if isinstance(net, nn.Module):
+        return wrap(net)
+    if isinstance(net, str | Path):
+        return load(str(net))
+    raise UsageError(f"a net is one that lucid.load returns, or a name, not a {type(net).__name__}")
 
 
 def check_weights(net: Net, source: str) -> None:

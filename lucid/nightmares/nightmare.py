@@ -17,10 +17,10 @@ from lucid.core.device import Runtime, RuntimeOptions, reraise_oom, resolve_runt
 from lucid.core.objectives import Enhance
 from lucid.core.optimizers import DarknetStep
 from lucid.core.receptive_field import WindowPlanner
-from lucid.errors import LARGEST, LucidError, UsageError
+from lucid.errors import LARGEST, LucidError, Stop, UsageError, go_on
 from lucid.imaging import Size
-from lucid.imaging.io import to_pil, to_tensor
-from lucid.nets.net import Net
+from lucid.imaging.io import Picture, to_pil, to_tensor
+from lucid.nets.registry import NetLike, to_net
 from lucid.nightmares import darknet_ops
 from lucid.nightmares.steps import OCTAVE_SCALE, NightmareStep, draw_steps, layers_around
 
@@ -71,8 +71,8 @@ class Progress:
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.enable_grad()
 def nightmare(
-    net: Net,
-    image: Image.Image | Tensor,
+    net: NetLike,
+    image: Picture,
     layer: str,
     *,
     rounds: int = 1,
@@ -89,7 +89,7 @@ def nightmare(
     tile_size: int | None = None,
     seed: int = 0,
     runtime: Runtime | None = None,
-    watch: Callable[[Progress], None] | None = None,
+    watch: Callable[[Progress], object] | None = None,
     **legacy: Unpack[RuntimeOptions],
 ) -> Iterator[Image.Image]:
     """Enhance in a picture what a layer, or the layers around it, respond to.
@@ -122,7 +122,8 @@ def nightmare(
             into half of the memory.
         seed: of the random steps; Darknet's is always 0.
         runtime: where and how to run the net: device and precision.
-        watch: called after each step.
+        watch: called after each step; False, or ``lucid.Stop``, stops after that step, with no
+            further picture.
         legacy: version 0.1's ``device``, ``precision`` and ``deterministic``.
 
     Yields:
@@ -143,6 +144,7 @@ def nightmare(
     check_finite(rate=rate, thresh=threshold, rotate=rotate)
     if not 0 < zoom <= 4:
         raise UsageError(f"zoom {zoom} must be above 0 and at most 4: 0.9 goes in, 1.1 goes out")
+    net = to_net(net)
     ascent = Ascent(net, resolve_runtime(runtime, legacy))
     picture = to_tensor(image, "picture").to(ascent.device)
     size = (picture.shape[1], picture.shape[2])
@@ -171,8 +173,11 @@ def nightmare(
             windows = planner.windows(step.layer, view.scaled_size)
             objective = Enhance(step.layer, threshold)
             ascent.step(canvas, Step(view, objective, windows=windows), optimizer)
-            if watch:
-                watch(Progress(done, total, canvas))
+            try:
+                if watch:
+                    go_on(watch(Progress(done, total, canvas)))
+            except Stop:
+                return
             if done % (total // rounds) == 0:
                 picture = canvas.image().detach()
                 yield to_pil(picture)

@@ -15,9 +15,9 @@ from lucid.core.canvas import PixelCanvas
 from lucid.core.device import Runtime, RuntimeOptions, reraise_oom, resolve_runtime
 from lucid.core.objectives import FeatureInversion
 from lucid.core.optimizers import MomentumSGD
-from lucid.errors import UsageError
-from lucid.imaging.io import to_pil, to_tensor
-from lucid.nets.net import Net
+from lucid.errors import Stop, UsageError, go_on
+from lucid.imaging.io import Picture, to_pil, to_tensor
+from lucid.nets.registry import NetLike, to_net
 from lucid.nightmares.nightmare import Progress, check_counts, check_finite
 
 
@@ -37,8 +37,8 @@ class IdentityView:
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.enable_grad()
 def reconstruct(
-    net: Net,
-    image: Image.Image | Tensor,
+    net: NetLike,
+    image: Picture,
     layer: str,
     *,
     rounds: int = 1,
@@ -49,7 +49,7 @@ def reconstruct(
     reach: int = 1,
     seed: int = 0,
     runtime: Runtime | None = None,
-    watch: Callable[[Progress], None] | None = None,
+    watch: Callable[[Progress], object] | None = None,
     **legacy: Unpack[RuntimeOptions],
 ) -> Iterator[Image.Image]:
     """Rebuild a picture from a layer's activations alone.
@@ -85,6 +85,7 @@ def reconstruct(
     check_finite(rate=rate, **{"lambda": pull})
     if not 0 <= momentum < 1:
         raise UsageError(f"momentum {momentum} must be from 0 to under 1")
+    net = to_net(net)
     layer = net.resolve_layer(layer)
     ascent = Ascent(net, resolve_runtime(runtime, legacy))
     optimizer = MomentumSGD(rate, momentum, pull, reach)
@@ -100,8 +101,11 @@ def reconstruct(
     def pictures() -> Iterator[Image.Image]:
         for done in range(1, rounds * iterations + 1):
             ascent.step(canvas, step, optimizer)
-            if watch:
-                watch(Progress(done, rounds * iterations, canvas))
+            try:
+                if watch:
+                    go_on(watch(Progress(done, rounds * iterations, canvas)))
+            except Stop:
+                return
             if done % iterations == 0:
                 yield to_pil(canvas.image())
 

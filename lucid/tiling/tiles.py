@@ -261,13 +261,16 @@ def random(size: Size, tile: Size, stride: Size, wrap: bool, generator: Generato
     return [[tiles[k] for k in torch.randperm(len(tiles), generator=generator).tolist()]]
 
 
-ORDERS: dict[str, Callable[[Size, Size, Size, bool, Generator], list[Batch]]] = {
+Order = Callable[[Size, Size, Size, bool, Generator], list[Batch]]
+"""A function of (picture size, tile size, stride from tile to tile, whether the picture wraps,
+generator) that returns batches of tiles that cover the picture."""
+
+ORDERS: dict[str, Order] = {
     "spiral": spiral,
     "random": random,
     "grid": grid,
 }
-"""Tile orders by name. A new one is a function of (picture size, tile size, stride from tile to
-tile, whether the picture wraps, generator) that returns batches of tiles that cover the picture."""
+"""Tile orders by name."""
 
 PADDINGS = ("reflect", "wrap", "mean")
 """Padding beyond the border: reflect, wrap, or (deepdraw's) the mean colour of the tile."""
@@ -279,8 +282,9 @@ class Tiling:
 
     Attributes:
         tile: the tiles' height and width, in pixels, 8 or more.
-        order: one of ``ORDERS``; or ``none``, for which the picture is its only tile, whatever
-            its size; or, to compare with, ``fixed`` (deepdraw's first form).
+        order: one of ``ORDERS``, or a function like them; or ``none``, for which the picture is
+            its only tile, whatever its size; or, to compare with, ``fixed`` (deepdraw's first
+            form).
         overlap: how much neighbouring tiles share, as a fraction of a tile, 0 to under 1.
         padding: one of ``PADDINGS``.
 
@@ -289,12 +293,12 @@ class Tiling:
     """
 
     tile: Size
-    order: str = "spiral"
+    order: str | Order = "spiral"
     overlap: float = 0.5
     padding: str = "reflect"
 
     def __post_init__(self) -> None:
-        if self.order not in (*ORDERS, "none", "fixed"):
+        if not callable(self.order) and self.order not in (*ORDERS, "none", "fixed"):
             raise UsageError(
                 f"tiles {self.order!r} are not one of {', '.join(ORDERS)}, none, fixed"
             )
@@ -315,8 +319,25 @@ class Tiling:
         if self.order == "fixed":
             batches = static_grid(size, self.tile, stride, wrap)
             return UnblendedPass(size, self.tile, batches, self.padding)
-        batches = ORDERS[self.order](size, self.tile, stride, wrap, generator)
+        order = self.order if callable(self.order) else ORDERS[self.order]
+        batches = order(size, self.tile, stride, wrap, generator)
+        if callable(self.order):
+            batches = _checked_batches(batches, self.order)
         return Pass(size, self.tile, batches, self.padding)
+
+
+def _checked_batches(batches: object, order: Order) -> list[Batch]:
+    """What a user's order returns, if it is batches of tiles."""
+    name = getattr(order, "__name__", str(order))
+    try:
+        checked = [[Tile(int(top), int(left)) for top, left in batch] for batch in batches]  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"the order {name} must return a list of lists of (top, left), in pixels: {error}"
+        ) from error
+    if not any(checked):
+        raise UsageError(f"the order {name} returned no tiles")
+    return checked
 
 
 # The rest is deepdraw's first form (Øygard, 2015), kept to compare with: a lattice that never

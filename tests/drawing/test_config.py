@@ -103,7 +103,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("max_angel = 1", "no setting 'max_angel'; the nearest are max_angle"),
+        ("max_angel = 1", "no setting 'max_angel'; the nearest is max_angle"),
         ("turn = 'far'", "max_angle = 'far' is not a possible value"),
         ("scale = [1]", r"scale = \[1\] is not a possible"),
         ("scale = [0, 1]", r"scale = \[0, 1\] is not a possible"),
@@ -111,7 +111,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ("canvas = 'oil'", "canvas 'oil' is not fourier or pixels or phase"),
         ("rule = 'mean'", "the optimizer deepdream moves pixels"),
         ("turn = ", "is not TOML"),
-        ("[[octaves]]\niter = 3", "no octave has 'iter'; the nearest are iter_n"),
+        ("[[octaves]]\niter = 3", "no octave has 'iter'; the nearest is iter_n"),
         ("[[octaves]]\niter_n = 0", "iter_n = 0 is not a count"),
         ("[[octaves]]\nstart_sigma = -1", "start_sigma = -1 is not a number from 0"),
         ("[[octaves]]\nscale = 0", "scale = 0 is not from 0.1 to 10"),

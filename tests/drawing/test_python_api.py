@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 from torch import Tensor, nn
 
 import lucid
+from lucid.cli import main
 from lucid.drawing.config import DrawConfig
 from lucid.errors import LucidError, UsageError
+from lucid.imaging import recipes
 from lucid.imaging.io import to_pil
 from lucid.nets.net import Net
 from lucid.tiling.regions import PathRegion
@@ -104,10 +107,9 @@ def test_another_default_precision_is_refused_in_plain_words(classifier: Net) ->
 @pytest.mark.parametrize(
     ("base", "message"),
     [
-        (np.zeros((32, 32, 3)), "not a ndarray"),
-        ("photo.png", r"not a str: open it with PIL\.Image\.open"),
-        (Path("photo.png"), r"not a .*Path: open it with PIL\.Image\.open"),
-        (torch.zeros(3, 32, 32, dtype=torch.uint8), r"not of uint8: use \.float\(\) / 255"),
+        (np.zeros((32, 32, 3), complex), "not a ndarray"),
+        (5, "not a int"),
+        (torch.zeros(3, 32, 32, dtype=torch.int32), r"not of int32: use \.float\(\) / 255"),
         (torch.zeros(1, 32, 32), r"not of shape \(1, 32, 32\)"),
         (torch.zeros(4, 32, 32), r"not of shape \(4, 32, 32\)"),
         (torch.zeros(1, 3, 32, 32), r"not of shape \(1, 3, 32, 32\)"),
@@ -127,6 +129,170 @@ def test_a_base_of_another_kind_is_refused(classifier: Net, base: Any, message: 
     for call in calls:
         with pytest.raises(UsageError, match=message):
             call()
+
+
+@pytest.fixture
+def photo_file(photo: Tensor, tmp_path: Path) -> Path:
+    """A photograph's file."""
+    to_pil(photo).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_pictures_are_taken_in_any_form(classifier: Net, photo_file: Path) -> None:
+    with Image.open(photo_file) as picture:
+        picture.load()
+    pixels = np.asarray(picture)
+    bases: list[Any] = [photo_file, str(photo_file), picture, pixels, pixels / 255.0]
+    bases += [torch.from_numpy(pixels.copy()), torch.from_numpy(pixels.copy()).movedim(2, 0)]
+    bases.append(np.moveaxis(pixels, 2, 0))
+    drawn = [lucid.draw(classifier, "goldfish", base, **QUICK).tobytes() for base in bases]
+    assert len(set(drawn)) == 1
+
+
+def test_masks_are_taken_in_any_form(classifier: Net, tmp_path: Path) -> None:
+    half = np.zeros((32, 32), np.uint8)
+    half[:, 16:] = 255
+    Image.fromarray(half).save(tmp_path / "mask.png")
+    masks: list[Any] = [half, half / 255.0, half > 0, torch.from_numpy(half), half[None]]
+    masks += [Image.fromarray(half), tmp_path / "mask.png", str(tmp_path / "mask.png")]
+    masks.append(np.stack([half] * 3, 2))
+    base = torch.full((3, 32, 32), 0.5)
+    drawn = [lucid.draw(classifier, "goldfish", base, mask=each, **QUICK) for each in masks]
+    assert len({each.tobytes() for each in drawn}) == 1
+    left = np.asarray(drawn[0])[:, :14]
+    assert (left == left[0, 0]).all()
+    assert np.asarray(drawn[0])[:, 18:].std() > 0
+    for wrong in (5, np.zeros(3), np.zeros((0, 4)), np.full((4, 4), 9.0), np.zeros((4, 4), int)):
+        with pytest.raises(UsageError, match="the mask must be a picture, or a tensor"):
+            lucid.draw(classifier, "goldfish", mask=wrong, **QUICK)  # type: ignore[arg-type]
+
+
+def test_nets_are_taken_by_name() -> None:
+    few: dict[str, Any] = {**QUICK, "size": 32}
+    by_name = lucid.draw("lucid64", "goldfish", **few)
+    assert by_name.size == (32, 32)
+    net = lucid.load("lucid64")
+    assert by_name.tobytes() == lucid.draw(net, 0, **few).tobytes()
+    assert lucid.classes("lucid64", "lion").weights == {22: 1.0}
+    assert lucid.draw(module(), "1", **QUICK).size == (32, 32)
+    assert next(iter(lucid.film("lucid64", "lion", frames=1, **QUICK))).size == (32, 32)
+    for wrong in (5, None, ["lucid64"]):
+        with pytest.raises(UsageError, match="a net is one that lucid"):
+            lucid.draw(wrong, "lion")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": "large"}, "size='large' must be .height, width. in pixels"),
+        ({"size": (1.5, 2)}, "size=.1.5, 2. must be"),
+        ({"size": True}, "size=True must be"),
+        ({"iterations": "3"}, "iterations='3' must be a whole number"),
+        ({"seed": 1.5}, "seed=1.5 must be a whole number"),
+        ({"seed": None}, "seed=None must be a whole number"),
+        ({"strength": "much"}, "strength='much' must be a number"),
+        ({"overlap": None}, "overlap=None must be a number"),
+        ({"keep_colors": "yes"}, "keep_colors='yes' must be True or False"),
+        ({"runtime": "cpu"}, "runtime='cpu' must be a lucid.Runtime"),
+        ({"config": {}}, "config={} must be a DrawConfig"),
+        ({"order": 3}, "order=3 must be a name or a function"),
+        ({"canvas": "oil"}, "canvas 'oil' is not"),
+        ({"optimizer": "sgd"}, "optimizer 'sgd' is not"),
+        ({"transforms": [1]}, "transforms=.1. must be a list of functions"),
+        ({"colour": 1}, "there is no option 'colour'; the nearest"),
+    ],
+)
+def test_options_of_another_kind_are_refused(
+    classifier: Net, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        lucid.draw(classifier, "goldfish", **options)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (None, "None is nothing that can be drawn"),
+        (1.5, "1.5 is nothing that can be drawn"),
+        ([None], "None is no class's name"),
+        (lucid.Channel("0", 999), "layer 0 has channels 0 to 7, no 999"),
+        (lucid.LayerL2("0") - 2 * lucid.Channel("0", -1), "layer 0 has channels 0 to 7, no -1"),
+        ([lucid.Target(lucid.Channel("0", 8))], "no 8"),
+        (99, "has no class 99"),
+    ],
+)
+def test_targets_that_do_not_exist_are_refused(classifier: Net, targets: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        lucid.draw(classifier, targets, **QUICK)
+
+
+def test_a_picture_carries_its_recipe(
+    classifier: Net, photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    few: dict[str, Any] = {**QUICK, "seed": 4, "strength": 0.5, "overlap": 0.25}
+    picture = lucid.draw("lucid64", ["lion", "monarch"], "photo.png", **few)
+    lucid.save(picture, tmp_path / "lion.png")
+    recipe = recipes.read(tmp_path / "lion.png")
+    assert recipe.options["class"] == ["lion", "monarch"]
+    assert recipe.options["base"] == ["photo.png"]
+    again = CliRunner().invoke(main, ["redo", "lion.png", "-o", "again.png"])
+    assert again.exit_code == 0, again.output
+    with Image.open(tmp_path / "again.png") as made_again:
+        assert made_again.tobytes() == picture.tobytes()
+    with pytest.raises(LucidError, match="exists"):
+        lucid.save(picture, "lion.png", replace=False)
+
+
+def test_a_recipe_says_what_only_the_program_has(
+    classifier: Net, photo: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    objective = lucid.LayerL2("1") - 0.5 * lucid.Channel("0", 1)
+    picture = lucid.draw("lucid64", objective, photo, mask=torch.ones(4, 4), **QUICK)
+    lucid.save(picture, "own.png")
+    program = recipes.read("own.png").made["program"]
+    assert "LayerL2(layer='1')" in program[0]
+    assert program[1:] == ["mask", "base"]
+    refused = CliRunner().invoke(main, ["redo", "own.png"])
+    assert refused.exit_code == 1
+    assert "was made by a Python program, which alone has its objective" in refused.output
+    plain = Image.new("RGB", (8, 8))
+    lucid.save(plain, "plain.jpg")
+    with Image.open("plain.jpg") as saved:
+        assert saved.size == (8, 8)
+
+
+STOPPING: dict[str, Callable[..., Any]] = {
+    "draw": lambda watch: [lucid.draw("lucid64", "lion", watch=watch, **QUICK)],
+    "skin": lambda watch: [lucid.draw_skin("lucid64", "lion", "bee", watch=watch, **QUICK)],
+    "diverse": lambda watch: lucid.draw_diverse("lucid64", "lion", count=2, watch=watch, **QUICK),
+    "film": lambda watch: list(lucid.film("lucid64", "lion", frames=9, watch=watch, **QUICK)),
+    "nightmare": lambda watch: list(
+        lucid.nightmare("lucid64", torch.rand(3, 32, 32), "1", rounds=9, watch=watch)
+    ),
+    "reconstruct": lambda watch: list(
+        lucid.reconstruct("lucid64", torch.rand(3, 32, 32), "1", rounds=9, watch=watch)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STOPPING)
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_callback_stops_the_work(name: str, raises: bool) -> None:
+    calls = 0
+
+    def watch(*_progress: object) -> bool:
+        nonlocal calls
+        calls += 1
+        if raises:
+            raise lucid.Stop
+        return False
+
+    pictures = STOPPING[name](watch)
+    assert calls == 1
+    assert len(pictures) == {"draw": 1, "skin": 1, "diverse": 2}.get(name, 0)
+    assert all(picture.size == (32, 32) for picture in pictures)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

@@ -85,11 +85,11 @@ def test_a_function_may_name_its_layers_itself(classifier: Net) -> None:
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        ("golfish", "the nearest are goldfish"),
+        ("golfish", "the nearest is goldfish"),
         (lambda acts: acts["99"].mean(), "has no layer"),
         (lambda acts: torch.zeros(()), "reads no layer"),
         (LayerL2("99"), "has no layer"),
-        ([3], "3 is no class's name, objective, target or function"),
+        ([3.5], "3.5 is no class's name, objective, target or function"),
         ([], "name a class"),
     ],
 )

@@ -1,0 +1,146 @@
+"""The recipe of a picture that a Python program drew, as if a command had drawn it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from lucid.core.device import device_name, precision_name
+from lucid.core.objectives import Channel, LayerL2
+from lucid.drawing.options import DEFAULT_OPTIONS, DrawOptions
+from lucid.drawing.plan import Plan
+from lucid.drawing.targets import Targets
+from lucid.errors import LucidError
+from lucid.imaging import recipes
+from lucid.imaging.io import Picture
+from lucid.imaging.output_paths import exists
+from lucid.imaging.recipes import Recipe
+
+INFO = "lucid"
+"""The key of ``picture.info`` that holds a recipe's text."""
+
+NAMES = {
+    "order": "tiles",
+    "tile_size": "tile-size",
+    "octave_count": "octaves",
+    "octave_scale": "octave-scale",
+    "iterations": "iters",
+    "keep_colors": "keep-colors",
+}
+"""What the command line calls an option, where that differs."""
+
+
+def draw_recipe(
+    plan: Plan,
+    targets: Targets,
+    base: Picture | None,
+    options: DrawOptions,
+    skin: str | Mapping[str, float] | None = None,
+) -> Recipe:
+    """Write down what ``lucid draw`` would have to be told to make a picture.
+
+    Args:
+        plan: of the drawing.
+        targets: as they were given.
+        base: as it was given.
+        options: as they were given.
+        skin: as it was given to ``draw_skin``.
+
+    Returns:
+        The recipe. What no command can be told is listed in ``made.program``, so that ``lucid
+        redo`` can say why the picture cannot be made again.
+    """
+    given: dict[str, Any] = {"class": [], "layer": [], "net": plan.net.name}
+    program: list[str] = []
+    for target in _parts(targets):
+        _add_target(given, program, target)
+    for name, value in {**options, "base": base, "skin": skin}.items():
+        if name not in ("size", "runtime", "seed") and value is not DEFAULT_OPTIONS.get(name):
+            _add_option(given, program, name, value)
+    given = {name: value for name, value in given.items() if value != []}
+    runtime = plan.ascent.runtime
+    given |= {
+        "size": f"{plan.size[1]}x{plan.size[0]}",
+        "subject": f"{plan.subject / min(plan.size):.6g}",
+        "seed": plan.seed,
+        "precision": precision_name(plan.ascent.dtype),
+        **{name: float(getattr(plan.config, name)) for name in ("variety", "noise", "tint")},
+        **({"deterministic": True} if runtime.deterministic else {}),
+    }
+    made: dict[str, Any] = {
+        **recipes.versions(),
+        "device": device_name(plan.ascent.device),
+        "threads": torch.get_num_threads(),
+        "net": plan.net.name,
+        "weights": plan.net.fingerprint,
+        **plan.to_dict(),
+    }
+    return Recipe("draw", given, made | ({"program": program} if program else {}))
+
+
+def _parts(targets: Targets) -> Iterable[Any]:
+    if isinstance(targets, Mapping):
+        return [f"{name}:{weight:g}" for name, weight in targets.items()]
+    return targets if isinstance(targets, list | tuple) else [targets]
+
+
+def _add_target(given: dict[str, Any], program: list[str], target: object) -> None:
+    """Write down a class or layer, or that the program had another objective."""
+    if isinstance(target, str | int):
+        given["class"].append(str(target))
+    elif isinstance(target, LayerL2):
+        given["layer"].append(target.layer)
+    elif isinstance(target, Channel):
+        place = "" if target.neuron is None else f"@{target.neuron[0]:g},{target.neuron[1]:g}"
+        given["layer"].append(f"{target.layer}:{target.channel}{place}")
+    else:
+        program.append(f"objective {target!r}")
+
+
+def _add_option(given: dict[str, Any], program: list[str], name: str, value: object) -> None:
+    """Write down an option, or that the program had something that cannot be typed."""
+    if name == "base" and isinstance(value, str | Path):
+        given[name] = [str(value)]
+    elif isinstance(value, str | int | float | Path):
+        given[NAMES.get(name, name)] = str(value) if isinstance(value, Path) else value
+    elif isinstance(value, torch.Tensor | np.ndarray | Image.Image):
+        program.append(name)
+    else:
+        program.append(f"{name} {value!r}")
+
+
+def with_recipe(picture: Image.Image, recipe: Recipe) -> Image.Image:
+    """Let a picture carry a recipe, for ``lucid.save``."""
+    picture.info[INFO] = recipe.toml()
+    return picture
+
+
+def save(picture: Image.Image, path: str | Path, *, replace: bool = True) -> None:
+    """Write a picture to a file, with the recipe that it carries, if it does.
+
+    ``lucid show FILE`` prints the recipe, and ``lucid redo FILE`` follows it.
+
+    Args:
+        picture: what ``lucid.draw`` and the like return; also any other Pillow image.
+        path: the file to write: .png, .jpg, .webp, .tiff, …
+        replace: whether to replace an existing file.
+
+    Raises:
+        UsageError: the suffix is unknown, or the picture does not suit it.
+        LucidError: the file cannot be written, or it exists and is not to be replaced.
+
+    >>> import lucid
+    >>> picture = lucid.draw("lucid64", "goldfish", size=48, iterations=1)
+    >>> print(picture.info["lucid"].splitlines()[1])
+    class = ["goldfish"]
+    """
+    if not replace and exists(Path(path)):
+        raise LucidError(f"{path} exists: give another name, or replace=True")
+    text = picture.info.get(INFO)
+    recipe = recipes.parse(text, path) if isinstance(text, str) else None
+    recipes.write_picture(picture, Path(path), recipe, replace=replace)

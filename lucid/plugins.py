@@ -1,0 +1,94 @@
+"""Python of the user's own: an object in a file, or one that an installed package offers."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import re
+import runpy
+import traceback
+from pathlib import Path
+from typing import Any
+
+from lucid.errors import LucidError, UsageError, nearest
+from lucid.reading import check_regular
+
+CODE = re.compile(r"(.+\.py):([A-Za-z_]\w*)")
+"""How an object in a file is named: ``my.py:make_net``."""
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a text names an object in a Python file."""
+    return CODE.fullmatch(text) is not None
+
+
+def load_object(text: str) -> Any:
+    """Run a Python file and return an object of it.
+
+    Args:
+        text: the file and the object's name, such as ``my.py:make_net``.
+
+    Raises:
+        UsageError: the text names no object in a file, or the file has no such object.
+        LucidError: there is no such file, or running it fails; the message has the line.
+    """
+    match = CODE.fullmatch(text)
+    if not match:
+        raise UsageError(f"{text!r} must be FILE.py:NAME")
+    namespace = _run_once(match[1])
+    if match[2] not in namespace:
+        own = [name for name in namespace if not name.startswith("_")]
+        raise UsageError(f"{match[1]} has no {match[2]!r}{nearest(match[2], own)}")
+    return namespace[match[2]]
+
+
+def _run_once(file: str) -> dict[str, Any]:
+    """Run a file, unless it was run before and has not changed since."""
+    path = Path(file)
+    changed = path.stat().st_mtime_ns if path.exists() else 0
+    return _run_version(path.absolute(), file, changed)
+
+
+@functools.lru_cache
+def _run_version(path: Path, file: str, changed: int) -> dict[str, Any]:
+    return run_file(Path(file))
+
+
+def run_file(path: Path) -> dict[str, Any]:
+    """Run a Python file and return its names; raise a LucidError if that fails."""
+    check_regular(path)
+    try:
+        return runpy.run_path(str(path))
+    except Exception as error:
+        where = place_of(error, str(path))
+        raise LucidError(f"{where}: {type(error).__name__}: {error}") from error
+
+
+def place_of(error: Exception, file: str) -> str:
+    """Name a file, and the line of it that an error came from."""
+    lines = [
+        each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == file
+    ]
+    return f"{file}, line {lines[-1]}" if lines else file
+
+
+def entry_points(group: str) -> dict[str, importlib.metadata.EntryPoint]:
+    """What installed packages offer in a group, such as ``lucid.nets``, by name."""
+    return {each.name: each for each in importlib.metadata.entry_points(group=group)}
+
+
+def load_entry_point(group: str, name: str) -> Any:
+    """Load what an installed package offers by a name.
+
+    Raises:
+        LucidError: importing it fails.
+        KeyError: no package offers that.
+    """
+    point = entry_points(group)[name]
+    try:
+        return point.load()
+    except Exception as error:
+        raise LucidError(
+            f"{name}, which {point.value} offers as one of {group}, cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
