@@ -54,9 +54,21 @@ def _run_version(path: Path, file: str, changed: int) -> dict[str, Any]:
     return run_file(Path(file))
 
 
+RUN: set[str] = set()
+"""The files that were run."""
+
+
+def own_error(error: Exception) -> str:
+    """Say where an error came from in a file that was run, and what it is; else empty."""
+    trace = traceback.extract_tb(error.__traceback__)
+    file = next((each.filename for each in reversed(trace) if each.filename in RUN), "")
+    return f"{place_of(error, file)}: {type(error).__name__}: {error}" if file else ""
+
+
 def run_file(path: Path) -> dict[str, Any]:
     """Run a Python file and return its names; raise a LucidError if that fails."""
     check_regular(path)
+    RUN.add(str(path))
     try:
         return runpy.run_path(str(path))
     except Exception as error:

@@ -90,6 +90,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         *package,
         *cfgs,
         *presets,
+        "lucid/nets/imagenet_words.txt",
         "lucid/py.typed",
     }
     assert "lucid/cfg/lucid64.weights" in held

@@ -39,6 +39,7 @@ from lucid.cli.run import run
 from lucid.cli.sections import SectionedGroup
 from lucid.cli.show import show
 from lucid.cli.weights import weights
+from lucid.plugins import own_error
 from lucid.process import exit_on_signals, quiet_output, tune_process
 from lucid.resources import cache_folder
 
@@ -86,6 +87,8 @@ def describe(error: Exception) -> tuple[str, int]:
         isinstance(error, RuntimeError) and is_out_of_memory(error)
     ):
         return "there is not enough memory: give a smaller --size, or a smaller picture", 1
+    if own := own_error(error):
+        return own, 1
     report = write_crash_report(error)
     where = f"; {report} says more" if report else ""
     return (

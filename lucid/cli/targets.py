@@ -121,9 +121,7 @@ def _own_objective(name: str) -> Objective:
     try:
         return found() if isinstance(found, type) else found
     except TypeError as error:
-        raise click.UsageError(
-            f"{name} must be made without being given anything: {error}"
-        ) from error
+        raise click.UsageError(f"{name} must be made without arguments: {error}") from error
 
 
 def describe_classes(net: Net, classes: Sequence[ClassSpec]) -> str:

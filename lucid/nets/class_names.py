@@ -68,22 +68,26 @@ def matching_classes(name: str, classes: Sequence[str]) -> list[int]:
         are none, those with these words anywhere (Persian for Persian cat), unless they are a noun
         of their own (a face is no face powder). A pig is no guinea pig, but a hog.
     """
-    folded = normalize_name(name)
-    if exact := [number for number, each in enumerate(classes) if normalize_name(each) == folded]:
-        return exact if folded else []
-    words, known = folded.split(), [normalize_name(each).split() for each in classes]
+    words = normalize_name(name).split()
     if not words:
         return []
+    known = [_alternatives(each) for each in classes]
     named = dict.fromkeys(_read_words().synonyms.get(" ".join(words), ()))
     for fits in (
+        lambda each: each == words,
         lambda each: same_name(each, words),
         lambda each: " ".join(each) in named,
         lambda each: not named and same_name(each[-len(words) :], words),
         lambda each: not is_noun(name) and _contains(each, words),
     ):
-        if found := [number for number, each in enumerate(known) if fits(each)]:
+        if found := [number for number, each in enumerate(known) if any(map(fits, each))]:
             return found
     return []
+
+
+def _alternatives(name: str) -> list[list[str]]:
+    """The words of a name; of several, where commas part them (tench, Tinca tinca)."""
+    return [normalize_name(each).split() for each in name.split(",")]
 
 
 def _contains(name: Sequence[str], words: Sequence[str]) -> bool:

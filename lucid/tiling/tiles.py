@@ -10,6 +10,7 @@ each tile has a Hann window, divided by the sum of all windows.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -319,25 +320,32 @@ class Tiling:
         if self.order == "fixed":
             batches = static_grid(size, self.tile, stride, wrap)
             return UnblendedPass(size, self.tile, batches, self.padding)
-        order = self.order if callable(self.order) else ORDERS[self.order]
-        batches = order(size, self.tile, stride, wrap, generator)
         if callable(self.order):
-            batches = _checked_batches(batches, self.order)
+            batches = _own_batches(self.order, (size, self.tile, stride, wrap, generator))
+        else:
+            batches = ORDERS[self.order](size, self.tile, stride, wrap, generator)
         return Pass(size, self.tile, batches, self.padding)
 
 
-def _checked_batches(batches: object, order: Order) -> list[Batch]:
-    """What a user's order returns, if it is batches of tiles."""
+def _own_batches(order: Order, given: tuple[Size, Size, Size, bool, Generator]) -> list[Batch]:
+    """What a user's order returns, if that is batches of tiles."""
     name = getattr(order, "__name__", str(order))
     try:
-        checked = [[Tile(int(top), int(left)) for top, left in batch] for batch in batches]  # type: ignore[attr-defined]
+        inspect.signature(order).bind(*given)
+    except TypeError as error:
+        raise UsageError(
+            f"the order {name} must take size, tile, stride, wrap and generator: {error}"
+        ) from error
+    found = order(*given)
+    try:
+        batches = [[Tile(int(top), int(left)) for top, left in batch] for batch in found]
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"the order {name} must return a list of lists of (top, left), in pixels: {error}"
         ) from error
-    if not any(checked):
+    if not any(batches):
         raise UsageError(f"the order {name} returned no tiles")
-    return checked
+    return batches
 
 
 # The rest is deepdraw's first form (Øygard, 2015), kept to compare with: a lattice that never

@@ -129,6 +129,12 @@ def test_whole_words_are_matched(typed: str, found: list[str]) -> None:
     assert sorted(matched) == sorted(found)
 
 
+def test_names_with_synonyms_behind_commas_are_known_by_each() -> None:
+    classes = ["tench, Tinca tinca", "goldfish, Carassius auratus", "kite"]
+    for typed, number in (("tinca tinca", 0), ("goldfish", 1), ("kites", 2)):
+        assert matching_classes(typed, classes) == [number]
+
+
 def test_a_name_of_a_class_that_a_net_lacks_means_no_other() -> None:
     assert names(matching_classes("pig", SIXTY_FOUR), SIXTY_FOUR) == []  # not guinea pig
 
