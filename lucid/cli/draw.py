@@ -161,6 +161,11 @@ class DrawArguments(PaintArguments):
     save_every: int | None = option(
         "Keep the picture so far each time after this many passes.", type=COUNT
     )
+    log: Path | None = option(
+        "CSV file to write: for each pass the value of the objective and the probabilities of the "
+        "classes, as the net sees the whole picture.",
+        type=FILE,
+    )
     on_disk: bool = flag(
         "Draw on pixels in files beside the output, as is always done with pictures that are too "
         "large for memory."
@@ -188,7 +193,7 @@ SECTIONS = {
     ),
     "Size and tiles": ("size", "subject", "tiles", "tile_size", "overlap", "padding"),
     "Several pictures": ("count", "each", "diverse"),
-    "Output": (*OUTPUT[:1], "save_every", "on_disk", "resume", *OUTPUT[1:]),
+    "Output": (*OUTPUT[:1], "save_every", "log", "on_disk", "resume", *OUTPUT[1:]),
     **MACHINE,
 }
 

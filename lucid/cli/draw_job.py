@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,12 +24,13 @@ from lucid.drawing import on_disk
 from lucid.drawing.diverse import prepare_group
 from lucid.drawing.loop import Progress, check_memory, passes
 from lucid.drawing.options import DrawOptions
+from lucid.drawing.pass_log import measure
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.skin import prepare_skin, skin_passes
 from lucid.drawing.targets import Target
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
-from lucid.imaging.files import open_image
+from lucid.imaging.files import atomic_write, open_image
 from lucid.imaging.io import read_alpha, read_image
 from lucid.imaging.output_paths import exists
 from lucid.imaging.preview import Preview
@@ -53,19 +56,21 @@ def draw_all(arguments: DrawArguments) -> None:
     _refuse_unfit(arguments)
     mask = targets.read_mask(arguments.mask) if arguments.mask else None
     guide = read_image(arguments.guide) if arguments.guide else None
-    with files.stdout_target(arguments.output, ".png") as output:
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(files.stdout_target(arguments.output, ".png"))
         jobs: list[Job] = []
         starts: list[Path | None] = [*bases] or [None]  # None is noise
         for base in starts:
             taken = {path for job in jobs for path in (job.target, *job.paths)}
             jobs.append(plan_job(arguments, meta, base, output, taken))
         net = arguments.load()
+        log = stack.enter_context(PassLog.open(arguments)) if arguments.log else None
         for job in jobs:
             console.start_log(arguments, net, job.seed)
             if job.on_disk:
                 written = _draw_on_disk(net, job, arguments, guide)
             else:
-                written = _Drawing(net, job, arguments, guide, mask).draw()
+                written = _Drawing(net, job, arguments, guide, mask, log).draw()
             if not arguments.quiet and str(arguments.output) != "-":
                 console.print_written(written, f" (seed {job.seed})")
 
@@ -130,6 +135,41 @@ def _recipe(plan: Plan, job: Job, passes: int | None = None, **overrides: Any) -
 
 
 @dataclass
+class PassLog:
+    """A CSV file with a line for each pass; columns that a picture lacks are empty."""
+
+    path: Path
+    lines: list[dict[str, object]] = field(default_factory=list)
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, arguments: DrawArguments) -> Iterator[PassLog]:
+        """Refuse a file that exists; write what was added, also after an error or Ctrl-C."""
+        path = arguments.log
+        assert path
+        files.refuse_overwrite([path], arguments.force)
+        files.reserve_output(path)
+        log = cls(path)
+        try:
+            yield log
+        finally:
+            columns = list(dict.fromkeys(name for line in log.lines for name in line))
+            with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns)
+                writer.writeheader()
+                writer.writerows(log.lines)
+
+    def add(self, plan: Plan, progress: Progress, number: int) -> None:
+        """Add a line for a pass."""
+        height, width = progress.octave
+        line: dict[str, object] = {"seed": plan.seed, "octave": f"{width}x{height}"}
+        line |= {"pass": number, "done": f"{progress.done / progress.total:.4f}"}
+        for name, value in measure(plan, progress).items():
+            line[name] = f"{value:.6g}"
+        self.lines.append(line)
+
+
+@dataclass
 class _Drawing:
     """The pictures of a job, drawn in memory, and the sheet of several."""
 
@@ -138,6 +178,7 @@ class _Drawing:
     arguments: DrawArguments
     guide: Tensor | None
     mask: Tensor | None
+    log: PassLog | None
 
     def draw(self) -> list[Path]:
         """Draw a picture for each of the job's files; return all files that were written."""
@@ -208,6 +249,7 @@ class _Drawing:
                     alpha=alpha,
                     preview=Preview() if shown else None,
                     arguments=arguments,
+                    log=functools.partial(self.log.add, each) if self.log else None,
                 )
             )
         return watchers
@@ -235,6 +277,7 @@ class Watcher:
         alpha: the base's transparency.
         preview: shows the picture.
         arguments: of the command.
+        log: takes the progress and the number of each pass.
         latest: how far it has come, after the last pass.
         passes: how many there were.
         written: stages that were kept.
@@ -247,6 +290,7 @@ class Watcher:
     alpha: Image.Image | None
     preview: Preview | None
     arguments: DrawArguments
+    log: Callable[[Progress, int], None] | None = None
     latest: Progress | None = None
     passes: int = 0
     written: list[Path] = field(default_factory=list)
@@ -262,6 +306,8 @@ class Watcher:
             console.echo(f"drawing at {width}x{height}", err=True)
         if self.preview:
             self.preview.show(progress.picture, last=progress.done == progress.total)
+        if self.log:
+            self.log(progress, self.passes)
         every = self.arguments.save_every
         if every and self.passes % every == 0:
             path = self.target.with_stem(f"{self.target.stem}_pass{self.passes:05d}")

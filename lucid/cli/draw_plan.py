@@ -168,6 +168,7 @@ def _check_on_disk(arguments: DrawArguments, transparent: bool) -> None:
         "--save-every": arguments.save_every,
         "--mask": arguments.mask,
         "--keep-colors": arguments.keep_colors,
+        "--log": arguments.log,
         "--path": arguments.path,
         "--skin": arguments.skin,
         "transparency": transparent,

@@ -79,6 +79,13 @@ class NightmareArguments(RunArguments):
     prefix: Path = one_dash(
         "Folder to write into.", "prefix", type=FILE, default=Path(), show_default=False
     )
+    output: Path | None = option(
+        "File to write, in place of -prefix and Darknet's name: the last picture of -rounds. "
+        "{stem}, {net}, {layer} and {seed} stand for what they say.",
+        "-o",
+        "--output",
+        type=FILE,
+    )
     reconstruct: bool = one_dash(
         "Rebuild the image from what LAYER sees of it, and from nothing else.",
         "reconstruct",

@@ -60,23 +60,16 @@ def run_nightmare(arguments: NightmareArguments) -> None:
     pictures = _start(arguments, net, image, layer, grey, steps, watcher)
     # As Darknet names its files: its stems end at the first dot.
     stem = f"{file.name.split('.')[0]}_{net.name}_{re.sub('[^0-9A-Za-z.]', '-', layer)}"
-    # The folder is made only after all that can be wrong has been found.
-    files.make_folder(arguments.prefix)
-    numbered = re.compile(rf"{re.escape(stem)}_(\d{{6,}})\.png")
-    there = [
-        path
-        for path in sorted(arguments.prefix.iterdir())
-        if (match := numbered.fullmatch(path.name)) and int(match[1]) < arguments.rounds
-    ]
-    first = arguments.prefix / f"{stem}_000000.png"
-    check_writable(first)
-    files.reserve_output(first)
-    files.refuse_overwrite(there, arguments.force)
+    output = arguments.output
+    if output:
+        words = {"stem": file.stem, "net": net.name, "layer": layer, "seed": str(arguments.seed)}
+        output = files.fill_name(output, words)
+    _reserve(arguments, stem, output)
     total = len(steps) if steps else arguments.rounds * arguments.iters
     written: list[Path] = []
 
     def write(picture: Image.Image, stem: str, **made: int) -> None:
-        path = arguments.prefix / f"{stem}_{len(written):06d}.png"
+        path = output or arguments.prefix / f"{stem}_{len(written):06d}.png"
         overrides: dict[str, Any] = {"grey": grey, **dict.fromkeys(unused)}
         recipe = None if arguments.no_recipe else build_recipe(net, made, **overrides)
         recipes.write_picture(picture, path, recipe, replace=arguments.force)
@@ -84,8 +77,9 @@ def run_nightmare(arguments: NightmareArguments) -> None:
 
     try:
         with console.progress_bar(stem, total, arguments) as watcher.bar:
-            for number, picture in enumerate(pictures):
-                write(picture, stem, round=number)
+            for number, picture in enumerate(pictures, start=1):
+                if output is None or number == arguments.rounds:
+                    write(picture, stem, round=number - 1)
     except KeyboardInterrupt:
         latest = watcher.latest
         if latest and latest.done > len(written) * total // arguments.rounds:
@@ -97,6 +91,22 @@ def run_nightmare(arguments: NightmareArguments) -> None:
     _save_steps(steps, total, save_steps)
     if not arguments.quiet:
         console.print_written(written)
+
+
+def _reserve(arguments: NightmareArguments, stem: str, output: Path | None) -> None:
+    """Reserve the names of the pictures, and refuse to replace any without --force."""
+    # The folder is made only after all that can be wrong has been found.
+    files.make_folder(arguments.prefix)
+    numbered = re.compile(rf"{re.escape(stem)}_(\d{{6,}})\.png")
+    there = [
+        path
+        for path in sorted(arguments.prefix.iterdir())
+        if (match := numbered.fullmatch(path.name)) and int(match[1]) < arguments.rounds
+    ]
+    first = output or arguments.prefix / f"{stem}_000000.png"
+    check_writable(first)
+    files.reserve_output(first)
+    files.refuse_overwrite(recipes.output_files(output) if output else there, arguments.force)
 
 
 def _parse_words(arguments: NightmareArguments) -> tuple[str, Path | None, Path, str]:

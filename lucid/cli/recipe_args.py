@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lucid.nets.net import Net
 
 EXCLUDED = {
-    *("output", "prefix", "force", "resume", "save_every", "save_steps", "no_recipe", "yes"),
+    *("output", "prefix", "force", "resume", "save_every", "save_steps", "no_recipe", "yes", "log"),
     *("quiet", "verbose", "preview", "list_warps"),
 }
 """Parameters that say where a result goes and what is printed: they are not in a recipe."""

@@ -39,7 +39,9 @@ def redo(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
         # Several bases become several pictures, which get numbers of their own.
         single = isinstance(bases, Sized) and len(bases) < 2
         stem = f"{file.resolve().name.partition('.')[0]}_redo"
-        for name, option in (("output", "-o"), ("prefix", "--prefix")):
+        for name, option in (("prefix", "--prefix"), ("output", "-o")):
+            if "output" in changed or (name == "output" and recipe.command == "nightmare"):
+                continue
             if single and name not in changed and name in {each.name for each in command.params}:
                 suffix = "" if name == "prefix" else _suffix(file, recipe.command)
                 target = reserve_numbered(stem, file.parent, suffix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lucid.cli.click_types import FILE
+from lucid.cli.files import find_files
 from lucid.cli.options import CHANGED
 from lucid.cli.sections import SectionedCommand
 from lucid.errors import LucidError
@@ -25,11 +27,11 @@ FOLLOWED = ("draw", "film", "layers", "nightmare")
 
 
 @click.command(cls=SectionedCommand, context_settings=PASS_ON)
-@click.argument("file", metavar="RECIPE", type=FILE)
-@click.argument("changes", nargs=-1, type=click.UNPROCESSED)
+@click.argument("file", metavar="RECIPE...", type=FILE)
+@click.argument("changes", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS]")
 @click.pass_context
 def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
-    """Follow a recipe: a TOML file that says what to make.
+    """Follow a recipe, a TOML file that says what to make, or several.
 
     \b
     command = "draw"
@@ -42,10 +44,14 @@ def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
 
     \b
     lucid run recipe.toml -o picture.png --seed 7
+    lucid run gallery/*.toml --size 320x240
     """
     from lucid.imaging import recipes
 
-    follow(context, recipes.read(file), file, changes)
+    more = list(itertools.takewhile(lambda word: word.endswith(".toml"), changes))
+    found = [(path, recipes.read(path)) for path in find_files([file, *map(Path, more)])]
+    for path, recipe in found:
+        follow(context, recipe, path, changes[len(more) :])
 
 
 def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[str, ...]) -> None:

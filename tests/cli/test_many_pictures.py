@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from test_cli import DRAW, Run, desk, run
 
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
+from lucid.imaging.io import read_image
+from lucid.nets.registry import load
+from lucid.tiling.octaves import resize
 
 __all__ = ["desk", "run"]
 
@@ -128,3 +132,50 @@ def test_labels_are_never_clipped(side: int) -> None:
         assert gap.getbbox() is None
     assert sheet.crop((0, height - 1, sheet.width, height)).getbbox() is None
     assert sheet.crop((0, side, side, height)).getbbox() is not None
+
+
+def test_each_pass_is_logged(desk: Path, run: Run) -> None:
+    words = (*DRAW, "--iters", "2", "--octaves", "2", "--size", "48x48", "--device", "cpu")
+    result = run(*words, "--class", "tench", "--seed", "3", "-o", "a.png", "--log", "log.csv")
+    assert result.exit_code == 0, result.output
+    with (desk / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["seed", "octave", "pass", "done", "objective", "goldfish", "tench"]
+    assert [row["pass"] for row in rows] == [str(number + 1) for number in range(len(rows))]
+    assert (rows[-1]["octave"], rows[-1]["done"]) == ("48x48", "1.0000")
+    net = load("tiny.cfg")
+    shown = resize(read_image("a.png"), net.input_size)[None]
+    probability = net.probabilities(shown)[0, net.class_index("tench")]
+    assert float(rows[-1]["tench"]) == pytest.approx(float(probability), abs=0.01)
+    again = run(*words, "-o", "b.png", "--log", "log.csv")
+    assert again.exit_code == 2
+    assert "log.csv exists: give --force" in again.output
+    both = run(*words, "--layer", "2:1", "--count", "2", "-o", "c.png", "--log", "two.csv")
+    assert both.exit_code == 0, both.output
+    with (desk / "two.csv").open(newline="") as file:
+        assert len({row["seed"] for row in csv.DictReader(file)}) == 2
+
+
+def test_a_nightmare_is_written_where_that_is_said(desk: Path, run: Run) -> None:
+    words = ("nightmare", "tiny.cfg", "photo.v2.png", "2", "--iters", "1", "--rounds", "3")
+    result = run(*words, "-o", "{stem}-{net}-{layer}.png")
+    assert result.exit_code == 0, result.output
+    assert names(desk) == ["photo.v2-tiny-2.png"]
+    assert recipes.read(desk / "photo.v2-tiny-2.png").made["round"] == 2
+    assert "exists: give --force" in run(*words, "-o", "photo.v2-tiny-2.png").output
+    assert run("redo", "photo.v2-tiny-2.png", "-o", "again.png").exit_code == 0
+    with Image.open("photo.v2-tiny-2.png") as before, Image.open("again.png") as again:
+        assert before.tobytes() == again.tobytes()
+
+
+def test_several_recipes_are_followed(desk: Path, run: Run) -> None:
+    for name in ("a", "b"):
+        lines = ['command = "draw"', 'net = "tiny.cfg"', 'class = ["goldfish"]', "octaves = 1"]
+        lines += ["iters = 1", "tile-size = 32", 'size = "24x24"', f'output = "{name}.png"']
+        (desk / f"{name}.toml").write_text("\n".join(lines))
+    result = run("run", "*.toml", "--seed", "5")
+    assert result.exit_code == 0, result.output
+    assert names(desk) == ["a.png", "b.png"]
+    more = run("run", "a.toml", "b.toml", "photo.v2.png", "--size", "16x16", "-o", "{stem}.webp")
+    assert more.exit_code == 2  # both would write photo.v2.webp
+    assert "exists" in more.output

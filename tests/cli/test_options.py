@@ -66,6 +66,7 @@ TYPED = {
         "mix": "--mix mix.toml",
         "random_classes": "--random-classes 2",
         "guide": "--layer 0 | --guide photo.png",
+        "objectives": "--objective mine.py:mine",
         "preset": "--preset deepdraw",
         "canvas": "--canvas pixels",
         "mask": "--mask photo.png",
@@ -161,6 +162,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     frames[1].save(tmp_path / "other.png")
     frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:])
     (tmp_path / "mix.toml").write_text("tench = 0.5\n")
+    (tmp_path / "mine.py").write_text("def mine(acts):\n    return acts['0'].mean()\n")
     (tmp_path / "own.py").write_text(
         "from lucid.films.warp import warp\n"
         "@warp\n"
