@@ -171,6 +171,14 @@ def parse_grey(text: str) -> str | float:
 CLASSES = {"type": parse_class, "multiple": True, "shell_complete": completers.classes}
 LAYERS = {"type": parse_layer, "multiple": True, "shell_complete": completers.layers}
 SIZE = {"type": parse_size, "metavar": "WxH"}
+FIT: dict[str, Any] = {
+    "about": "How a base of another shape is brought to --size: crop cuts off its borders, inside "
+    "makes the picture smaller, stretch changes the shape.",
+    "type": click.Choice(["crop", "inside", "stretch"]),
+    "default": "crop",
+}
+QUICK = "Make a preview: at most 320 pixels wide and 320 high, with half of the usual passes."
+PREVIEW_SIDE = 320  # pixels
 DEVICE: dict[str, Any] = {
     "about": "Device that the net runs on; cuda:0,cuda:1 shares the tiles among two GPUs.",
     "default": "auto",

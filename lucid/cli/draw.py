@@ -12,7 +12,9 @@ from lucid.cli.click_types import (
     CLASSES,
     COUNT,
     FILE,
+    FIT,
     LAYERS,
+    QUICK,
     SIDE,
     SIZE,
     ClassSpec,
@@ -70,7 +72,12 @@ class DrawArguments(PaintArguments):
         "contrast of photographs (MACO).  [default: fourier]",
         type=NameOrCode("fourier", "pixels", "phase"),
     )
-    mask: Path | None = option("Image that is bright where the picture may change.", type=FILE)
+    mask: Path | None = option(
+        "Image that is bright where the picture may change; or top, bottom, left, right, center or "
+        "sky.",
+        type=FILE,
+        metavar="FILE|top|bottom|left|right|center|sky",
+    )
     path: str | None = option(
         "Path to draw along with a soft round brush. X and Y are from 0 to 1.",
         metavar="line|circle|sine|'X,Y X,Y …'",
@@ -98,10 +105,10 @@ class DrawArguments(PaintArguments):
         type=Number(0, 1),
     )
     size: tuple[int, int] | None = option(
-        "Size of the picture, as 640x480; a base is stretched to it. Without it, the size of the "
-        "base, or 224x224.",
-        **SIZE,
+        "Size of the picture, as 640x480. Without it, the size of the base, or 224x224.", **SIZE
     )
+    fit: str = option(**FIT)
+    quick: bool = flag(QUICK)
     subject: str | None = option(
         "Side of one thing: a share of the picture's shorter side, such as .5; pixels, such as "
         "224px for a crowd; or tile. Without it, a class from noise fills the picture up to 512 "
@@ -191,7 +198,16 @@ SECTIONS = {
         *("strength", "iters", "octaves", "octave_scale", "variety", "preset", "canvas"),
         *("blur", "tv", "noise", "tint", "seed"),
     ),
-    "Size and tiles": ("size", "subject", "tiles", "tile_size", "overlap", "padding"),
+    "Size and tiles": (
+        "size",
+        "fit",
+        "quick",
+        "subject",
+        "tiles",
+        "tile_size",
+        "overlap",
+        "padding",
+    ),
     "Several pictures": ("count", "each", "diverse"),
     "Output": (*OUTPUT[:1], "save_every", "log", "on_disk", "resume", *OUTPUT[1:]),
     **MACHINE,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from lucid.cli import console, files, hints, targets
@@ -54,7 +54,7 @@ def draw_all(arguments: DrawArguments) -> None:
     }
     files.check_output(arguments.output, bases, refused)
     _refuse_unfit(arguments)
-    mask = targets.read_mask(arguments.mask) if arguments.mask else None
+    mask = targets.requested_mask(arguments.mask)
     guide = read_image(arguments.guide) if arguments.guide else None
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(files.stdout_target(arguments.output, ".png"))
@@ -96,13 +96,14 @@ def _inputs(
     single: Single,
     arguments: DrawArguments,
     guide: Tensor | None,
-    mask: Tensor | None = None,
+    mask: Tensor | str | None = None,
 ) -> tuple[list[Target], Tensor | None, DrawOptions]:
     """Return the targets, the base and the options of a drawing."""
     found = targets.draw_targets(net, single.classes, job.config, job.size, arguments, guide)
     base = read_image(files.resolve_stdin(job.base)) if job.base else None
     options: DrawOptions = {
-        "size": arguments.size,
+        "size": job.size if arguments.quick else arguments.size,
+        "fit": arguments.fit,
         "config": job.config,
         "order": load_object(arguments.tiles) if is_code(arguments.tiles) else arguments.tiles,
         "subject": arguments.subject,
@@ -177,7 +178,7 @@ class _Drawing:
     job: Job
     arguments: DrawArguments
     guide: Tensor | None
-    mask: Tensor | None
+    mask: Tensor | str | None
     log: PassLog | None
 
     def draw(self) -> list[Path]:
@@ -319,7 +320,9 @@ class Watcher:
         assert self.latest
         picture = self.latest.picture()
         if self.alpha is not None:
-            picture.putalpha(self.alpha.resize(picture.size))
+            crop = self.arguments.fit == "crop"
+            alpha = ImageOps.fit(self.alpha, picture.size) if crop else self.alpha
+            picture.putalpha(alpha.resize(picture.size))
         return picture
 
     def write(self, path: Path, passes: int | None = None) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from lucid.cli import files, targets
-from lucid.cli.click_types import ClassSpec
+from lucid.cli.click_types import PREVIEW_SIDE, ClassSpec
 from lucid.cli.draw import DrawArguments
 from lucid.drawing import on_disk
 from lucid.drawing.config import TILE, DrawConfig, default_config, on_canvas
@@ -20,6 +20,7 @@ from lucid.drawing.loop import fits_memory
 from lucid.drawing.preset_files import read_preset
 from lucid.imaging import recipes
 from lucid.imaging.files import check_writable
+from lucid.imaging.fit import inside
 from lucid.imaging.io import read_alpha, read_image
 from lucid.nets.net import Net
 from lucid.plugins import is_code
@@ -84,6 +85,8 @@ def plan_job(
     size, in_files = arguments.size, arguments.on_disk or (arguments.resume and not several)
     if size is None and picture is not None:
         size = (picture.shape[1], picture.shape[2])
+    if arguments.quick and size:
+        size = _preview_size(size)
     if size and not fits_memory(size, (TILE, TILE)) and arguments.canvas in (None, "pixels"):
         in_files = True
     if in_files:
@@ -128,6 +131,13 @@ def plan_job(
     return Job(
         base, size, in_files, config, target, singles, arguments.count if arguments.each else None
     )
+
+
+def _preview_size(size: tuple[int, int]) -> tuple[int, int]:
+    """A size of the same shape, of at most ``PREVIEW_SIDE`` pixels a side."""
+    if max(size) <= PREVIEW_SIDE:
+        return size
+    return inside(size, (PREVIEW_SIDE, PREVIEW_SIDE))
 
 
 def _single_path(
@@ -196,4 +206,7 @@ def _choose_config(
         "noise": arguments.noise,
         "tint": arguments.tint,
     }
-    return replace(config, **{name: each for name, each in typed.items() if each is not None})
+    config = replace(config, **{name: each for name, each in typed.items() if each is not None})
+    if arguments.quick:
+        config = replace(config, iterations=max(1, config.iterations // 2))
+    return config

@@ -12,6 +12,7 @@ from lucid.cli.click_types import (
     CLASSES,
     COUNT,
     FILE,
+    FIT,
     LAYERS,
     SIZE,
     ClassSpec,
@@ -72,6 +73,7 @@ class FilmArguments(PaintArguments):
     size: tuple[int, int] | None = option(
         "Size of the frames, as 640x480. Without it, the size of the base.", **SIZE
     )
+    fit: str = option(**FIT)
     octaves: int | None = option("Number of octaves of a frame.  [default: 2]", type=COUNT)
     iters: int | None = option("Passes over a frame at each octave.  [default: 6]", type=COUNT)
     contrast: float = option(
@@ -113,7 +115,7 @@ SECTIONS = {
     "What to dream of": ("classes", "layers", "threshold", "keys"),
     "How it moves": ("warps", "own_warps", "list_warps", "frames", "blend", "no_flow"),
     "How": ("strength", "contrast", "iters", "octaves", "variety", "seed"),
-    "Size and tiles": ("size", "tile_size"),
+    "Size and tiles": ("size", "fit", "tile_size"),
     "Output": (
         *(*OUTPUT[:1], "delay", "loop", "reverse", "boomerang", "source", "resume"),
         *OUTPUT[1:],

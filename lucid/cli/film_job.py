@@ -267,6 +267,7 @@ class _Dream:
         keyframes = targets.read_keyframes(self.net, arguments)
         options: DrawOptions = {
             "size": arguments.size,
+            "fit": arguments.fit,
             "octave_count": arguments.octaves,
             "iterations": arguments.iters,
             "strength": arguments.strength,

@@ -134,6 +134,8 @@ def _old_defaults(recipe: Recipe, changed: set[str]) -> list[str]:
     made, words = recipe.made, []
     if recipe.command not in ("draw", "film") or "lucid" not in made:
         return []
+    if recipe.command in ("draw", "film") and "fit" not in {*changed, *recipe.options}:
+        words.append("--fit=stretch")
     zeros = ("variety", "contrast") if recipe.command == "film" else ("variety", "noise", "tint")
     for name in zeros:
         if name not in {*changed, *recipe.options}:

@@ -25,6 +25,7 @@ from lucid.films.keyframes import Keyframes
 from lucid.films.warp import WARPS, current_name, parse
 from lucid.imaging.filters import luma
 from lucid.imaging.io import read_image
+from lucid.imaging.masks import NAMED
 from lucid.nets.imagenet import find_group
 from lucid.nets.net import Net
 from lucid.plugins import entry_points, is_code, load_entry_point, load_object
@@ -184,6 +185,13 @@ def _brush(path: str, size: tuple[int, int] | None, diameter: float | None) -> R
 def read_mask(path: Path) -> Tensor:
     """Read a mask: the brightness of an image, (height, width), 0..1."""
     return luma(read_image(path))[0]
+
+
+def requested_mask(path: Path | None) -> Tensor | str | None:
+    """Read the mask of --mask, or return its name."""
+    if path is None or (str(path) in NAMED and not path.exists()):
+        return None if path is None else str(path)
+    return read_mask(path)
 
 
 def single_classes(net: Net, classes: Sequence[ClassSpec]) -> list[list[ClassSpec]]:

@@ -69,8 +69,12 @@ class DrawOptions(TypedDict, total=False):
         strength: factor of the config's lr, 0 (no change) to 100. Default: 1.
         variety: contrast of the broad random shapes that a picture from noise starts with, 0 or
             more. Default: the config's.
-        mask: the picture changes only where this is bright: a picture or its file, or
-            (height, width), 0..1. Default: all of it changes.
+        mask: the picture changes only where this is bright: a picture or its file,
+            (height, width), 0..1, or ``top``, ``bottom``, ``left``, ``right``, ``center`` or
+            ``sky``, which is looked for in the base. Default: all of it changes.
+        fit: how a base of another shape is brought to ``size``: ``crop`` cuts its borders off,
+            ``inside`` makes the picture smaller, ``stretch`` changes its shape. A mask of the
+            base's size goes with it. Default: ``crop``.
         keep_colors: whether the base keeps its colours, and only brightness is painted. Default:
             False.
         seed: of the random numbers, 0 or more. Default: 0.
@@ -93,6 +97,7 @@ class DrawOptions(TypedDict, total=False):
     strength: float
     variety: float | None
     mask: Picture | None
+    fit: str
     keep_colors: bool
     seed: int
     runtime: Runtime | None
@@ -115,6 +120,7 @@ DEFAULT_OPTIONS: DrawOptions = {
     "strength": 1,
     "variety": None,
     "mask": None,
+    "fit": "crop",
     "keep_colors": False,
     "seed": 0,
     "runtime": None,
@@ -170,10 +176,13 @@ def _is_size(value: object) -> bool:
     return pair or _is_whole(value)
 
 
+FITS = ("crop", "inside", "stretch")
+
 WANTED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "size": ("(height, width) in pixels, or the side of a square", _is_size),
     "config": ("a DrawConfig", lambda value: isinstance(value, DrawConfig)),
     "runtime": ("a lucid.Runtime", lambda value: isinstance(value, Runtime)),
+    "fit": (" or ".join(FITS), lambda value: value in FITS),
     "keep_colors": ("True or False", lambda value: isinstance(value, bool)),
     "transforms": (
         "a list of functions of images",

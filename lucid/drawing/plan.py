@@ -28,7 +28,9 @@ from lucid.drawing.subject import (
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError
 from lucid.imaging import Size
+from lucid.imaging.fit import fit_image, inside
 from lucid.imaging.io import Picture, to_mask, to_tensor
+from lucid.imaging.masks import NAMED, named_mask
 from lucid.nets.net import Net
 from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import octave_sizes, sizes_from_scales
@@ -263,12 +265,12 @@ def prepare(
             factor = config.mix_last_octave_factor
             config = replace(config, cooldown=cooldown, last_octave_factor=factor)
     base = None if base is None else to_tensor(base)
-    mask = None if settings["mask"] is None else to_mask(settings["mask"])
     if not 0 <= settings["strength"] <= 100:
         raise UsageError(f"strength {settings['strength']} must be from 0 to 100; 1 is usual")
     if settings["keep_colors"] and base is None:
         raise UsageError("there are no colours to keep: give a picture to paint on")
     tile, size = _sizes(net, settings, base, config)
+    base, mask = _fit(base, settings["mask"], size, settings["fit"])
     tiling = Tiling(
         tile, config.order or settings["order"], settings["overlap"], settings["padding"]
     )
@@ -304,6 +306,19 @@ def prepare(
     )
 
 
+def _fit(
+    base: Tensor | None, mask: Picture | None, size: Size, fit: str
+) -> tuple[Tensor | None, Tensor | None]:
+    """The base, and the mask that was named or given as a picture, in the shape of a size."""
+    shape = size if base is None else (base.shape[1], base.shape[2])
+    if isinstance(mask, str) and mask in NAMED:
+        mask = named_mask(mask, shape, base)
+    found = None if mask is None else to_mask(mask)
+    if found is not None and found.shape == shape:
+        found = fit_image(found[None], size, fit)[0]
+    return None if base is None else fit_image(base, size, fit), found
+
+
 def _sizes(
     net: Net, settings: DrawOptions, base: Tensor | None, config: DrawConfig
 ) -> tuple[Size, Size]:
@@ -323,6 +338,8 @@ def _sizes(
     size = cast(Size | None, settings["size"])
     if size is None and base is not None:
         size = (base.shape[1], base.shape[2])
+    elif size is not None and base is not None and settings["fit"] == "inside":
+        size = inside((base.shape[1], base.shape[2]), size)
     elif size is None:
         grown = math.prod(map(attrgetter("scale"), config.octave_configs[1:]))
         size = round(tile[0] * grown), round(tile[1] * grown)

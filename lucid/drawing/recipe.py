@@ -68,6 +68,7 @@ def draw_recipe(
         "size": f"{plan.size[1]}x{plan.size[0]}",
         "subject": f"{plan.subject / min(plan.size):.6g}",
         "seed": plan.seed,
+        "fit": options.get("fit", DEFAULT_OPTIONS["fit"]),
         "precision": precision_name(plan.ascent.dtype),
         **{name: float(getattr(plan.config, name)) for name in ("variety", "noise", "tint")},
         **({"deterministic": True} if runtime.deterministic else {}),

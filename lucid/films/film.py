@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Unpack
+from typing import Unpack, cast
 
 import torch
 from PIL import Image
@@ -19,6 +19,8 @@ from lucid.errors import Stop, UsageError, go_on
 from lucid.films.keyframes import Keyframes
 from lucid.films.spectrum import SpectrumLimit
 from lucid.films.warp import parse
+from lucid.imaging import Size
+from lucid.imaging.fit import fit_image, inside
 from lucid.imaging.io import Picture, from_pil, to_pil, to_tensor
 from lucid.nets.net import Net
 from lucid.nets.registry import NetLike, to_net
@@ -99,8 +101,13 @@ def film(
     # The first frame's things are as large as those of the frames that are drawn on it.
     settings["subject"] = settings["subject"] or "tile"
     number, last = after or (-1, None)
-    image = base if last is None else last
-    image = None if image is None else to_tensor(image)
+    base = None if base is None else to_tensor(base)
+    if base is not None and settings["size"] is not None:
+        size = cast(Size, settings["size"])
+        if settings["fit"] == "inside":
+            settings["size"] = size = inside((base.shape[1], base.shape[2]), size)
+        base = fit_image(base, size, settings["fit"])
+    image: Tensor | Image.Image | None = base if last is None else to_tensor(last)
     if image is None:
         first: DrawOptions = {
             **settings,

@@ -24,6 +24,7 @@ from lucid.films.film import (
 from lucid.films.keyframes import Keyframes
 from lucid.films.optical_flow import estimate_flow
 from lucid.imaging import Size
+from lucid.imaging.fit import fit_image, inside
 from lucid.imaging.io import from_pil
 from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import resize
@@ -88,7 +89,10 @@ def dream_over(
             continue
         now = from_pil(image)
         if settings["size"]:
-            now = resize(now, cast(Size, settings["size"])).clamp(0, 1)
+            size = cast(Size, settings["size"])
+            if settings["fit"] == "inside":
+                size = inside((now.shape[1], now.shape[2]), size)
+            now = resize(fit_image(now, size, settings["fit"]), size).clamp(0, 1)
         if before is not None and now.shape != before.shape:
             raise UsageError(f"frame {frame} is not of the size of the one before: give a size")
         if frame >= skip:
