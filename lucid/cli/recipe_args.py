@@ -150,6 +150,7 @@ def _file_in(parameter: click.Parameter, text: str) -> str:
 def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[str]) -> list[str]:
     """Turn a recipe into the words behind a command, but for the parameters in ``without``."""
     parameters = parameters_by_name(command)
+    needs = str(recipe.made.get("needs", ""))
     options: list[str] = []
     arguments: list[str] = []
     for name, value in recipe.options.items():
@@ -172,23 +173,35 @@ def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[s
                     )
                 options += [f"--{name}", *map(str, each)]
         elif isinstance(parameter, click.Argument):
-            arguments += [_locate(parameter, str(each), source) for each in values]
+            arguments += [_locate(parameter, str(each), source, needs) for each in values]
         else:
-            located = (_locate(parameter, str(each), source) for each in values)
+            located = (_locate(parameter, str(each), source, needs) for each in values)
             options += [f"--{name}={each}" for each in located]
     return [*options, "--", *arguments]
 
 
-def _locate(parameter: click.Parameter, text: str, source: Path) -> str:
-    """Return a value with the path of its file, if that lies not here but beside the recipe.
+def _locate(parameter: click.Parameter, text: str, source: Path, needs: str) -> str:
+    """Return a value with the path of its file, which is looked for beside the recipe, then here.
 
     A picture may come from a stranger, so its recipe names only files here, beside it, or below.
+
+    Args:
+        parameter: of the command.
+        text: the value.
+        source: the recipe's file.
+        needs: the command that makes the files which the recipe needs; empty if it names none.
     """
     name, folder = _file_in(parameter, text), source.parent
     here, beside = Path(name), folder / name
     # A name without a suffix is a net, a preset or a layer.
-    elsewhere = bool(here.suffix) and not here.exists() and beside.is_file()
+    elsewhere = bool(here.suffix) and beside.is_file() and not here.is_absolute()
     located = beside if elsewhere else here
+    is_missing = not located.exists() and Path(name).suffix.lower() in KNOWN_SUFFIXES
+    if is_missing and needs and is_trusted(source):
+        raise LucidError(
+            f"{source}: its recipe names {name}, which is neither in {folder.resolve()} nor in "
+            f"{Path.cwd()}: `{needs}` makes it"
+        )
     if not is_trusted(source) and name:
         roots = (Path.cwd(), folder.resolve())
         inside = any(located.resolve().is_relative_to(root) for root in roots)
@@ -197,10 +210,10 @@ def _locate(parameter: click.Parameter, text: str, source: Path) -> str:
                 f"{source}: its recipe names {name}, which does not lie here or beside it: "
                 f"if it is to be read, {_typing(parameter, name)}"
             )
-        if not located.exists() and Path(name).suffix.lower() in KNOWN_SUFFIXES:
+        if is_missing:
             raise LucidError(
-                f"{source}: its recipe names {name}, which is neither here nor beside it: "
-                f"{_typing(parameter, name)}"
+                f"{source}: its recipe names {name}, which is neither beside it, in "
+                f"{folder.resolve()}, nor here, in {Path.cwd()}: {_typing(parameter, name)}"
             )
     return f"{text.removesuffix(name)}{beside}" if elsewhere else text
 
