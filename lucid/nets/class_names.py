@@ -33,7 +33,8 @@ def normalize_name(name: str) -> str:
     return name.strip().casefold().replace("-", " ").replace("_", " ")
 
 
-def word_forms(word: str) -> set[str]:
+@functools.lru_cache(10_000)  # a thousand classes are compared with each word that is typed
+def word_forms(word: str) -> frozenset[str]:
     """A word and what its singular may be; some of that is nonsense, which no name is equal to.
 
     >>> sorted(word_forms("foxes"))
@@ -43,7 +44,7 @@ def word_forms(word: str) -> set[str]:
     for ending, singular in ENDINGS.items():
         if word.endswith(ending) and len(word) > len(ending) + 1:
             forms.add(word.removesuffix(ending) + singular)
-    return forms | {form + "e" for form in forms if form.endswith("f")}  # knives
+    return frozenset(forms | {form + "e" for form in forms if form.endswith("f")})  # knives
 
 
 def same_name(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -85,6 +86,7 @@ def matching_classes(name: str, classes: Sequence[str]) -> list[int]:
     return []
 
 
+@functools.lru_cache(10_000)
 def _alternatives(name: str) -> list[list[str]]:
     """The words of a name; of several, where commas part them (tench, Tinca tinca)."""
     return [normalize_name(each).split() for each in name.split(",")]

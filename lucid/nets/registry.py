@@ -168,7 +168,13 @@ def nets_with_class(name: str) -> list[str]:
         if (names := cfg.with_suffix(".names")).exists()
         and matching_classes(name, read_names(names))
     ]
-    known = [model for model in model_names() if matching_classes(name, categories(model))]
+    known = []
+    matches: dict[tuple[str, ...], bool] = {}  # most of them have the same classes
+    for model in model_names():
+        labels = tuple(categories(model))
+        if labels not in matches:
+            matches[labels] = bool(matching_classes(name, labels))
+        known += [model] * matches[labels]
     return own + sorted(known, key=size_megabytes)
 
 

@@ -175,7 +175,8 @@ def test_nets_are_taken_by_name() -> None:
     assert by_name.tobytes() == lucid.draw(net, 0, **few).tobytes()
     assert lucid.classes("lucid64", "lion").weights == {22: 1.0}
     assert lucid.draw(module(), "1", **QUICK).size == (32, 32)
-    assert next(iter(lucid.film("lucid64", "lion", frames=1, **QUICK))).size == (32, 32)
+    grey = torch.full((3, 32, 32), 0.5)
+    assert next(iter(lucid.film("lucid64", "lion", grey, frames=1, **QUICK))).size == (32, 32)
     for wrong in (5, None, ["lucid64"]):
         with pytest.raises(UsageError, match="a net is one that lucid"):
             lucid.draw(wrong, "lion")  # type: ignore[arg-type]
@@ -267,7 +268,9 @@ STOPPING: dict[str, Callable[..., Any]] = {
     "draw": lambda watch: [lucid.draw("lucid64", "lion", watch=watch, **QUICK)],
     "skin": lambda watch: [lucid.draw_skin("lucid64", "lion", "bee", watch=watch, **QUICK)],
     "diverse": lambda watch: lucid.draw_diverse("lucid64", "lion", count=2, watch=watch, **QUICK),
-    "film": lambda watch: list(lucid.film("lucid64", "lion", frames=9, watch=watch, **QUICK)),
+    "film": lambda watch: list(
+        lucid.film("lucid64", "lion", torch.rand(3, 32, 32), frames=9, watch=watch, **QUICK)
+    ),
     "nightmare": lambda watch: list(
         lucid.nightmare("lucid64", torch.rand(3, 32, 32), "1", rounds=9, watch=watch)
     ),
