@@ -346,7 +346,7 @@ def test_from_puts_existing_frames_together(desk: Path) -> None:
         ("photo.png --warp zoom:1 --at 5 zoom=nan", "no number"),
         ("photo.png --warp zoom:1 --at 5 zoom=-1", "nothing"),
         ("photo.png --at 5 strength=-5", "from 0 to 100"),
-        ("--from photo.png --class goldfish", "dreams nothing"),
+        ("--from photo.png --class goldfish", "--from encodes frames and paints none"),
         ("photo.png --threshold 1", "for a whole --layer"),
         ("mixed --class goldfish --net tiny.cfg --octaves 1 --iters 1 -o other.gif", "give a size"),
         ("--from mixed -o film.webp", "not all of one size"),
