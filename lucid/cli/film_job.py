@@ -56,7 +56,9 @@ def film_all(arguments: FilmArguments) -> None:
     """Make a film of each base, or from noise, and print where it was written."""
     dreaming = arguments.classes or arguments.layers or arguments.warps or arguments.resume
     if arguments.source and (arguments.base or dreaming):
-        raise click.UsageError("--from encodes frames and paints none: leave BASE, --class, --warp and --resume out")
+        raise click.UsageError(
+            "--from encodes frames and paints none: leave BASE, --class, --warp and --resume out"
+        )
     if arguments.base:
         hints.check_bases(arguments.base, arguments.classes, arguments.load_meta().classes)
     bases = files.find_files(arguments.base)
