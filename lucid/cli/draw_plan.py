@@ -127,7 +127,8 @@ def plan_job(
         stages = path.parent.glob(f"{glob.escape(path.stem)}_pass*{path.suffix}")
         kept = stages if arguments.save_every else ()
         if not (arguments.resume and several):
-            files.refuse_overwrite([*recipes.output_files(path), *kept], arguments.force)
+            hint = ", or --resume to draw what is missing" if several and output else ""
+            files.refuse_overwrite([*recipes.output_files(path), *kept], arguments.force, hint)
     return Job(
         base, size, in_files, config, target, singles, arguments.count if arguments.each else None
     )

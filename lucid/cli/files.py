@@ -154,11 +154,11 @@ def reserve_numbered(
     raise AssertionError("numbers do not end")
 
 
-def refuse_overwrite(paths: Iterable[Path], force: bool) -> None:
-    """Refuse to overwrite a file, unless ``--force`` was given."""
+def refuse_overwrite(paths: Iterable[Path], force: bool, hint: str = "") -> None:
+    """Refuse to overwrite a file without ``--force``; ``hint`` says what else would do."""
     for path in paths:
         if exists(path) and not force:
-            raise click.UsageError(f"{path} exists: give --force to overwrite it")
+            raise click.UsageError(f"{path} exists: give --force to overwrite it{hint}")
 
 
 def make_folder(folder: Path) -> None:

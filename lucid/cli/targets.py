@@ -189,9 +189,16 @@ def read_mask(path: Path) -> Tensor:
 
 def requested_mask(path: Path | None) -> Tensor | str | None:
     """Read the mask of --mask, or return its name."""
-    if path is None or (str(path) in NAMED and not path.exists()):
-        return None if path is None else str(path)
-    return read_mask(path)
+    if path is None:
+        return None
+    name = str(path).lower()
+    if path.exists() or path.suffix:
+        return read_mask(path)
+    if name not in NAMED:
+        raise click.UsageError(
+            f"--mask {path}: is neither a picture nor {', '.join(NAMED)}{nearest(name, NAMED)}"
+        )
+    return name
 
 
 def single_classes(net: Net, classes: Sequence[ClassSpec]) -> list[list[ClassSpec]]:

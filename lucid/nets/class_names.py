@@ -22,6 +22,8 @@ WIDEST = 64
 MOST = 5
 """The most classes that a message names."""
 
+ARTICLES = ("a", "an", "the")
+
 IRREGULAR = {"geese": "goose", "mice": "mouse", "teeth": "tooth", "feet": "foot", "oxen": "ox"}
 
 ENDINGS = {"s": "", "es": "", "ies": "y", "ves": "f", "men": "man"}
@@ -69,7 +71,7 @@ def matching_classes(name: str, classes: Sequence[str]) -> list[int]:
         are none, those with these words anywhere (Persian for Persian cat), unless they are a noun
         of their own (a face is no face powder). A pig is no guinea pig, but a hog.
     """
-    words = normalize_name(name).split()
+    words = [word for word in normalize_name(name).split() if word not in ARTICLES]
     if not words:
         return []
     known = [_alternatives(each) for each in classes]
@@ -134,7 +136,7 @@ def suggest_classes(name: str, classes: Sequence[str]) -> str:
     if not related:
         return remark if is_noun(name) else remark + nearest(name, classes)
     near = ", ".join(f"{classes[number]} ({number})" for number in related)
-    return f"{remark}; the nearest are {near}"
+    return f"{remark}; the nearest {'are' if len(related) > 1 else 'is'} {near}"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("film cats", "there is no picture cats: did you mean --class cats?"),
         ("draw Persian cat", 'no picture Persian cat: did you mean --class "Persian cat"?'),
         ("draw --class golden retriever", 'did you mean --class "golden retriever"?'),
+        ("draw --class tiger cat", 'did you mean --class "tiger cat"?'),
+        ("draw dog.png --class lion --mask cenre", "is neither a picture nor top, bottom, left"),
         ("draw nothing.png --class lion", "nothing.png: cannot be read"),
         ("classify dog.png lucid64", "dog.png stands where the net should"),
         ("nightmare dog.png lucid64 8", "dog.png stands where the net should"),
@@ -63,6 +65,7 @@ def test_a_word_in_the_wrong_place_is_understood(line: str, message: str) -> Non
     [
         ("cat", "one of 3 cats: tabby (20), Persian cat (21), lion (22)"),
         ("lions", "lion (22)"),
+        ("a_lion", "lion (22)"),
         ("retriever", "golden retriever (19)"),
         ("19", "golden retriever (19)"),
     ],
