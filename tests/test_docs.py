@@ -249,8 +249,7 @@ def test_commands_run_as_they_are_typed(
                 more.remove("--no-flow")
             result = CliRunner().invoke(main, [*words, *more])
             offline = "cannot be fetched" in result.output  # torchvision's nets
-            weights = "vgg-conv.weights: there is no such weights file" in result.output
             line = f"{page.name}: lucid {shlex.join(words)}: {result.output}"
-            assert result.exit_code == 0 or offline or weights, line
+            assert result.exit_code == 0 or offline, line
             ran += result.exit_code == 0
     assert ran >= 5

@@ -12,6 +12,7 @@ import click
 
 from lucid.cli import completers
 from lucid.errors import LARGEST
+from lucid.imaging.fit import FITS
 from lucid.plugins import is_code
 
 FILE = click.Path(path_type=Path)
@@ -174,11 +175,9 @@ SIZE = {"type": parse_size, "metavar": "WxH"}
 FIT: dict[str, Any] = {
     "about": "How a base of another shape is brought to --size: crop cuts off its borders, inside "
     "makes the picture smaller, stretch changes the shape.",
-    "type": click.Choice(["crop", "inside", "stretch"]),
+    "type": click.Choice(FITS),
     "default": "crop",
 }
-QUICK = "Make a preview: at most 320 pixels wide and 320 high, with half of the usual passes."
-PREVIEW_SIDE = 320  # pixels
 DEVICE: dict[str, Any] = {
     "about": "Device that the net runs on; cuda:0,cuda:1 shares the tiles among two GPUs.",
     "default": "auto",

@@ -14,7 +14,6 @@ from lucid.cli.click_types import (
     FILE,
     FIT,
     LAYERS,
-    QUICK,
     SIDE,
     SIZE,
     ClassSpec,
@@ -108,7 +107,9 @@ class DrawArguments(PaintArguments):
         "Size of the picture, as 640x480. Without it, the size of the base, or 224x224.", **SIZE
     )
     fit: str = option(**FIT)
-    quick: bool = flag(QUICK)
+    quick: bool = flag(
+        "Make a preview: at most 320 pixels wide and 320 high, with half of the usual passes."
+    )
     subject: str | None = option(
         "Side of one thing: a share of the picture's shorter side, such as .5; pixels, such as "
         "224px for a crowd; or tile. Without it, a class from noise fills the picture up to 512 "
@@ -137,10 +138,9 @@ class DrawArguments(PaintArguments):
     )
     octaves: int | None = option(
         "Number of octaves: sizes to draw at, from small to large. The last is --size, or the size "
-        "at which "
-        "a --subject larger than a tile fills one; none is smaller than the net was trained at (or "
-        "2/3 of a small picture). Without it, 4; with a net that was trained at less than 224 "
-        "pixels, as many as lead there from that size.",
+        "at which a --subject larger than a tile fills one; none is smaller than the net was "
+        "trained at (or 2/3 of a small picture). Without it, 4; with a net that was trained at "
+        "less than 224 pixels, as many as lead there from that size.",
         type=COUNT,
     )
     octave_scale: float | None = option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,18 +18,19 @@ from lucid.cli.click_types import ClassSpec
 from lucid.cli.draw import DrawArguments
 from lucid.cli.draw import draw as command
 from lucid.cli.draw_plan import Job, Single, plan_job
+from lucid.cli.pass_log import PassLog
 from lucid.cli.recipe_args import build_recipe, frozen_options
 from lucid.drawing import on_disk
 from lucid.drawing.diverse import prepare_group
 from lucid.drawing.loop import Progress, check_memory, passes
 from lucid.drawing.options import DrawOptions
-from lucid.drawing.pass_log import measure
 from lucid.drawing.plan import Plan, prepare
+from lucid.drawing.recipe import resolved_options
 from lucid.drawing.skin import prepare_skin, skin_passes
 from lucid.drawing.targets import Target
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
-from lucid.imaging.files import atomic_write, open_image
+from lucid.imaging.files import open_image
 from lucid.imaging.io import read_alpha, read_image
 from lucid.imaging.output_paths import exists
 from lucid.imaging.preview import Preview
@@ -64,7 +64,11 @@ def draw_all(arguments: DrawArguments) -> None:
             taken = {path for job in jobs for path in (job.target, *job.paths)}
             jobs.append(plan_job(arguments, meta, base, output, taken))
         net = arguments.load()
-        log = stack.enter_context(PassLog.open(arguments)) if arguments.log else None
+        log = (
+            stack.enter_context(PassLog.open(arguments.log, arguments.force))
+            if arguments.log
+            else None
+        )
         for job in jobs:
             console.start_log(arguments, net, job.seed)
             if job.on_disk:
@@ -128,46 +132,8 @@ def _inputs(
 def _recipe(plan: Plan, job: Job, passes: int | None = None, **overrides: Any) -> Recipe:
     """Build the recipe of a picture, finished or after some passes."""
     made = plan.to_dict() if passes is None else {"passes": passes, **plan.to_dict()}
-    # As a share, so that things stay as large in the picture when its size is changed.
-    overrides["subject"] = f"{plan.subject / min(plan.size):.6g}"
-    for name in ("variety", "noise", "tint"):
-        overrides[name] = float(getattr(plan.config, name))
-    return build_recipe(plan.net, made, base=job.base, batch=plan.ascent.batch, **overrides)
-
-
-@dataclass
-class PassLog:
-    """A CSV file with a line for each pass; columns that a picture lacks are empty."""
-
-    path: Path
-    lines: list[dict[str, object]] = field(default_factory=list)
-
-    @classmethod
-    @contextlib.contextmanager
-    def open(cls, arguments: DrawArguments) -> Iterator[PassLog]:
-        """Refuse a file that exists; write what was added, also after an error or Ctrl-C."""
-        path = arguments.log
-        assert path
-        files.refuse_overwrite([path], arguments.force)
-        files.reserve_output(path)
-        log = cls(path)
-        try:
-            yield log
-        finally:
-            columns = list(dict.fromkeys(name for line in log.lines for name in line))
-            with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, columns)
-                writer.writeheader()
-                writer.writerows(log.lines)
-
-    def add(self, plan: Plan, progress: Progress, number: int) -> None:
-        """Add a line for a pass."""
-        height, width = progress.octave
-        line: dict[str, object] = {"seed": plan.seed, "octave": f"{width}x{height}"}
-        line |= {"pass": number, "done": f"{progress.done / progress.total:.4f}"}
-        for name, value in measure(plan, progress).items():
-            line[name] = f"{value:.6g}"
-        self.lines.append(line)
+    overrides |= {"base": job.base, "batch": plan.ascent.batch, **resolved_options(plan)}
+    return build_recipe(plan.net, made, **overrides)
 
 
 @dataclass

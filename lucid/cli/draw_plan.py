@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from lucid.cli import files, targets
-from lucid.cli.click_types import PREVIEW_SIDE, ClassSpec
+from lucid.cli.click_types import ClassSpec
 from lucid.cli.draw import DrawArguments
 from lucid.drawing import on_disk
 from lucid.drawing.config import TILE, DrawConfig, default_config, on_canvas
@@ -24,6 +24,9 @@ from lucid.imaging.fit import inside
 from lucid.imaging.io import read_alpha, read_image
 from lucid.nets.net import Net
 from lucid.plugins import is_code
+
+PREVIEW_SIDE = 320
+"""The longest side of --quick, in pixels."""
 
 
 @dataclass(frozen=True)

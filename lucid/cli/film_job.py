@@ -59,8 +59,9 @@ def film_all(arguments: FilmArguments) -> None:
         raise click.UsageError(
             "--from encodes frames and paints none: leave BASE, --class, --warp and --resume out"
         )
-    if arguments.base:
-        hints.check_bases(arguments.base, arguments.classes, arguments.load_meta().classes)
+    meta = None if arguments.source else arguments.load_meta()
+    if meta:
+        hints.check_bases(arguments.base, arguments.classes, meta.classes)
     bases = files.find_files(arguments.base)
     files.check_output(arguments.output, bases, {"--resume": arguments.resume})
     for file in map(files.resolve_stdin, bases):  # errors appear before the first film is made
@@ -70,7 +71,7 @@ def film_all(arguments: FilmArguments) -> None:
         taken: list[Path] = []
         for base in starts:
             seed = _choose_seed(arguments)
-            path = _name_film(arguments, base, output, seed, taken)
+            path = _name_film(arguments, meta, base, output, seed, taken)
             taken.append(path)
             note = _make_film(arguments, base, path, seed)
             if not arguments.quiet and str(arguments.output) != "-":
@@ -86,6 +87,7 @@ def _choose_seed(arguments: FilmArguments) -> int | None:
 
 def _name_film(
     arguments: FilmArguments,
+    meta: Net | None,
     base: Path | None,
     output: Path | None,
     seed: int | None,
@@ -96,8 +98,8 @@ def _name_film(
         return files.reserve_numbered("film", suffix=".gif")
     file = files.resolve_stdin(base) if base else None
     words = {"stem": file.stem if file else "noise"}
-    if not arguments.source:
-        meta, classes = arguments.load_meta(), targets.film_classes(arguments)
+    if meta:
+        classes = targets.film_classes(arguments)
         words |= {"net": meta.name, "class": targets.output_stem(meta, classes, ())}
         words["layer"] = targets.output_stem(meta, [], arguments.layers)
         words |= {} if seed is None else {"seed": str(seed)}

@@ -39,9 +39,8 @@ def build_recipe(
     net: Net | None = None, made: Mapping[str, Any] | None = None, **overrides: Any
 ) -> Recipe:
     """Build the recipe of what the running command makes: all of its options, defaults included."""
-    import torch
-
-    from lucid.core.device import device_name, find_devices, find_precision, precision_name
+    from lucid.core.device import find_devices, find_precision, precision_name
+    from lucid.drawing.recipe import made_by
     from lucid.imaging.recipes import Recipe, sha256_file, versions
 
     context = click.get_current_context()
@@ -50,8 +49,7 @@ def build_recipe(
     if net is not None:
         device = find_devices(values["device"])[0]
         values["precision"] = precision_name(find_precision(values["precision"], device))
-        facts |= {"device": device_name(device), "threads": torch.get_num_threads()}
-        facts |= {"net": net.name, "weights": net.fingerprint}
+        facts = made_by(net, device)
     options: dict[str, Any] = {}
     files: dict[str, str] = {}
     digests = context.meta.setdefault(DIGESTS, {})

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from rich_click import RichCommand, RichPanel
 
 WIDTH = 100
 """The most columns of a help text."""
@@ -21,8 +18,12 @@ Sections = Mapping[str, Sequence[str]]
 """Names of a command's parameters, or of a group's commands, by the title that they stand under."""
 
 
-class SectionedCommand(click.Command):
-    """A command whose options stand in sections; those that are in none come last."""
+class Sectioned(click.Command):
+    """What commands and groups have in common whose help stands in sections.
+
+    Attributes:
+        sections: names of parameters, or of a group's commands, by title.
+    """
 
     def __init__(self, *args: Any, sections: Sections | None = None, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -30,11 +31,12 @@ class SectionedCommand(click.Command):
 
     def get_help(self, ctx: click.Context) -> str:
         """Return the help text, as it suits standard output."""
-        if not _in_terminal():
-            return super().get_help(ctx)
-        from rich_click import RichCommand
+        in_terminal = bool(sys.stdout and sys.stdout.isatty())
+        return _rich_help(self, ctx) if in_terminal else super().get_help(ctx)
 
-        return _rich_help(RichCommand, self, ctx)
+
+class SectionedCommand(Sectioned):
+    """A command whose options stand in sections; those that are in none come last."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a list of options for each section."""
@@ -47,20 +49,8 @@ class SectionedCommand(click.Command):
                     formatter.write_dl(rows)
 
 
-class SectionedGroup(click.Group):
+class SectionedGroup(Sectioned, click.Group):
     """A group whose commands stand in sections, each with its whole description."""
-
-    def __init__(self, *args: Any, sections: Sections | None = None, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.sections = sections or {}
-
-    def get_help(self, ctx: click.Context) -> str:
-        """Return the help text, as it suits standard output."""
-        if not _in_terminal():
-            return super().get_help(ctx)
-        from rich_click import RichGroup
-
-        return _rich_help(RichGroup, self, ctx, commands=self.commands)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a list of commands for each section, then the options."""
@@ -80,25 +70,20 @@ def _complete(sections: Sections, names: Sequence[str]) -> dict[str, list[str]]:
     return {**complete, OTHERS if sections else "Options": others} if others else complete
 
 
-def _in_terminal() -> bool:
-    return bool(sys.stdout and sys.stdout.isatty())
+def _rich_help(command: Sectioned, ctx: click.Context) -> str:
+    """Let rich-click write the help text of a command or group."""
+    import rich_click
 
-
-def _rich_help(
-    kind: type[RichCommand],
-    command: SectionedCommand | SectionedGroup,
-    ctx: click.Context,
-    **settings: Any,
-) -> str:
-    """Let rich-click write the help text of a command."""
-    from rich_click import RichCommandPanel, RichContext, RichHelpConfiguration, RichOptionPanel
-
-    panels: list[RichPanel[Any, Any]] = []
+    panels: list[rich_click.RichPanel[Any, Any]] = []
+    kind: type[rich_click.RichCommand] = rich_click.RichCommand
+    settings: dict[str, Any] = {}
     for title, names in command.sections.items():
         if isinstance(command, click.Group):
-            panels.append(RichCommandPanel(title, commands=list(names)))
+            panels.append(rich_click.RichCommandPanel(title, commands=list(names)))
         else:
-            panels.append(RichOptionPanel(title, options=list(names)))
+            panels.append(rich_click.RichOptionPanel(title, options=list(names)))
+    if isinstance(command, click.Group):
+        kind, settings = rich_click.RichGroup, {"commands": command.commands}
     rich = kind(
         name=command.name,
         params=command.params,
@@ -107,12 +92,12 @@ def _rich_help(
         panels=panels,
         **settings,
     )
-    context = RichContext(
+    context = rich_click.RichContext(
         rich,
         info_name=ctx.info_name,
         parent=ctx.parent,
         help_option_names=ctx.help_option_names,
-        rich_help_config=RichHelpConfiguration(
+        rich_help_config=rich_click.RichHelpConfiguration(
             max_width=WIDTH,
             commands_before_options=True,
             options_panel_title=OTHERS if command.sections else "Options",

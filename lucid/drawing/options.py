@@ -15,6 +15,7 @@ from lucid.core.transforms import Transform
 from lucid.drawing.config import DrawConfig
 from lucid.errors import UsageError, nearest
 from lucid.imaging import Size
+from lucid.imaging.fit import FITS
 from lucid.imaging.io import Picture
 from lucid.tiling.tiles import Order
 
@@ -175,8 +176,6 @@ def _is_size(value: object) -> bool:
     pair = isinstance(value, tuple | list) and len(value) == 2 and all(map(_is_whole, value))
     return pair or _is_whole(value)
 
-
-FITS = ("crop", "inside", "stretch")
 
 WANTED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "size": ("(height, width) in pixels, or the side of a square", _is_size),

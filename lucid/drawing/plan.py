@@ -28,7 +28,7 @@ from lucid.drawing.subject import (
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError
 from lucid.imaging import Size
-from lucid.imaging.fit import fit_image, inside
+from lucid.imaging.fit import fit_image, fit_size
 from lucid.imaging.io import Picture, to_mask, to_tensor
 from lucid.imaging.masks import NAMED, named_mask
 from lucid.nets.net import Net
@@ -338,8 +338,8 @@ def _sizes(
     size = cast(Size | None, settings["size"])
     if size is None and base is not None:
         size = (base.shape[1], base.shape[2])
-    elif size is not None and base is not None and settings["fit"] == "inside":
-        size = inside((base.shape[1], base.shape[2]), size)
+    elif size is not None and base is not None:
+        size = fit_size((base.shape[1], base.shape[2]), size, settings["fit"])
     elif size is None:
         grown = math.prod(map(attrgetter("scale"), config.octave_configs[1:]))
         size = round(tile[0] * grown), round(tile[1] * grown)

@@ -20,6 +20,7 @@ from lucid.imaging import recipes
 from lucid.imaging.io import Picture
 from lucid.imaging.output_paths import exists
 from lucid.imaging.recipes import Recipe
+from lucid.nets.net import Net
 
 INFO = "lucid"
 """The key of ``picture.info`` that holds a recipe's text."""
@@ -66,22 +67,33 @@ def draw_recipe(
     runtime = plan.ascent.runtime
     given |= {
         "size": f"{plan.size[1]}x{plan.size[0]}",
-        "subject": f"{plan.subject / min(plan.size):.6g}",
         "seed": plan.seed,
         "fit": options.get("fit", DEFAULT_OPTIONS["fit"]),
         "precision": precision_name(plan.ascent.dtype),
-        **{name: float(getattr(plan.config, name)) for name in ("variety", "noise", "tint")},
+        **resolved_options(plan),
         **({"deterministic": True} if runtime.deterministic else {}),
     }
-    made: dict[str, Any] = {
-        **recipes.versions(),
-        "device": device_name(plan.ascent.device),
-        "threads": torch.get_num_threads(),
-        "net": plan.net.name,
-        "weights": plan.net.fingerprint,
-        **plan.to_dict(),
-    }
+    made = {**made_by(plan.net, plan.ascent.device), **plan.to_dict()}
     return Recipe("draw", given, made | ({"program": program} if program else {}))
+
+
+def resolved_options(plan: Plan) -> dict[str, Any]:
+    """Options whose defaults depend on the net, as they were resolved."""
+    # As a share, so that things stay as large in the picture when its size is changed.
+    subject = f"{plan.subject / min(plan.size):.6g}"
+    names = ("variety", "noise", "tint")
+    return {"subject": subject, **{name: float(getattr(plan.config, name)) for name in names}}
+
+
+def made_by(net: Net, device: torch.device) -> dict[str, Any]:
+    """What else a result depends on: versions, device, threads and the net's weights."""
+    return {
+        **recipes.versions(),
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "net": net.name,
+        "weights": net.fingerprint,
+    }
 
 
 def _parts(targets: Targets) -> Iterable[Any]:

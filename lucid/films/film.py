@@ -20,7 +20,7 @@ from lucid.films.keyframes import Keyframes
 from lucid.films.spectrum import SpectrumLimit
 from lucid.films.warp import parse
 from lucid.imaging import Size
-from lucid.imaging.fit import fit_image, inside
+from lucid.imaging.fit import fit_image, fit_size
 from lucid.imaging.io import Picture, from_pil, to_pil, to_tensor
 from lucid.nets.net import Net
 from lucid.nets.registry import NetLike, to_net
@@ -75,7 +75,8 @@ def film(
             what they are in the base or in photographs, whichever is more; 0 for no limit.
         after: number and picture of the last frame of a film that was cut short: only the frames
             that follow are drawn.
-        watch: called after each pass.
+        watch: called with the frame's number and the progress of its drawing after each pass;
+            False, or ``lucid.Stop``, ends the film before that frame.
         options: those of ``draw``; the default ``config`` is ``film_config``. A strength of the
             keyframes multiplies ``strength``.
 
@@ -103,9 +104,8 @@ def film(
     number, last = after or (-1, None)
     base = None if base is None else to_tensor(base)
     if base is not None and settings["size"] is not None:
-        size = cast(Size, settings["size"])
-        if settings["fit"] == "inside":
-            settings["size"] = size = inside((base.shape[1], base.shape[2]), size)
+        shape, size = (base.shape[1], base.shape[2]), cast(Size, settings["size"])
+        settings["size"] = fit_size(shape, size, settings["fit"])
         base = fit_image(base, size, settings["fit"])
     image: Tensor | Image.Image | None = base if last is None else to_tensor(last)
     if image is None:

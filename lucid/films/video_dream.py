@@ -24,7 +24,7 @@ from lucid.films.film import (
 from lucid.films.keyframes import Keyframes
 from lucid.films.optical_flow import estimate_flow
 from lucid.imaging import Size
-from lucid.imaging.fit import fit_image, inside
+from lucid.imaging.fit import fit_image, fit_size
 from lucid.imaging.io import from_pil
 from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import resize
@@ -63,7 +63,8 @@ def dream_over(
             drawn by themselves have none.
         skip: number of frames that are done already.
         last: result of the last frame that is done.
-        watch: called after each pass.
+        watch: called with the frame's number and the progress of its drawing after each pass;
+            False, or ``lucid.Stop``, ends the film before that frame.
         options: those of ``draw``. All frames use the same ``seed``, as other random numbers in
             each would flicker. The default ``config`` is ``film_config``, or that of ``draw`` where
             there is no last result.
@@ -89,10 +90,9 @@ def dream_over(
             continue
         now = from_pil(image)
         if settings["size"]:
-            size = cast(Size, settings["size"])
-            if settings["fit"] == "inside":
-                size = inside((now.shape[1], now.shape[2]), size)
-            now = resize(fit_image(now, size, settings["fit"]), size).clamp(0, 1)
+            fit, asked = settings["fit"], cast(Size, settings["size"])
+            size = fit_size((now.shape[1], now.shape[2]), asked, fit)
+            now = resize(fit_image(now, size, fit), size).clamp(0, 1)
         if before is not None and now.shape != before.shape:
             raise UsageError(f"frame {frame} is not of the size of the one before: give a size")
         if frame >= skip:

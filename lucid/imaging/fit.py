@@ -1,10 +1,16 @@
-"""Bring a picture of one shape to a size of another."""
+"""Bring a picture of one shape to a size of another. Imports no torch."""
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from lucid.imaging import Size
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FITS = ("crop", "inside", "stretch")
+"""How an image of another shape is brought to a size."""
 
 
 def inside(shape: Size, size: Size) -> Size:
@@ -15,6 +21,11 @@ def inside(shape: Size, size: Size) -> Size:
     """
     factor = min(size[0] / shape[0], size[1] / shape[1])
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def fit_size(shape: Size, size: Size, fit: str) -> Size:
+    """The (height, width) that an image of a shape gets, where a size is asked for."""
+    return inside(shape, size) if fit == "inside" else size
 
 
 def fit_image(image: Tensor, size: Size, fit: str) -> Tensor:

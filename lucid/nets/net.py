@@ -170,7 +170,7 @@ class Net(nn.Module):
         """
         self.require_classes()
         if self.classes.count(name) == 1 and not name.isdecimal():
-            return self.classes.index(name)
+            return self.classes.index(name)  # as most names are typed; the rest reads a table
         if name.isdecimal():
             if len(name) < 10 and int(name) < len(self.classes):
                 return int(name)
