@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import inspect
 import re
 import runpy
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,27 @@ from lucid.reading import check_regular
 
 CODE = re.compile(r"(.+\.py):([A-Za-z_]\w*)")
 """How an object in a file is named: ``my.py:make_net``."""
+
+
+def call(kind: str, function: Callable[..., Any], **given: Any) -> Any:
+    """Call a function or class of the user's own with positional arguments.
+
+    Args:
+        kind: what it makes, for messages: ``canvas``, ``order``, …
+        function: what to call.
+        given: the arguments, by names for messages.
+
+    Raises:
+        UsageError: it does not take so many.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        inspect.signature(function).bind(*given.values())
+    except TypeError as error:
+        raise UsageError(f"the {kind} {name} must take {', '.join(given)}: {error}") from error
+    except ValueError:  # a function of C has no signature
+        pass
+    return function(*given.values())
 
 
 def is_code(text: str) -> bool:

@@ -159,6 +159,9 @@ class _Drawing:
             if finished and all(finished):
                 pictures += [picture for picture in finished if picture]
                 continue
+            skin = [ClassSpec(arguments.skin)] if arguments.skin else []
+            described = targets.describe_classes(self.net, [*group[0].classes, *skin])
+            console.print_painting(arguments, described)
             name = (job.target if arguments.diverse else group[0].path).name
             try:
                 with console.progress_bar(
@@ -191,9 +194,6 @@ class _Drawing:
         job, arguments = self.job, self.arguments
         plan, pattern = self._plan(group[0])
         check_memory(plan.size, plan.tiling.tile)
-        skin = [ClassSpec(arguments.skin)] if arguments.skin else []
-        classes = [*group[0].classes, *skin]
-        console.print_painting(arguments, targets.describe_classes(self.net, classes))
         alpha = read_alpha(files.resolve_stdin(job.base)) if job.base else None
         plans = prepare_group(plan, len(group)) if arguments.diverse else [plan]
         watchers: list[Watcher] = []

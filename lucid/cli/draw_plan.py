@@ -179,6 +179,7 @@ def _check_on_disk(arguments: DrawArguments, transparent: bool) -> None:
     """Refuse what needs the whole picture in memory."""
     refused = {
         "--count": arguments.count > 1,
+        "--each": arguments.each,
         "--save-every": arguments.save_every,
         "--mask": arguments.mask,
         "--keep-colors": arguments.keep_colors,

@@ -35,6 +35,7 @@ NOT_USED = {
     "--steps": ("layer_range", "octaves", "iters", "seed", "save_steps"),
     "a nightmare without -reconstruct": ("momentum", "pull", "reach"),
     "--rotate-degrees": ("rotate",),
+    "-o": ("prefix",),
 }
 """Parameters that mean nothing beside another option."""
 
@@ -137,6 +138,7 @@ def _refuse_unused(arguments: NightmareArguments) -> set[str]:
     kinds = ["-reconstruct" if arguments.reconstruct else "a nightmare without -reconstruct"]
     kinds += ["--steps"] * (arguments.steps_file is not None and not arguments.reconstruct)
     kinds += ["--rotate-degrees"] * (arguments.rotate_degrees is not None)
+    kinds += ["-o"] * (arguments.output is not None)
     unused = set()
     for kind in kinds:
         for parameter in context.command.params:

@@ -25,7 +25,7 @@ from lucid.films.keyframes import Keyframes
 from lucid.films.warp import WARPS, current_name, parse
 from lucid.imaging.filters import luma
 from lucid.imaging.io import read_image
-from lucid.imaging.masks import NAMED
+from lucid.imaging.masks import mask_name
 from lucid.nets.imagenet import find_group
 from lucid.nets.net import Net
 from lucid.plugins import entry_points, is_code, load_entry_point, load_object
@@ -191,14 +191,7 @@ def requested_mask(path: Path | None) -> Tensor | str | None:
     """Read the mask of --mask, or return its name."""
     if path is None:
         return None
-    name = str(path).lower()
-    if path.exists() or path.suffix:
-        return read_mask(path)
-    if name not in NAMED:
-        raise click.UsageError(
-            f"--mask {path}: is neither a picture nor {', '.join(NAMED)}{nearest(name, NAMED)}"
-        )
-    return name
+    return mask_name(str(path)) or read_mask(path)
 
 
 def single_classes(net: Net, classes: Sequence[ClassSpec]) -> list[list[ClassSpec]]:

@@ -32,6 +32,7 @@ from lucid.errors import Stop, UsageError, go_on
 from lucid.imaging import Size
 from lucid.imaging.io import Picture, to_pil
 from lucid.nets.registry import NetLike
+from lucid.plugins import call
 from lucid.tiling.octaves import back_project, resize, start_image
 from lucid.tiling.regions import MaskRegion
 from lucid.tiling.tiles import RolledView, Tile, TileView
@@ -122,8 +123,9 @@ def draw(
     (64, 48)
     """
     plan = prepare(net, targets, base, **options)
-    picture = to_pil(paint(plan, watch=watch))
-    return with_recipe(picture, draw_recipe(plan, targets, base, options))
+    progress, unfinished = run(passes(plan), watch)
+    recipe = draw_recipe(plan, targets, base, options, passes=unfinished)
+    return with_recipe(progress.picture(), recipe)
 
 
 def grow(
@@ -159,11 +161,13 @@ def grow(
     if every < 1:
         raise UsageError(f"every {every} must be 1 or more")
     plan = prepare(net, targets, base, **options)
-    recipe = draw_recipe(plan, targets, base, options)
 
     def pictures() -> Iterator[Image.Image]:
         for number, progress in enumerate(passes(plan), start=1):
-            if number % every == 0 or progress.done == progress.total:
+            finished = progress.done == progress.total
+            if number % every == 0 or finished:
+                unfinished = None if finished else number
+                recipe = draw_recipe(plan, targets, base, options, passes=unfinished)
                 yield with_recipe(progress.picture(), recipe)
 
     return pictures()
@@ -188,12 +192,24 @@ def paint(
     Raises:
         LucidError: the picture does not fit into memory.
     """
+    progress, unfinished = run(passes(plan, generator), watch)
+    painted = progress.canvas.image().detach()
+    return resize(painted, plan.size, wrap=plan.wrap) if unfinished else painted
+
+
+def run(painting: Iterator[Progress], watch: Watch | None) -> tuple[Progress, int | None]:
+    """Paint until the end, or until a watch function stops that.
+
+    Returns:
+        How far the drawing has come, and after how many passes it was stopped; None if it is whole.
+    """
+    number = 0
     with contextlib.suppress(Stop):
-        for progress in passes(plan, generator):
+        for progress in painting:
+            number += 1
             if watch:
                 go_on(watch(progress))
-    painted = progress.canvas.image().detach()
-    return resize(painted, plan.size, wrap=plan.wrap) if progress.done < progress.total else painted
+    return progress, number if progress.done < progress.total else None
 
 
 @torch.inference_mode(False)  # whatever the caller's modes are
@@ -218,7 +234,9 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
         targets = plan.detail_targets() if octave.detail else plan.targets
         optimizer: Optimizer
         if plan.optimizer:
-            optimizer = plan.optimizer(0)
+            optimizer = call("optimizer", plan.optimizer, lr=0.0)
+            if not callable(getattr(optimizer, "step", None)):
+                raise UsageError(f"the optimizer is a {type(optimizer).__name__} without step()")
         else:
             optimizer = Adam(0) if config.optimizer == "adam" else DeepDreamStep(0)
         for number in range(octave.iterations):
@@ -278,7 +296,11 @@ def _canvas(
     if painted is not None or base is not None:
         start = start_image(size, painted, base, wrap=plan.wrap, detail_space=config.detail_space)
     if plan.canvas:
-        canvas = plan.canvas(size, start, generator, plan.ascent.device)
+        device = plan.ascent.device
+        given = {"size": size, "start": start, "generator": generator, "device": device}
+        canvas = call("canvas", plan.canvas, **given)
+        if not isinstance(canvas, Canvas):
+            raise UsageError(f"the canvas is a {type(canvas).__name__}: derive it from Canvas")
     else:
         canvas = _unmasked_canvas(plan, size, octave, start, generator)
     resized = None if base is None else start_image(size, None, base, wrap=plan.wrap)

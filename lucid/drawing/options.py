@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any, Protocol, TypedDict, cast
 
 import torch
@@ -68,8 +70,8 @@ class DrawOptions(TypedDict, total=False):
             config's.
         iterations: passes over the picture at each octave. Default: the config's.
         strength: factor of the config's lr, 0 (no change) to 100. Default: 1.
-        variety: contrast of the broad random shapes that a picture from noise starts with, 0 or
-            more. Default: the config's.
+        variety: contrast of the broad random shapes that a picture from noise starts with, 0 to
+            10. Default: the config's.
         mask: the picture changes only where this is bright: a picture or its file,
             (height, width), 0..1, or ``top``, ``bottom``, ``left``, ``right``, ``center`` or
             ``sky``, which is looked for in the base. Default: all of it changes.
@@ -148,6 +150,8 @@ def complete_options(options: DrawOptions) -> DrawOptions:
     if legacy:
         given["runtime"] = resolve_runtime(given.get("runtime"), legacy)
     for name, value in given.items():
+        if isinstance(value, Integral) and not isinstance(value, bool):
+            given[name] = value = int(value)  # NumPy's, too  # noqa: PLW2901
         if name not in DEFAULT_OPTIONS:
             near = nearest(name, [*DEFAULT_OPTIONS])
             raise UnknownOptionError(f"there is no option {name!r}{near}")
@@ -155,6 +159,9 @@ def complete_options(options: DrawOptions) -> DrawOptions:
         wanted, fits = WANTED.get(name, ("", _anything))
         if value is not default and not fits(value):
             raise UsageError(f"{name}={value!r} must be {wanted}")
+        least, most = RANGES.get(name, (-math.inf, math.inf))
+        if _is_number(value) and not least <= value <= most:
+            raise UsageError(f"{name}={value!r} must be from {least} to {most}")
     if isinstance(given.get("size"), int):
         given["size"] = (given["size"], given["size"])
     return cast(DrawOptions, {**DEFAULT_OPTIONS, **given})
@@ -176,6 +183,9 @@ def _is_size(value: object) -> bool:
     pair = isinstance(value, tuple | list) and len(value) == 2 and all(map(_is_whole, value))
     return pair or _is_whole(value)
 
+
+RANGES = {"seed": (0, 2**63 - 1), "variety": (0, 10)}
+"""The least and largest values, of options whose range nothing else checks."""
 
 WANTED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "size": ("(height, width) in pixels, or the side of a square", _is_size),

@@ -30,7 +30,7 @@ from lucid.errors import UsageError
 from lucid.imaging import Size
 from lucid.imaging.fit import fit_image, fit_size
 from lucid.imaging.io import Picture, to_mask, to_tensor
-from lucid.imaging.masks import NAMED, named_mask
+from lucid.imaging.masks import mask_name, named_mask
 from lucid.nets.net import Net
 from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import octave_sizes, sizes_from_scales
@@ -311,8 +311,8 @@ def _fit(
 ) -> tuple[Tensor | None, Tensor | None]:
     """The base, and the mask that was named or given as a picture, in the shape of a size."""
     shape = size if base is None else (base.shape[1], base.shape[2])
-    if isinstance(mask, str) and mask in NAMED:
-        mask = named_mask(mask, shape, base)
+    if isinstance(mask, str) and (name := mask_name(mask)):
+        mask = named_mask(name, shape, base)
     found = None if mask is None else to_mask(mask)
     if found is not None and found.shape == shape:
         found = fit_image(found[None], size, fit)[0]

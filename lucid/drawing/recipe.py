@@ -15,7 +15,7 @@ from lucid.core.objectives import Channel, LayerL2
 from lucid.drawing.options import DEFAULT_OPTIONS, DrawOptions
 from lucid.drawing.plan import Plan
 from lucid.drawing.targets import Targets
-from lucid.errors import LucidError
+from lucid.errors import LucidError, UsageError
 from lucid.imaging import recipes
 from lucid.imaging.io import Picture
 from lucid.imaging.output_paths import exists
@@ -42,6 +42,7 @@ def draw_recipe(
     base: Picture | None,
     options: DrawOptions,
     skin: str | Mapping[str, float] | None = None,
+    passes: int | None = None,
 ) -> Recipe:
     """Write down what ``lucid draw`` would have to be told to make a picture.
 
@@ -51,6 +52,7 @@ def draw_recipe(
         base: as it was given.
         options: as they were given.
         skin: as it was given to ``draw_skin``.
+        passes: how many there were, of a picture that is not finished.
 
     Returns:
         The recipe. What no command can be told is listed in ``made.program``, so that ``lucid
@@ -74,6 +76,7 @@ def draw_recipe(
         **({"deterministic": True} if runtime.deterministic else {}),
     }
     made = {**made_by(plan.net, plan.ascent.device), **plan.to_dict()}
+    made |= {} if passes is None else {"passes": passes}
     return Recipe("draw", given, made | ({"program": program} if program else {}))
 
 
@@ -119,6 +122,8 @@ def _add_option(given: dict[str, Any], program: list[str], name: str, value: obj
     """Write down an option, or that the program had something that cannot be typed."""
     if name == "base" and isinstance(value, str | Path):
         given[name] = [str(value)]
+    elif name == "optimizer":  # which no command takes
+        program.append(f"{name} {value!r}")
     elif isinstance(value, str | int | float | Path):
         given[NAMES.get(name, name)] = str(value) if isinstance(value, Path) else value
     elif isinstance(value, torch.Tensor | np.ndarray | Image.Image):
@@ -152,6 +157,8 @@ def save(picture: Image.Image, path: str | Path, *, replace: bool = True) -> Non
     >>> print(picture.info["lucid"].splitlines()[1])
     class = ["goldfish"]
     """
+    if not isinstance(picture, Image.Image):
+        raise UsageError(f"a Pillow image can be saved, not a {type(picture).__name__}")
     if not replace and exists(Path(path)):
         raise LucidError(f"{path} exists: give another name, or replace=True")
     text = picture.info.get(INFO)

@@ -7,7 +7,6 @@ together with the first, so that the shape stays.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Unpack
@@ -21,13 +20,13 @@ from lucid.core.attribution import attribution_layer, attribution_maps
 from lucid.core.device import reraise_oom
 from lucid.core.objectives import SHARE_PENALTY, ClassLogits
 from lucid.drawing.config import default_config
-from lucid.drawing.loop import Progress, Watch, passes
+from lucid.drawing.loop import Progress, Watch, passes, run
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.recipe import draw_recipe, with_recipe
 from lucid.drawing.subject import composition_size
 from lucid.drawing.targets import Target, Targets, class_weights
-from lucid.errors import Stop, UsageError, go_on
+from lucid.errors import UsageError
 from lucid.imaging.filters import gaussian_blur
 from lucid.imaging.io import Picture
 from lucid.nets.net import LOGITS, Net
@@ -86,11 +85,8 @@ def draw_skin(
     """
     plan = prepare(net, targets, base, **options)
     pattern = prepare_skin(plan, skin, **options)
-    recipe = draw_recipe(plan, targets, base, options, skin)
-    with contextlib.suppress(Stop):
-        for progress in skin_passes(plan, pattern):
-            if watch:
-                go_on(watch(progress))
+    progress, unfinished = run(skin_passes(plan, pattern), watch)
+    recipe = draw_recipe(plan, targets, base, options, skin, unfinished)
     return with_recipe(progress.picture(), recipe)
 
 

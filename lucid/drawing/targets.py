@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Unpack
 
 import torch
@@ -28,6 +29,7 @@ from lucid.nets.class_names import normalize_name, related_classes
 from lucid.nets.imagenet import group_members
 from lucid.nets.net import LOGITS, Net, UnknownClassError
 from lucid.nets.registry import LARGEST_NET, NetLike, load_meta, nets_with_class, to_net
+from lucid.plugins import call
 from lucid.tiling.regions import Region
 
 
@@ -61,6 +63,10 @@ activations; classes with weights; or a list, of which classes make one mix, obj
 functions their sum, and each ``Target`` one by itself."""
 
 
+Classes = str | int | Iterable[str | int] | Mapping[str, float] | Mapping[str | int, float]
+"""Names or numbers of classes, or names of groups; with weights if not all are equal."""
+
+
 def find_targets(net: Net, targets: Targets, config: DrawConfig) -> list[Target]:
     """Turn what is asked for into objectives with their regions.
 
@@ -74,15 +80,17 @@ def find_targets(net: Net, targets: Targets, config: DrawConfig) -> list[Target]
     """
     if isinstance(targets, Mapping):
         return [Target(classes(net, targets, config))]
-    if isinstance(targets, str | int | Objective | Target) or callable(targets):
+    if isinstance(targets, str | int | Integral | Objective | Target) or callable(targets):
         targets = [targets]
     if not isinstance(targets, Sequence):
         raise UsageError(f"{targets!r} is nothing that can be drawn: name a class")
     found, names, total = [], [], None
     for item in targets:
-        if isinstance(item, str | int):
+        if isinstance(item, str | int | Integral):
             names.append(str(item))
         elif isinstance(item, Target):
+            if not isinstance(item.objective, Objective):
+                raise UsageError(f"a Target's objective is an Objective, not {item.objective!r}")
             found.append(Target(_resolve_layers(net, item.objective), item.region))
         else:
             part = _resolve_layers(net, _as_objective(net, item))
@@ -93,9 +101,7 @@ def find_targets(net: Net, targets: Targets, config: DrawConfig) -> list[Target]
     return found if total is None else [*found, Target(total)]
 
 
-def classes(
-    net: NetLike, named: str | Iterable[str] | Mapping[str, float], config: DrawConfig | None = None
-) -> ClassLogits:
+def classes(net: NetLike, named: Classes, config: DrawConfig | None = None) -> ClassLogits:
     """The objective of one class, or of a mix of several, as it suits a net.
 
     Args:
@@ -118,23 +124,25 @@ def classes(
     return ClassLogits(weights, config.mix_log_prob_weight, SHARE_PENALTY)
 
 
-def class_weights(
-    net: Net, named: str | Iterable[str] | Mapping[str, float]
-) -> dict[int | tuple[int, ...], float]:
+def class_weights(net: Net, named: Classes) -> dict[int | tuple[int, ...], float]:
     """Numbers of classes, or tuples of a group's numbers, with weights whose magnitudes sum to 1.
 
     Raises:
         UsageError: none is named, the net lacks one, or all weights are 0.
     """
-    if isinstance(named, str):
-        named = [named]
+    if isinstance(named, str | int | Integral):
+        named = [str(named)]
+    if not isinstance(named, Iterable):
+        raise UsageError(f"{named!r} is no class: give a name, a number, or several")
     weights: dict[int | tuple[int, ...], float] = {}
     total = 0.0
     for name, weight in (
         named if isinstance(named, Mapping) else dict.fromkeys(named, 1.0)
     ).items():
-        found = resolve_class(net, name)
-        weights[found] = weights.get(found, 0.0) + weight
+        if not isinstance(name, str | int | Integral) or not isinstance(weight, Real):
+            raise UsageError(f"{name!r}: {weight!r} is no class and its weight: give 'lion': 0.5")
+        found = resolve_class(net, str(name))
+        weights[found] = weights.get(found, 0.0) + float(weight)
     if not weights:
         raise UsageError("there is nothing to draw: name a class")
     for weight in weights.values():
@@ -221,7 +229,7 @@ def _as_objective(net: Net, item: Objective | Function) -> Objective:
     if named is None:
         probe = _Probe(net)
         with torch.no_grad():
-            item(probe)
+            call("objective", item, activations=probe)
         named = tuple(probe)
         if not named:
             raise UsageError(f"{item!r} reads no layer's activations: acts['LAYER']")
@@ -253,13 +261,15 @@ def _check_channels(net: Net, objective: Objective) -> None:
             _check_channels(net, part)
     if isinstance(objective, Channel):
         check_channel(net, objective.layer, objective.channel)
+        if objective.neuron and not all(0 <= place <= 1 for place in objective.neuron):
+            raise UsageError(f"neuron {objective.neuron} must be (x, y), each from 0 to 1")
 
 
 def check_channel(net: Net, layer: str, channel: int) -> None:
     """Raise a UsageError for a channel that a layer does not have."""
     name = net.resolve_layer(layer)
     count = next(shape[0] for known, _, shape in net.describe() if known == name)
-    if not 0 <= channel < count:
+    if not isinstance(channel, Integral) or not 0 <= channel < count:
         raise UsageError(f"layer {layer} has channels 0 to {count - 1}, no {channel}")
 
 

@@ -94,7 +94,7 @@ def film(
     >>> [frame.size for frame in film]
     [(64, 64), (64, 64)]
     """
-    if frames < 1:
+    if not isinstance(frames, int) or frames < 1:
         raise UsageError(f"a film of {frames} frames shows nothing: use 1 or more")
     net = to_net(net)
     keyframes = resolve_keyframes(net, targets, warps)
@@ -149,7 +149,7 @@ def spectrum_limit(plan: Plan, base: Picture | None, contrast: float) -> Spectru
     Raises:
         UsageError: ``contrast`` is negative or too large.
     """
-    if not 0 <= contrast <= 100:
+    if not isinstance(contrast, int | float) or not 0 <= contrast <= 100:
         raise UsageError(f"contrast {contrast} must be from 0 to 100; {CONTRAST} is usual")
     if not contrast:
         return None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-from lucid.errors import UsageError
+from lucid.errors import UsageError, nearest
 from lucid.imaging import Size
 from lucid.imaging.filters import gaussian_blur
 
@@ -85,6 +87,20 @@ def sky(picture: Tensor) -> Tensor:
 
 NAMED = ("top", "bottom", "left", "right", "center", "sky")
 """The names of masks."""
+
+
+def mask_name(text: str) -> str | None:
+    """Read the name of a mask, in upper or lower case; None for what may be a picture's file.
+
+    Raises:
+        UsageError: the text is neither.
+    """
+    if text.lower() in NAMED and not Path(text).exists():
+        return text.lower()
+    if Path(text).exists() or Path(text).suffix:
+        return None
+    near = nearest(text, NAMED)
+    raise UsageError(f"mask {text!r} is neither a picture nor {', '.join(NAMED)}{near}")
 
 
 def named_mask(name: str, size: Size, base: Tensor | None = None) -> Tensor:

@@ -217,6 +217,8 @@ def load(
         UsageError: there is no such net.
         LucidError: a file is missing or damaged or belongs to another net, or a download failed.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"a net's name is a text, not a {type(name).__name__}")
     if (own := _own_net(name, weights, names)) is not None:
         return own
     given = Path(weights) if weights else None

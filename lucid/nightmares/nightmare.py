@@ -214,12 +214,12 @@ def _check_views_fit(
 def check_counts(**counts: int) -> None:
     """Raise a UsageError for a count that is not from 1 to 2**31 - 1."""
     for name, count in counts.items():
-        if not 1 <= count < 2**31:
+        if not isinstance(count, int) or not 1 <= count < 2**31:
             raise UsageError(f"{name} {count} must be 1 or more")
 
 
 def check_finite(**numbers: float) -> None:
     """Raise a UsageError for a number that is NaN or beyond ``LARGEST``."""
     for name, number in numbers.items():
-        if not abs(number) <= LARGEST:
+        if not isinstance(number, int | float) or not abs(number) <= LARGEST:
             raise UsageError(f"{name} {number} must be from {-LARGEST:.0f} to {LARGEST:.0f}")

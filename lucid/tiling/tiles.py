@@ -10,11 +10,10 @@ each tile has a Hann window, divided by the sum of all windows.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -22,6 +21,7 @@ from torch import Generator, Tensor
 from lucid.errors import UsageError
 from lucid.imaging import Size
 from lucid.imaging.padding import crop
+from lucid.plugins import call
 
 
 class Tile(NamedTuple):
@@ -321,22 +321,17 @@ class Tiling:
             batches = static_grid(size, self.tile, stride, wrap)
             return UnblendedPass(size, self.tile, batches, self.padding)
         if callable(self.order):
-            batches = _own_batches(self.order, (size, self.tile, stride, wrap, generator))
+            given = {"size": size, "tile": self.tile, "stride": stride, "wrap": wrap}
+            batches = _own_batches(self.order, {**given, "generator": generator})
         else:
             batches = ORDERS[self.order](size, self.tile, stride, wrap, generator)
         return Pass(size, self.tile, batches, self.padding)
 
 
-def _own_batches(order: Order, given: tuple[Size, Size, Size, bool, Generator]) -> list[Batch]:
+def _own_batches(order: Order, given: dict[str, Any]) -> list[Batch]:
     """What a user's order returns, if that is batches of tiles."""
     name = getattr(order, "__name__", str(order))
-    try:
-        inspect.signature(order).bind(*given)
-    except TypeError as error:
-        raise UsageError(
-            f"the order {name} must take size, tile, stride, wrap and generator: {error}"
-        ) from error
-    found = order(*given)
+    found = call("order", order, **given)
     try:
         batches = [[Tile(int(top), int(left)) for top, left in batch] for batch in found]
     except (TypeError, ValueError) as error:

@@ -32,7 +32,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("draw Persian cat", 'no picture Persian cat: did you mean --class "Persian cat"?'),
         ("draw --class golden retriever", 'did you mean --class "golden retriever"?'),
         ("draw --class tiger cat", 'did you mean --class "tiger cat"?'),
-        ("draw dog.png --class lion --mask cenre", "is neither a picture nor top, bottom, left"),
+        (
+            "draw dog.png --class lion --mask cenre",
+            "'cenre' is neither a picture nor top, bottom, left",
+        ),
         ("draw nothing.png --class lion", "nothing.png: cannot be read"),
         ("classify dog.png lucid64", "dog.png stands where the net should"),
         ("nightmare dog.png lucid64 8", "dog.png stands where the net should"),

@@ -78,10 +78,12 @@ def test_only_what_is_missing_is_drawn(desk: Path, run: Run) -> None:
     (desk / "some_seed4.png").unlink()
     before = kept.stat().st_mtime_ns
     result = run(*words[:-2], "-o", "some.png", "--resume")
-    assert result.output.splitlines()[-2:] == [
+    assert result.output.splitlines() == [
+        "painting goldfish (0)",
         "wrote some_seed4.png (seed 3)",
         "wrote some.png (seed 3)",
     ]
+    assert "painting" not in run(*words[:-2], "-o", "some.png", "--resume").output
     assert kept.stat().st_mtime_ns == before
     assert (desk / "some.png").read_bytes() == sheet
 
@@ -110,6 +112,7 @@ def test_pictures_of_other_settings_are_not_taken_for_finished(desk: Path, run: 
         ("--each --layer 2", "--each is for classes: leave --layer out"),
         ("--each --count 2 --diverse", "--diverse and --each cannot be combined"),
         ("--count 2 --diverse --resume -o a.png", "--diverse and --resume cannot be combined"),
+        ("--each --on-disk -o a.png", "there is no --each for pictures that are painted on disk"),
         ("--each -o -", "-o - takes one picture: leave --each out"),
     ],
 )
@@ -163,6 +166,9 @@ def test_a_nightmare_is_written_where_that_is_said(desk: Path, run: Run) -> None
     assert names(desk) == ["photo.v2-tiny-2.png"]
     assert recipes.read(desk / "photo.v2-tiny-2.png").made["round"] == 2
     assert "exists: give --force" in run(*words, "-o", "photo.v2-tiny-2.png").output
+    both = run(*words, "-o", "other.png", "-prefix", "folder")
+    assert "-prefix means nothing beside -o" in both.output
+    assert not (desk / "folder").exists()
     assert run("redo", "photo.v2-tiny-2.png", "-o", "again.png").exit_code == 0
     with Image.open("photo.v2-tiny-2.png") as before, Image.open("again.png") as again:
         assert before.tobytes() == again.tobytes()

@@ -101,6 +101,8 @@ def test_a_recipe_runs_no_code_that_is_not_typed() -> None:
         ("draw --objective peeks", "there is no objective 'peeks'"),
         ("draw --objective my.py:Peaks", "my.py:Peaks must be made without arguments"),
         ("draw --class lion --order my.py:make_net", "the order make_net must take"),
+        ("draw --class lion --canvas my.py:petals", "the canvas petals must take size, start"),
+        ("draw --objective my.py:make_net", "the objective make_net must take activations"),
         ("draw --class lion --canvas oil", "'oil' is not one of 'fourier', 'pixels', 'phase'"),
         ("draw --class lion --tiles spirl", "'spirl' is not one of 'spiral'"),
         ("draw --class lion --on-disk --order my.py:columns", "on disk nothing of your own"),

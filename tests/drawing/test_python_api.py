@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -191,6 +192,14 @@ def test_nets_are_taken_by_name() -> None:
         ({"iterations": "3"}, "iterations='3' must be a whole number"),
         ({"seed": 1.5}, "seed=1.5 must be a whole number"),
         ({"seed": None}, "seed=None must be a whole number"),
+        ({"seed": -1}, "seed=-1 must be from 0 to"),
+        ({"seed": 2**70}, "seed=.* must be from 0 to"),
+        ({"variety": 11}, "variety=11 must be from 0 to 10"),
+        ({"mask": "ski"}, "mask 'ski' is neither a picture nor top, .*; the nearest is sky"),
+        ({"canvas": lambda *given: 3}, "the canvas is a int: derive it from Canvas"),
+        ({"canvas": lambda size: None}, "the canvas <lambda> must take size, start, generator, d"),
+        ({"optimizer": lambda lr: 3}, "the optimizer is a int without step"),
+        ({"optimizer": lambda: None}, "the optimizer <lambda> must take lr"),
         ({"strength": "much"}, "strength='much' must be a number"),
         ({"overlap": None}, "overlap=None must be a number"),
         ({"keep_colors": "yes"}, "keep_colors='yes' must be True or False"),
@@ -220,6 +229,14 @@ def test_options_of_another_kind_are_refused(
         (lucid.LayerL2("0") - 2 * lucid.Channel("0", -1), "layer 0 has channels 0 to 7, no -1"),
         ([lucid.Target(lucid.Channel("0", 8))], "no 8"),
         (99, "has no class 99"),
+        (lucid.Channel("0", "a"), "no a"),  # type: ignore[arg-type]
+        (lucid.Channel("0", 1.5), "no 1.5"),  # type: ignore[arg-type]
+        (lucid.Channel("0", 1, (5, 5)), "neuron .5, 5. must be .x, y., each from 0 to 1"),
+        ({"goldfish": "x"}, "'goldfish': 'x' is no class and its weight"),
+        ({None: 1}, "None: 1 is no class and its weight"),
+        (lucid.Target("goldfish"), "a Target's objective is an Objective, not 'goldfish'"),  # type: ignore[arg-type]
+        (lambda: None, "the objective <lambda> must take activations"),
+        (lambda a, b: None, "the objective <lambda> must take activations"),
     ],
 )
 def test_targets_that_do_not_exist_are_refused(classifier: Net, targets: Any, message: str) -> None:
@@ -421,3 +438,47 @@ else:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "0\n"
     assert "it paints with one thread" in done.stderr
+
+
+def test_numbers_are_classes_everywhere(classifier: Net) -> None:
+    assert lucid.classes(classifier, 3).weights == {3: 1.0}
+    assert lucid.classes(classifier, [3, "goldfish"]).weights == {3: 0.5, 0: 0.5}
+    assert lucid.classes(classifier, {3: 3, "goldfish": 1}).weights == {3: 0.75, 0: 0.25}
+    few: dict[str, Any] = {**QUICK, "seed": np.int64(2), "size": np.int32(32)}
+    assert lucid.draw(classifier, np.int64(3), **few).size == (32, 32)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="None is no class"):
+        lucid.classes(classifier, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda net: next(iter(lucid.film(net, "goldfish", frames="2"))),  # type: ignore[arg-type]
+        lambda net: next(iter(lucid.film(net, "0", frames=1, contrast="a"))),  # type: ignore[arg-type]
+        lambda net: lucid.nightmare(net, torch.rand(3, 32, 32), "0", rounds="x"),  # type: ignore[arg-type]
+        lambda net: lucid.nightmare(net, torch.rand(3, 32, 32), "0", rate="x"),  # type: ignore[arg-type]
+        lambda net: lucid.load(None),  # type: ignore[arg-type]
+        lambda net: lucid.save(None, "a.png"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_of_another_kind_is_a_usage_error(
+    classifier: Net, call: Callable[[Net], object]
+) -> None:
+    with pytest.raises(UsageError):
+        call(classifier)
+
+
+@pytest.mark.parametrize("name", ["draw", "skin", "grow"])
+def test_the_recipe_of_a_stopped_picture_says_after_how_many_passes(name: str) -> None:
+    few: dict[str, Any] = {**QUICK, "iterations": 4}
+    if name == "grow":
+        first, *_, last = lucid.grow("lucid64", "lion", every=3, **few)
+    else:
+        paint: Any = lucid.draw
+        if name == "skin":
+            paint = functools.partial(lucid.draw_skin, skin="bee")
+        calls = iter((True, True, False))
+        first = paint("lucid64", "lion", watch=lambda progress: next(calls), **few)
+        last = paint("lucid64", "lion", **few)
+    assert recipes.parse(first.info["lucid"], "first").made["passes"] == 3
+    assert "passes" not in recipes.parse(last.info["lucid"], "last").made
