@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
     from lucid.drawing.diverse import draw_diverse
     from lucid.drawing.loop import draw, grow
-    from lucid.drawing.recipe import save
     from lucid.drawing.skin import draw_skin
     from lucid.drawing.targets import Target, classes, guide
     from lucid.films.film import film
     from lucid.films.keyframes import Keyframes
     from lucid.films.video_dream import dream_over
     from lucid.films.warp import warp
+    from lucid.imaging.recipes import save
     from lucid.nets.module import wrap
     from lucid.nets.registry import load
     from lucid.nightmares.nightmare import nightmare
@@ -43,7 +43,7 @@ _EXPORTS = {
     "lucid.core.device": ("Runtime",),
     "lucid.drawing.diverse": ("draw_diverse",),
     "lucid.drawing.loop": ("draw", "grow"),
-    "lucid.drawing.recipe": ("save",),
+    "lucid.imaging.recipes": ("save",),
     "lucid.drawing.skin": ("draw_skin",),
     "lucid.drawing.targets": ("Target", "classes", "guide"),
     "lucid.films.film": ("film",),

@@ -41,9 +41,18 @@ class Stop(Exception):  # noqa: N818, as StopIteration
     """Raised by a ``watch`` function to stop the work: what there is so far is the result."""
 
 
-def go_on(answer: object) -> None:
-    """Raise ``Stop`` if a ``watch`` function answered False."""
-    if answer is False:
+def tell(watch: object, *progress: object) -> None:
+    """Call a ``watch`` function with how far the work has come; None is none.
+
+    Raises:
+        Stop: the function returned False, or raised that itself.
+        UsageError: it is no function.
+    """
+    if watch is None:
+        return
+    if not callable(watch):
+        raise UsageError(f"watch={watch!r} must be a function, which is called after each pass")
+    if watch(*progress) is False:
         raise Stop
 
 

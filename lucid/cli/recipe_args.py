@@ -40,7 +40,7 @@ def build_recipe(
 ) -> Recipe:
     """Build the recipe of what the running command makes: all of its options, defaults included."""
     from lucid.core.device import find_devices, find_precision, precision_name
-    from lucid.drawing.recipe import made_by
+    from lucid.core.provenance import made_by
     from lucid.imaging.recipes import Recipe, sha256_file, versions
 
     context = click.get_current_context()

@@ -10,11 +10,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lucid.errors import UsageError
 from lucid.nets.net import LOGITS
 
 
@@ -77,9 +79,19 @@ class Sum(Objective):
 
     Attributes:
         parts: pairs of a weight and an objective.
+
+    Raises:
+        UsageError: a part is something else.
     """
 
     parts: tuple[tuple[float, Objective], ...]
+
+    def __post_init__(self) -> None:
+        for weight, part in self.parts:
+            if not isinstance(part, Objective):
+                raise UsageError(f"{part!r} is no objective, and objectives add up with their like")
+            if not isinstance(weight, Real):
+                raise UsageError(f"an objective times {weight!r}: give a number")
 
     @property
     def layers(self) -> frozenset[str]:

@@ -15,10 +15,34 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from lucid.errors import UsageError
 from lucid.imaging import Size
 
 Transform = Callable[[Tensor], Tensor]
 """From a batch of images, (n, 3, height, width), to another."""
+
+
+def checked_transform(transform: Transform) -> Transform:
+    """A transform of the user's own that refuses to return what the net cannot be shown."""
+    name = getattr(transform, "__name__", type(transform).__name__)
+
+    def checked(images: Tensor) -> Tensor:
+        changed: object = transform(images)
+        if not isinstance(changed, Tensor) or changed.shape != images.shape:
+            shape = tuple(getattr(changed, "shape", ()))
+            found = f"shape {shape}" if shape else type(changed).__name__
+            raise UsageError(
+                f"the transform {name} must return images of shape {tuple(images.shape)}, "
+                f"not {found}"
+            )
+        if images.requires_grad and not changed.requires_grad:
+            raise UsageError(
+                f"the transform {name} returns images that no gradient passes through: leave "
+                "detach(), NumPy and torch.no_grad() out"
+            )
+        return changed
+
+    return checked
 
 
 @dataclass(frozen=True)

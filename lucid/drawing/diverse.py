@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,11 @@ from lucid.core.objectives import LayerObjective
 from lucid.drawing.loop import Progress, passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
+from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.targets import Targets
-from lucid.errors import Stop, UsageError, go_on
+from lucid.errors import Stop, UsageError, tell
 from lucid.imaging.io import Picture
+from lucid.imaging.recipes import with_recipe
 from lucid.nets.net import Net
 from lucid.nets.registry import NetLike
 
@@ -142,7 +144,7 @@ def draw_diverse(
         options: see ``DrawOptions``.
 
     Returns:
-        The pictures, RGB.
+        The pictures, RGB. Each carries the recipe of all.
 
     Raises:
         UsageError: an option makes no sense, or the net lacks a class or layer.
@@ -156,9 +158,15 @@ def draw_diverse(
     """
     plan = prepare(net, targets, base, **options)
     stages: list[Progress] = []
+    passed = 0
     with contextlib.suppress(Stop):
         for each in zip(*map(passes, prepare_group(plan, count, weight)), strict=True):
             stages = list(each)
-            if watch:
-                go_on(watch(stages))
-    return [stage.picture() for stage in stages]
+            passed += 1
+            tell(watch, stages)
+    unfinished = passed if stages[0].done < stages[0].total else None
+    group: dict[str, Any] = {"count": count, "diverse": True}
+    if weight != DIVERSITY_WEIGHT:
+        group["weight"] = weight
+    recipe = draw_recipe(plan, targets, base, options, group, passes=unfinished)
+    return [with_recipe(stage.picture(), recipe) for stage in stages]

@@ -26,11 +26,12 @@ from lucid.core.optimizers import Adam, DeepDreamStep, Optimizer
 from lucid.drawing.config import OctaveConfig
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import PassSettings, Plan, prepare
-from lucid.drawing.recipe import draw_recipe, with_recipe
+from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.targets import Target, Targets
-from lucid.errors import Stop, UsageError, go_on
+from lucid.errors import Stop, UsageError, tell
 from lucid.imaging import Size
 from lucid.imaging.io import Picture, to_pil
+from lucid.imaging.recipes import with_recipe
 from lucid.nets.registry import NetLike
 from lucid.plugins import call
 from lucid.tiling.octaves import back_project, resize, start_image
@@ -207,8 +208,7 @@ def run(painting: Iterator[Progress], watch: Watch | None) -> tuple[Progress, in
     with contextlib.suppress(Stop):
         for progress in painting:
             number += 1
-            if watch:
-                go_on(watch(progress))
+            tell(watch, progress)
     return progress, number if progress.done < progress.total else None
 
 

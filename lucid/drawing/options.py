@@ -77,7 +77,8 @@ class DrawOptions(TypedDict, total=False):
             ``sky``, which is looked for in the base. Default: all of it changes.
         fit: how a base of another shape is brought to ``size``: ``crop`` cuts its borders off,
             ``inside`` makes the picture smaller, ``stretch`` changes its shape. A mask of the
-            base's size goes with it. Default: ``crop``.
+            base's size goes with it; one of another size must have the picture's shape, or is
+            stretched too. Default: ``crop``.
         keep_colors: whether the base keeps its colours, and only brightness is painted. Default:
             False.
         seed: of the random numbers, 0 or more. Default: 0.

@@ -15,7 +15,13 @@ from torch import Generator, Tensor
 from lucid.core.ascent import Ascent, Step, View
 from lucid.core.objectives import ClassLogits, Objective
 from lucid.core.optimizers import Optimizer
-from lucid.core.transforms import Transform, draw_affines, draw_disturbance, draw_shrink
+from lucid.core.transforms import (
+    Transform,
+    checked_transform,
+    draw_affines,
+    draw_disturbance,
+    draw_shrink,
+)
 from lucid.drawing.config import TILE, DrawConfig, OctaveConfig, default_config, on_canvas
 from lucid.drawing.fingerprint import hash_value
 from lucid.drawing.options import CanvasFactory, DrawOptions, complete_options
@@ -302,7 +308,7 @@ def prepare(
         seed=settings["seed"],
         canvas=None if isinstance(settings["canvas"], str) else settings["canvas"],
         optimizer=None if isinstance(settings["optimizer"], str) else settings["optimizer"],
-        transforms=settings["transforms"],
+        transforms=list(map(checked_transform, settings["transforms"])),
     )
 
 
@@ -316,6 +322,14 @@ def _fit(
     found = None if mask is None else to_mask(mask)
     if found is not None and found.shape == shape:
         found = fit_image(found[None], size, fit)[0]
+    elif found is not None and fit != "stretch":
+        height, width = found.shape
+        # Shrinking rounds sides.
+        if not 0.95 < width / height * size[0] / size[1] < 1.05:
+            raise UsageError(
+                f"the mask is {width}x{height} and the picture {size[1]}x{size[0]}, which is "
+                "another shape: cut the mask to that, or say fit stretch"
+            )
     return None if base is None else fit_image(base, size, fit), found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lucid.core.device import device_name, precision_name
+from lucid.core.device import precision_name
 from lucid.core.objectives import Channel, LayerL2
+from lucid.core.provenance import made_by
 from lucid.drawing.options import DEFAULT_OPTIONS, DrawOptions
 from lucid.drawing.plan import Plan
 from lucid.drawing.targets import Targets
-from lucid.errors import LucidError, UsageError
-from lucid.imaging import recipes
 from lucid.imaging.io import Picture
-from lucid.imaging.output_paths import exists
 from lucid.imaging.recipes import Recipe
-from lucid.nets.net import Net
-
-INFO = "lucid"
-"""The key of ``picture.info`` that holds a recipe's text."""
 
 NAMES = {
     "order": "tiles",
@@ -35,13 +29,17 @@ NAMES = {
 }
 """What the command line calls an option, where that differs."""
 
+PROGRAM_ONLY = ("optimizer", "weight")
+"""Options that no command takes."""
+
 
 def draw_recipe(
     plan: Plan,
     targets: Targets,
     base: Picture | None,
     options: DrawOptions,
-    skin: str | Mapping[str, float] | None = None,
+    more: Mapping[str, Any] | None = None,
+    *,
     passes: int | None = None,
 ) -> Recipe:
     """Write down what ``lucid draw`` would have to be told to make a picture.
@@ -51,7 +49,7 @@ def draw_recipe(
         targets: as they were given.
         base: as it was given.
         options: as they were given.
-        skin: as it was given to ``draw_skin``.
+        more: further settings, such as the ``skin`` that was given to ``draw_skin``.
         passes: how many there were, of a picture that is not finished.
 
     Returns:
@@ -62,7 +60,7 @@ def draw_recipe(
     program: list[str] = []
     for target in _parts(targets):
         _add_target(given, program, target)
-    for name, value in {**options, "base": base, "skin": skin}.items():
+    for name, value in {**options, "base": base, **(more or {})}.items():
         if name not in ("size", "runtime", "seed") and value is not DEFAULT_OPTIONS.get(name):
             _add_option(given, program, name, value)
     given = {name: value for name, value in given.items() if value != []}
@@ -88,17 +86,6 @@ def resolved_options(plan: Plan) -> dict[str, Any]:
     return {"subject": subject, **{name: float(getattr(plan.config, name)) for name in names}}
 
 
-def made_by(net: Net, device: torch.device) -> dict[str, Any]:
-    """What else a result depends on: versions, device, threads and the net's weights."""
-    return {
-        **recipes.versions(),
-        "device": device_name(device),
-        "threads": torch.get_num_threads(),
-        "net": net.name,
-        "weights": net.fingerprint,
-    }
-
-
 def _parts(targets: Targets) -> Iterable[Any]:
     if isinstance(targets, Mapping):
         return [f"{name}:{weight:g}" for name, weight in targets.items()]
@@ -122,45 +109,13 @@ def _add_option(given: dict[str, Any], program: list[str], name: str, value: obj
     """Write down an option, or that the program had something that cannot be typed."""
     if name == "base" and isinstance(value, str | Path):
         given[name] = [str(value)]
-    elif name == "optimizer":  # which no command takes
+    elif name in PROGRAM_ONLY:
         program.append(f"{name} {value!r}")
+    elif isinstance(value, list) and all(isinstance(each, str) for each in value):
+        given[name] = value
     elif isinstance(value, str | int | float | Path):
         given[NAMES.get(name, name)] = str(value) if isinstance(value, Path) else value
-    elif isinstance(value, torch.Tensor | np.ndarray | Image.Image):
+    elif isinstance(value, torch.Tensor | np.ndarray | Image.Image | Iterator):
         program.append(name)
     else:
         program.append(f"{name} {value!r}")
-
-
-def with_recipe(picture: Image.Image, recipe: Recipe) -> Image.Image:
-    """Let a picture carry a recipe, for ``lucid.save``."""
-    picture.info[INFO] = recipe.toml()
-    return picture
-
-
-def save(picture: Image.Image, path: str | Path, *, replace: bool = True) -> None:
-    """Write a picture to a file, with the recipe that it carries, if it does.
-
-    ``lucid show FILE`` prints the recipe, and ``lucid redo FILE`` follows it.
-
-    Args:
-        picture: what ``lucid.draw`` and the like return; also any other Pillow image.
-        path: the file to write: .png, .jpg, .webp, .tiff, …
-        replace: whether to replace an existing file.
-
-    Raises:
-        UsageError: the suffix is unknown, or the picture does not suit it.
-        LucidError: the file cannot be written, or it exists and is not to be replaced.
-
-    >>> import lucid
-    >>> picture = lucid.draw("lucid64", "goldfish", size=48, iterations=1)
-    >>> print(picture.info["lucid"].splitlines()[1])
-    class = ["goldfish"]
-    """
-    if not isinstance(picture, Image.Image):
-        raise UsageError(f"a Pillow image can be saved, not a {type(picture).__name__}")
-    if not replace and exists(Path(path)):
-        raise LucidError(f"{path} exists: give another name, or replace=True")
-    text = picture.info.get(INFO)
-    recipe = recipes.parse(text, path) if isinstance(text, str) else None
-    recipes.write_picture(picture, Path(path), recipe, replace=replace)

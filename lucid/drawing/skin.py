@@ -23,12 +23,13 @@ from lucid.drawing.config import default_config
 from lucid.drawing.loop import Progress, Watch, passes, run
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
-from lucid.drawing.recipe import draw_recipe, with_recipe
+from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.subject import composition_size
 from lucid.drawing.targets import Target, Targets, class_weights
 from lucid.errors import UsageError
 from lucid.imaging.filters import gaussian_blur
 from lucid.imaging.io import Picture
+from lucid.imaging.recipes import with_recipe
 from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import NetLike
 from lucid.tiling.octaves import resize
@@ -86,7 +87,7 @@ def draw_skin(
     plan = prepare(net, targets, base, **options)
     pattern = prepare_skin(plan, skin, **options)
     progress, unfinished = run(skin_passes(plan, pattern), watch)
-    recipe = draw_recipe(plan, targets, base, options, skin, unfinished)
+    recipe = draw_recipe(plan, targets, base, options, {"skin": skin}, passes=unfinished)
     return with_recipe(progress.picture(), recipe)
 
 

@@ -82,12 +82,12 @@ def find_targets(net: Net, targets: Targets, config: DrawConfig) -> list[Target]
         return [Target(classes(net, targets, config))]
     if isinstance(targets, str | int | Integral | Objective | Target) or callable(targets):
         targets = [targets]
-    if not isinstance(targets, Sequence):
+    if not isinstance(targets, Sequence) or isinstance(targets, bytes):
         raise UsageError(f"{targets!r} is nothing that can be drawn: name a class")
     found, names, total = [], [], None
     for item in targets:
         if isinstance(item, str | int | Integral):
-            names.append(str(item))
+            names.append(item)
         elif isinstance(item, Target):
             if not isinstance(item.objective, Objective):
                 raise UsageError(f"a Target's objective is an Objective, not {item.objective!r}")
@@ -132,14 +132,15 @@ def class_weights(net: Net, named: Classes) -> dict[int | tuple[int, ...], float
     """
     if isinstance(named, str | int | Integral):
         named = [str(named)]
-    if not isinstance(named, Iterable):
+    if not isinstance(named, Iterable) or isinstance(named, bytes):
         raise UsageError(f"{named!r} is no class: give a name, a number, or several")
     weights: dict[int | tuple[int, ...], float] = {}
     total = 0.0
     for name, weight in (
         named if isinstance(named, Mapping) else dict.fromkeys(named, 1.0)
     ).items():
-        if not isinstance(name, str | int | Integral) or not isinstance(weight, Real):
+        is_name = isinstance(name, str | Integral) and not isinstance(name, bool)
+        if not is_name or not isinstance(weight, Real):
             raise UsageError(f"{name!r}: {weight!r} is no class and its weight: give 'lion': 0.5")
         found = resolve_class(net, str(name))
         weights[found] = weights.get(found, 0.0) + float(weight)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 
 import torch
 from PIL import Image
 from torch import Generator, Tensor
 
+from lucid.core.provenance import made_by
 from lucid.drawing.config import DrawConfig, default_config
 from lucid.drawing.loop import Progress, passes
 from lucid.drawing.options import DrawOptions, complete_options
 from lucid.drawing.plan import Plan, prepare
+from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.targets import Target, Targets, find_targets
-from lucid.errors import Stop, UsageError, go_on
+from lucid.errors import Stop, UsageError, tell
 from lucid.films.keyframes import Keyframes
 from lucid.films.spectrum import SpectrumLimit
 from lucid.films.warp import parse
 from lucid.imaging import Size
 from lucid.imaging.fit import fit_image, fit_size
 from lucid.imaging.io import Picture, from_pil, to_pil, to_tensor
+from lucid.imaging.recipes import Recipe, with_recipe
 from lucid.nets.net import Net
 from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import start_image
@@ -29,6 +32,12 @@ from lucid.tiling.regions import MaskRegion
 
 CONTRAST = 1.1
 """How loud waves of any length may become in a film (see ``SpectrumLimit``)."""
+
+FILM_OPTIONS = {
+    *("class", "layer", "base", "warp", "frames", "size", "fit", "octaves", "iters", "contrast"),
+    *("net", "strength", "variety", "tile-size", "seed", "precision", "deterministic"),
+}
+"""What ``lucid film`` can be told of a film that a program made."""
 
 Watch = Callable[[int, Progress], object]
 """Called after each pass with the number of the frame and the progress of its drawing; stops the
@@ -81,7 +90,7 @@ def film(
             keyframes multiplies ``strength``.
 
     Yields:
-        The frames.
+        The frames, RGB. Each carries the film's recipe.
 
     Raises:
         UsageError: an option makes no sense, or the net lacks a class or layer.
@@ -101,6 +110,7 @@ def film(
     settings = complete_options(options)
     # The first frame's things are as large as those of the frames that are drawn on it.
     settings["subject"] = settings["subject"] or "tile"
+    given, started = {"warp": [*warps], "frames": frames, "contrast": contrast}, base
     number, last = after or (-1, None)
     base = None if base is None else to_tensor(base)
     if base is not None and settings["size"] is not None:
@@ -126,11 +136,13 @@ def film(
             return
         image = to_pil(limit(painted) if limit else painted)
         number = 0
-        yield image
+        recipe = film_recipe(plan, targets, started, options, given)
+        yield with_recipe(image, recipe)
     settings["config"] = settings["config"] or film_config(net)
     # As a sum, since a mix of classes would cool down, for which a few passes are too short.
     plan = prepare(net, 1 * keyframes.objective(0), image, **settings)
     limit = spectrum_limit(plan, base, contrast)
+    recipe = film_recipe(plan, targets, started, options, given)
     for frame in range(number + 1, frames):
         generator = Generator().manual_seed((settings["seed"] * 1_000_003 + frame) % 2**63)
         start = (image if isinstance(image, Tensor) else from_pil(image)).to(plan.ascent.device)
@@ -140,7 +152,30 @@ def film(
             image = draw_frame(plan, keyframes, frame, start, watch, generator, limit)
         except Stop:
             return
-        yield image
+        yield with_recipe(image, recipe)
+
+
+def film_recipe(
+    plan: Plan,
+    targets: Keyframes | Targets,
+    base: Picture | None,
+    options: DrawOptions,
+    more: Mapping[str, Any],
+) -> Recipe:
+    """Write down what ``lucid film`` would have to be told; as ``draw_recipe`` does."""
+    if isinstance(targets, Keyframes):
+        targets, more = [], {**more, "keyframes": targets}
+    drawn = draw_recipe(plan, targets, base, options, more)
+    given, program = {}, [*drawn.made.get("program", ())]
+    for name, value in drawn.options.items():
+        if name in FILM_OPTIONS:
+            given[name] = value
+        elif name in options:
+            program.append(f"{name} {value!r}")
+    if options.get("variety") is None:
+        given["variety"] = float(default_config(plan.net, on_base=False).variety)
+    made = {**made_by(plan.net, plan.ascent.device), "config": film_config(plan.net).to_dict()}
+    return Recipe("film", given, made | ({"program": program} if program else {}))
 
 
 def spectrum_limit(plan: Plan, base: Picture | None, contrast: float) -> SpectrumLimit | None:
@@ -208,6 +243,5 @@ def _paint(
 ) -> Tensor:
     """Paint a frame, (3, height, width), 0..1, on the CPU."""
     for progress in passes(plan, generator):
-        if watch:
-            go_on(watch(frame, progress))
+        tell(watch, frame, progress)
     return progress.canvas.image().detach().cpu()

@@ -6,7 +6,8 @@ import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from numbers import Integral
+from typing import TypeVar, cast
 
 import torch
 from torch import Generator, Tensor
@@ -14,7 +15,7 @@ from torch import Generator, Tensor
 from lucid.core.objectives import SHARE_PENALTY, ClassLogits, Objective
 from lucid.errors import UsageError
 from lucid.films.expressions import Expression
-from lucid.films.warp import Warp, current_name
+from lucid.films.warp import Warp, current_name, parse
 
 Value = TypeVar("Value")
 
@@ -27,23 +28,30 @@ class Keyframes:
         targets: objectives, each by the number of the frame where it is drawn alone; between two
             of them both are mixed, with weights that change linearly; classes as in a hybrid, so
             that each has its share.
-        warps: applied in this order before each frame but number 0.
+        warps: applied in this order before each frame but number 0; typed as on the command line
+            (``zoom:.05``), or made by ``lucid.films.warp.parse``.
         keyframes: by the name of a warp, its first number, and by ``strength``, a multiple of the
             film's strength (0..100): its values by the number of the frame, with values that
             change linearly in between. At frame 0 it has the value typed with the warp, or
             strength 1, unless another is given.
 
     Raises:
-        UsageError: there is no objective, or a warp cannot have such a value.
+        UsageError: there is no objective, a frame is no number from 0, or a warp cannot have such
+            a value.
     """
 
     targets: Mapping[int, Objective]
-    warps: Sequence[Warp] = ()
+    warps: Sequence[Warp | str] = ()
     keyframes: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.targets:
             raise UsageError("there is nothing to dream of: name a class or a layer")
+        for frame in (*self.targets, *(each for at in self.keyframes.values() for each in at)):
+            if not isinstance(frame, Integral) or frame < 0:
+                raise UsageError(f"a keyframe at frame {frame!r}: the first frame is number 0")
+        warps = [parse(each) if isinstance(each, str) else each for each in self.warps]
+        object.__setattr__(self, "warps", warps)
         current = {current_name(name): values for name, values in self.keyframes.items()}
         object.__setattr__(self, "keyframes", current)
         for name, values in current.items():
@@ -53,7 +61,7 @@ class Keyframes:
                 if not all(0 <= value <= 100 for value in values.values()):
                     raise UsageError("a strength must be from 0 to 100; 1 is usual")
                 continue
-            changed = [warp for warp in self.warps if warp.name == name]
+            changed = [warp for warp in self._parsed if warp.name == name]
             if not changed:
                 raise UsageError(f"{name!r} cannot have keyframes: it is none of the film's warps")
             for warp in changed:
@@ -61,6 +69,10 @@ class Keyframes:
                     raise UsageError(f"{name!r} has no first number that could have keyframes")
         for frame in {frame for values in current.values() for frame in values}:
             self.warp(torch.zeros(3, 16, 16), frame, Generator())  # refuses a value out of range
+
+    @property
+    def _parsed(self) -> Sequence[Warp]:
+        return cast(Sequence[Warp], self.warps)
 
     def objective(self, frame: int) -> Objective:
         """Return the objective at a frame, a mix between two keyframes."""
@@ -77,7 +89,7 @@ class Keyframes:
 
     def warp(self, image: Tensor, frame: int, generator: Generator) -> Tensor:
         """Apply all warps to a picture, (3, height, width), RGB, 0..1, that a frame is drawn on."""
-        for warp in self.warps:
+        for warp in self._parsed:
             arguments = warp.arguments
             if warp.name in self.keyframes:
                 value = self._value(warp.name, float(arguments[0](t=frame)), frame)

@@ -18,6 +18,7 @@ from lucid.films.film import (
     Watch,
     draw_frame,
     film_config,
+    film_recipe,
     resolve_keyframes,
     spectrum_limit,
 )
@@ -26,6 +27,7 @@ from lucid.films.optical_flow import estimate_flow
 from lucid.imaging import Size
 from lucid.imaging.fit import fit_image, fit_size
 from lucid.imaging.io import from_pil
+from lucid.imaging.recipes import with_recipe
 from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import resize
 
@@ -70,19 +72,21 @@ def dream_over(
             there is no last result.
 
     Yields:
-        The result for each frame.
+        The result for each frame, RGB. Each carries a recipe, which cannot name the footage.
 
     Raises:
         UsageError: an option makes no sense, or the net lacks a class or layer.
         LucidError: a frame does not fit into memory.
     """
-    given: dict[str, Any] = {**options}
-    blend = given.pop("hold", blend)  # the name of version 0.1
+    renamed: dict[str, Any] = {**options}
+    blend = renamed.pop("hold", blend)  # the name of version 0.1
     if not 0 <= blend <= 1:
         raise UsageError(f"blend {blend:g} must be from 0 to 1")
-    settings = complete_options(cast(DrawOptions, given))
+    settings = complete_options(cast(DrawOptions, renamed))
     net = to_net(net)
     keyframes = resolve_keyframes(net, targets)
+    footage = iter(footage)
+    given = {"footage": footage, "blend": blend, "flow": flow, "contrast": contrast}
     plans: dict[bool, Plan] = {}
     before: Tensor | None = None
     for frame, image in enumerate(footage):
@@ -106,11 +110,12 @@ def dream_over(
                 plan_options: DrawOptions = {**settings, "config": config}
                 plans[follows] = prepare(net, 1 * keyframes.objective(0), now, **plan_options)
             plan = plans[follows]
+            recipe = film_recipe(plan, targets, None, options, given)
             limit = spectrum_limit(plan, now, contrast) if follows else None
             start = start.to(plan.ascent.device)
             try:
                 last = draw_frame(plan, keyframes, frame, start, watch, limit=limit)
             except Stop:
                 return
-            yield last
+            yield with_recipe(last, recipe)
         before = now

@@ -20,10 +20,11 @@ from typing import Any
 
 from PIL import Image
 
-from lucid.errors import LucidError
+from lucid.errors import LucidError, UsageError
 from lucid.imaging.files import atomic_write
 from lucid.imaging.io import write_image
 from lucid.imaging.metadata import METADATA_SUFFIXES, read_metadata
+from lucid.imaging.output_paths import exists
 from lucid.reading import parse_table, read_text
 
 FILM_RECIPE = "film.json"
@@ -31,6 +32,9 @@ FILM_RECIPE = "film.json"
 
 MAX_LENGTH = 65_000
 """Characters of the longest recipe that fits into the EXIF segment of a JPEG file."""
+
+INFO = "lucid"
+"""The key of ``picture.info`` that holds a recipe's text."""
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pillow")
 """Packages whose versions may change the bytes of a result."""
@@ -185,6 +189,40 @@ def write_picture(
     write_image(image, path, text if fits else "", replace=replace)
     if not fits:
         write_sidecar(recipe, path, replace=replace)
+
+
+def with_recipe(picture: Image.Image, recipe: Recipe) -> Image.Image:
+    """Let a picture carry a recipe, for ``lucid.save``."""
+    picture.info[INFO] = recipe.toml()
+    return picture
+
+
+def save(picture: Image.Image, path: str | Path, *, replace: bool = True) -> None:
+    """Write a picture to a file, with the recipe that it carries, if it does.
+
+    ``lucid show FILE`` prints the recipe, and ``lucid redo FILE`` follows it.
+
+    Args:
+        picture: what ``lucid.draw`` and the like return; also any other Pillow image.
+        path: the file to write: .png, .jpg, .webp, .tiff, …
+        replace: whether to replace an existing file.
+
+    Raises:
+        UsageError: the suffix is unknown, or the picture does not suit it.
+        LucidError: the file cannot be written, or it exists and is not to be replaced.
+
+    >>> import lucid
+    >>> picture = lucid.draw("lucid64", "goldfish", size=48, iterations=1)
+    >>> print(picture.info["lucid"].splitlines()[1])
+    class = ["goldfish"]
+    """
+    if not isinstance(picture, Image.Image):
+        raise UsageError(f"a Pillow image can be saved, not a {type(picture).__name__}")
+    if not replace and exists(Path(path)):
+        raise LucidError(f"{path} exists: give another name, or replace=True")
+    text = picture.info.get(INFO)
+    recipe = parse(text, path) if isinstance(text, str) else None
+    write_picture(picture, Path(path), recipe, replace=replace)
 
 
 def output_files(path: Path) -> list[Path]:

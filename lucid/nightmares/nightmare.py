@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Unpack
+from pathlib import Path
+from typing import Any, Unpack
 
 import torch
 from PIL import Image
@@ -13,13 +14,16 @@ from torch import Tensor
 
 from lucid.core.ascent import Ascent, Step
 from lucid.core.canvas import Canvas, PixelCanvas
-from lucid.core.device import Runtime, RuntimeOptions, reraise_oom, resolve_runtime
+from lucid.core.device import Runtime, RuntimeOptions, precision_name, reraise_oom, resolve_runtime
 from lucid.core.objectives import Enhance
 from lucid.core.optimizers import DarknetStep
+from lucid.core.provenance import made_by
 from lucid.core.receptive_field import WindowPlanner
-from lucid.errors import LARGEST, LucidError, Stop, UsageError, go_on
+from lucid.errors import LARGEST, LucidError, Stop, UsageError, tell
 from lucid.imaging import Size
 from lucid.imaging.io import Picture, to_pil, to_tensor
+from lucid.imaging.recipes import Recipe, with_recipe
+from lucid.nets.net import Net
 from lucid.nets.registry import NetLike, to_net
 from lucid.nightmares import darknet_ops
 from lucid.nightmares.steps import OCTAVE_SCALE, NightmareStep, draw_steps, layers_around
@@ -127,7 +131,7 @@ def nightmare(
         legacy: version 0.1's ``device``, ``precision`` and ``deterministic``.
 
     Yields:
-        The picture after each round, before it is rotated and zoomed.
+        The picture after each round, before it is rotated and zoomed. It carries its recipe.
 
     Raises:
         UsageError: a setting makes no sense; raised before the first step.
@@ -146,6 +150,12 @@ def nightmare(
         raise UsageError(f"zoom {zoom} must be above 0 and at most 4: 0.9 goes in, 1.1 goes out")
     net = to_net(net)
     ascent = Ascent(net, resolve_runtime(runtime, legacy))
+    given: dict[str, Any] = {
+        **{"rounds": rounds, "iters": iterations, "range": layer_range, "octaves": octaves},
+        **{"rate": rate, "thresh": threshold, "zoom": zoom, "rotate": rotate},
+        **{"norm": int(normalize), "grey": grey, "steps": steps, "tile-size": tile_size},
+        "seed": seed,
+    }
     picture = to_tensor(image, "picture").to(ascent.device)
     size = (picture.shape[1], picture.shape[2])
     if steps is None:
@@ -174,18 +184,44 @@ def nightmare(
             objective = Enhance(step.layer, threshold)
             ascent.step(canvas, Step(view, objective, windows=windows), optimizer)
             try:
-                if watch:
-                    go_on(watch(Progress(done, total, canvas)))
+                tell(watch, Progress(done, total, canvas))
             except Stop:
                 return
             if done % (total // rounds) == 0:
                 picture = canvas.image().detach()
-                yield to_pil(picture)
+                number = done // (total // rounds) - 1
+                recipe = nightmare_recipe(ascent, (net, image, layer), given, round=number)
+                yield with_recipe(to_pil(picture), recipe)
                 if rotate:
                     picture = darknet_ops.rotate(picture, rotate)
                 canvas = PixelCanvas(darknet_ops.zoom(picture, zoom))
 
     return pictures(picture)
+
+
+def nightmare_recipe(
+    ascent: Ascent,
+    words: tuple[Net, Picture, str],
+    given: Mapping[str, Any],
+    **made: Any,
+) -> Recipe:
+    """Write down what ``lucid nightmare`` would have to be told.
+
+    Args:
+        ascent: that of the nightmare.
+        words: the net, the picture as it was given, and the layer.
+        given: options by their names on the command line; those that are None are left out.
+        made: what else is to be written down of a picture.
+    """
+    net, image, layer = words
+    is_file = isinstance(image, str | Path)
+    program = [name for name in ("steps",) if given.get(name)] + ["picture"] * (not is_file)
+    options = {name: each for name, each in given.items() if each is not None and name != "steps"}
+    options |= {"precision": precision_name(ascent.dtype)}
+    options |= {"deterministic": True} if ascent.runtime.deterministic else {}
+    facts = {**made_by(net, ascent.device), **made, **({"program": program} if program else {})}
+    named = str(image) if is_file else "?"
+    return Recipe("nightmare", {"words": [net.name, named, layer], **options}, facts)
 
 
 def _check_views_fit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 from PIL import Image
@@ -15,10 +15,11 @@ from lucid.core.canvas import PixelCanvas
 from lucid.core.device import Runtime, RuntimeOptions, reraise_oom, resolve_runtime
 from lucid.core.objectives import FeatureInversion
 from lucid.core.optimizers import MomentumSGD
-from lucid.errors import Stop, UsageError, go_on
+from lucid.errors import Stop, UsageError, tell
 from lucid.imaging.io import Picture, to_pil, to_tensor
+from lucid.imaging.recipes import with_recipe
 from lucid.nets.registry import NetLike, to_net
-from lucid.nightmares.nightmare import Progress, check_counts, check_finite
+from lucid.nightmares.nightmare import Progress, check_counts, check_finite, nightmare_recipe
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def reconstruct(
         legacy: version 0.1's ``device``, ``precision`` and ``deterministic``.
 
     Yields:
-        The picture after each round.
+        The picture after each round. It carries its recipe.
 
     Raises:
         UsageError: a setting makes no sense; raised before the first step.
@@ -89,6 +90,10 @@ def reconstruct(
     layer = net.resolve_layer(layer)
     ascent = Ascent(net, resolve_runtime(runtime, legacy))
     optimizer = MomentumSGD(rate, momentum, pull, reach)
+    given: dict[str, Any] = {
+        **{"reconstruct": True, "rounds": rounds, "iters": iterations, "rate": rate},
+        **{"momentum": momentum, "lambda": pull, "smooth": reach, "seed": seed},
+    }
     picture = to_tensor(image, "picture")
     with reraise_oom(ascent.device), torch.no_grad():
         features = ascent.forward(picture[None].to(ascent.device), [layer])[layer][0]
@@ -102,11 +107,12 @@ def reconstruct(
         for done in range(1, rounds * iterations + 1):
             ascent.step(canvas, step, optimizer)
             try:
-                if watch:
-                    go_on(watch(Progress(done, rounds * iterations, canvas)))
+                tell(watch, Progress(done, rounds * iterations, canvas))
             except Stop:
                 return
             if done % iterations == 0:
-                yield to_pil(canvas.image())
+                number = done // iterations - 1
+                recipe = nightmare_recipe(ascent, (net, image, layer), given, round=number)
+                yield with_recipe(to_pil(canvas.image()), recipe)
 
     return pictures()

@@ -323,14 +323,16 @@ class Tiling:
         if callable(self.order):
             given = {"size": size, "tile": self.tile, "stride": stride, "wrap": wrap}
             batches = _own_batches(self.order, {**given, "generator": generator})
-        else:
-            batches = ORDERS[self.order](size, self.tile, stride, wrap, generator)
+            own = Pass(size, self.tile, batches, self.padding)
+            _check_covered(own, self.order)
+            return own
+        batches = ORDERS[self.order](size, self.tile, stride, wrap, generator)
         return Pass(size, self.tile, batches, self.padding)
 
 
 def _own_batches(order: Order, given: dict[str, Any]) -> list[Batch]:
     """What a user's order returns, if that is batches of tiles."""
-    name = getattr(order, "__name__", str(order))
+    name = _name_of(order)
     found = call("order", order, **given)
     try:
         batches = [[Tile(int(top), int(left)) for top, left in batch] for batch in found]
@@ -341,6 +343,25 @@ def _own_batches(order: Order, given: dict[str, Any]) -> list[Batch]:
     if not any(batches):
         raise UsageError(f"the order {name} returned no tiles")
     return batches
+
+
+def _check_covered(own: Pass, order: Order) -> None:
+    """Raise a UsageError if the tiles of a user's order leave a part of the picture out."""
+    covered = torch.zeros(1, *own.size, dtype=torch.bool)
+    for batch in own.batches:
+        for tile in batch:
+            own.add(covered, tile, torch.ones(1, *own.tile, dtype=torch.bool))
+    left_out = (~covered).nonzero().tolist()
+    if left_out:
+        _, y, x = left_out[0]
+        raise UsageError(
+            f"the order {_name_of(order)} leaves {len(left_out)} pixels out, the first in row {y}, "
+            f"column {x}: every pixel must be in a tile"
+        )
+
+
+def _name_of(order: Order) -> str:
+    return getattr(order, "__name__", str(order))
 
 
 # The rest is deepdraw's first form (Øygard, 2015), kept to compare with: a lattice that never

@@ -156,7 +156,7 @@ def test_a_full_disk_is_found_before_the_work(classifier: Net, tmp_path: Path) -
         ({}, "large.jpg", ".png"),
         ({"order": "none"}, "large.png", "spiral, grid or random"),
         ({"config": SMALL_FROM_NOISE}, "large.png", "--canvas pixels"),
-        ({"mask": torch.ones(4, 4)}, "large.png", "no regions"),
+        ({"mask": torch.ones(160, 208)}, "large.png", "no regions"),
     ],
 )
 def test_what_needs_the_whole_picture_is_refused(

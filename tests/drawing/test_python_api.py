@@ -23,6 +23,7 @@ import lucid
 from lucid.cli import main
 from lucid.drawing.config import DrawConfig
 from lucid.errors import LucidError, UsageError
+from lucid.films.warp import parse
 from lucid.imaging import recipes
 from lucid.imaging.io import to_pil
 from lucid.nets.net import Net
@@ -459,6 +460,15 @@ def test_numbers_are_classes_everywhere(classifier: Net) -> None:
         lambda net: lucid.nightmare(net, torch.rand(3, 32, 32), "0", rate="x"),  # type: ignore[arg-type]
         lambda net: lucid.load(None),  # type: ignore[arg-type]
         lambda net: lucid.save(None, "a.png"),  # type: ignore[arg-type]
+        lambda net: lucid.draw(net, True),
+        lambda net: lucid.draw(net, b"goldfish"),
+        lambda net: lucid.classes(net, b"goldfish"),
+        lambda net: lucid.LayerL2("0") + 3,  # type: ignore[operator]
+        lambda net: lucid.LayerL2("0") * lucid.LayerL2("1"),  # type: ignore[operator]
+        lambda net: lucid.Keyframes({-1: lucid.LayerL2("0")}),
+        lambda net: lucid.Keyframes({"0": lucid.LayerL2("0")}),  # type: ignore[dict-item]
+        lambda net: lucid.Keyframes({0: lucid.LayerL2("0")}, ["zoom:.1"], {"zoom": {-3: 0.1}}),
+        lambda net: lucid.draw(net, "goldfish", mask=torch.ones(20, 60), **QUICK),
     ],
 )
 def test_what_is_of_another_kind_is_a_usage_error(
@@ -466,6 +476,52 @@ def test_what_is_of_another_kind_is_a_usage_error(
 ) -> None:
     with pytest.raises(UsageError):
         call(classifier)
+
+
+@pytest.mark.parametrize("name", STOPPING)
+def test_a_watch_that_is_no_function_is_a_usage_error(name: str) -> None:
+    with pytest.raises(UsageError, match="watch=3 must be a function"):
+        STOPPING[name](3)
+
+
+def _without_a_result(images: Tensor) -> None:
+    images.flip(3)
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (_without_a_result, "_without_a_result must return images of shape .*, not NoneType"),
+        (lambda images: images[:, :2], "not shape .1, 2, "),
+        (lambda images: images.detach(), "that no gradient passes through"),
+    ],
+)
+def test_a_transform_that_the_net_cannot_be_shown_is_a_usage_error(
+    classifier: Net, transform: Any, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        lucid.draw(classifier, "goldfish", transforms=[transform], **QUICK)
+
+
+def test_an_order_that_leaves_pixels_out_is_a_usage_error(classifier: Net) -> None:
+    def corner(*given: Any) -> list[list[tuple[int, int]]]:
+        return [[(0, 0)]]
+
+    order: Any = corner
+    few: dict[str, Any] = {**QUICK, "size": (48, 72), "tile_size": 40}
+    with pytest.raises(UsageError, match="corner leaves 1856 pixels out, the first in row 0, col"):
+        lucid.draw(classifier, "goldfish", order=order, **few)
+
+
+def test_a_mask_of_another_shape_is_stretched_only_when_asked(classifier: Net) -> None:
+    wide = torch.ones(20, 60)
+    picture = lucid.draw(classifier, "goldfish", mask=wide, fit="stretch", **QUICK)
+    assert picture.size == (32, 32)
+
+
+def test_the_warps_of_keyframes_may_be_typed(classifier: Net) -> None:
+    typed = lucid.Keyframes({0: lucid.LayerL2("0")}, ["zoom:.05"], {"zoom": {2: 0.1}})
+    assert typed == lucid.Keyframes({0: lucid.LayerL2("0")}, [parse("zoom:.05")], typed.keyframes)
 
 
 @pytest.mark.parametrize("name", ["draw", "skin", "grow"])
@@ -482,3 +538,49 @@ def test_the_recipe_of_a_stopped_picture_says_after_how_many_passes(name: str) -
         last = paint("lucid64", "lion", **few)
     assert recipes.parse(first.info["lucid"], "first").made["passes"] == 3
     assert "passes" not in recipes.parse(last.info["lucid"], "last").made
+
+
+def test_pictures_of_every_kind_carry_a_recipe(
+    photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    few: dict[str, Any] = {**QUICK, "seed": 3}
+
+    group = lucid.draw_diverse("lucid64", ["lion", "bee"], count=2, **few)
+    lucid.save(group[1], "group.png")
+    again = CliRunner().invoke(main, ["redo", "group.png", "-o", "g_{seed}.png"])
+    assert again.exit_code == 0, again.output
+    for seed, picture in enumerate(group, start=3):
+        with Image.open(f"g_{seed}.png") as made_again:
+            assert made_again.tobytes() == picture.tobytes()
+
+    for kind, base in (("noise", None), ("base", "photo.png")):
+        frames = list(lucid.film("lucid64", "lion", base, frames=3, warps=["zoom:.1"], **few))
+        name = f"frame_{kind}.png"
+        lucid.save(frames[2], name)
+        again = CliRunner().invoke(main, ["redo", name, "-o", f"{kind}"])
+        assert again.exit_code == 0, again.output
+        for number, frame in enumerate(frames):
+            with Image.open(f"{kind}/frame_{number:06d}.png") as made_again:
+                assert made_again.tobytes() == frame.tobytes()
+
+    nightmare = list(lucid.nightmare("lucid64", "photo.png", "1", rounds=2, zoom=0.9, seed=3))
+    reconstruction = list(lucid.reconstruct("lucid64", "photo.png", "1", rounds=2, seed=3))
+    for folder, rounds in (("n", nightmare), ("r", reconstruction)):
+        lucid.save(rounds[0], f"{folder}.png")
+        again = CliRunner().invoke(main, ["redo", f"{folder}.png", "-prefix", folder])
+        assert again.exit_code == 0, again.output
+        for number, picture in enumerate(rounds):
+            with Image.open(f"{folder}/photo_lucid64_1_{number:06d}.png") as made_again:
+                assert made_again.tobytes() == picture.tobytes()
+
+
+def test_a_recipe_of_a_film_says_what_only_the_program_has(photo: Tensor) -> None:
+    keyframes = lucid.Keyframes({0: lucid.LayerL2("0")}, ["zoom:.1"])
+    (frame,) = lucid.film("lucid64", keyframes, photo, frames=1, overlap=0.25, **QUICK)
+    base, keys, overlap = recipes.parse(frame.info["lucid"], "film").made["program"]
+    assert (keys[:19], base, overlap) == ("keyframes Keyframes", "base", "overlap 0.25")
+    (dream,) = lucid.dream_over("lucid64", "lion", [to_pil(photo)], **QUICK)
+    assert "footage" in recipes.parse(dream.info["lucid"], "film").made["program"]
+    (night,) = lucid.nightmare("lucid64", photo, "0")
+    assert recipes.parse(night.info["lucid"], "nightmare").made["program"] == ["picture"]
