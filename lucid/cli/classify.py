@@ -21,7 +21,7 @@ class ClassifyArguments(NetArguments):
     """Arguments of ``lucid classify``."""
 
     net: str = argument(shell_complete=completers.nets)
-    image: Path = argument(type=FILE)
+    image: Path | None = argument(type=FILE, required=False, metavar="IMAGE")
 
 
 @click.command(cls=SectionedCommand)
@@ -33,8 +33,13 @@ def classify(arguments: ClassifyArguments) -> None:
     from lucid.imaging.io import center_crop_resize, read_image
     from lucid.nets.registry import load
 
-    check_order(arguments.net, arguments.image, "lucid classify NET IMAGE")
-    picture = read_image(resolve_stdin(arguments.image))
+    image = arguments.image
+    if image is None:
+        is_picture = Path(arguments.net).is_file() and Path(arguments.net).suffix != ".cfg"
+        what = "a picture, and no net stands before" if is_picture else "a net without a picture"
+        raise click.UsageError(f"{arguments.net} is {what}: lucid classify lucid64 photo.jpg")
+    check_order(arguments.net, image, "lucid classify NET IMAGE")
+    picture = read_image(resolve_stdin(image))
     net = load(arguments.net, arguments.weights, arguments.names)
     net.require_classes()
     with torch.no_grad():

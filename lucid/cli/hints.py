@@ -10,8 +10,7 @@ import click
 
 from lucid.cli.click_types import ClassSpec
 from lucid.nets.class_names import matching_classes, normalize_name
-from lucid.nets.imagenet import find_group
-from lucid.resources import bundled
+from lucid.nets.imagenet import find_group, thousand_names
 
 OTHER_NAMES = {
     "--width": "--size WIDTHxHEIGHT, such as --size 640x480",
@@ -52,16 +51,13 @@ def check_bases(patterns: Iterable[Path], classes: Sequence[ClassSpec], known: l
     Raises:
         UsageError: there is such a word. The message says what may be meant.
     """
-    from lucid.nets.net import read_names  # which imports torch
-
     words = [str(each) for each in patterns]
     missing = [word for word in words if not Path(word).exists() and not glob.has_magic(word)]
     if not missing or missing[0] == "-":
         return
-    thousand = read_names(bundled()["lucid1000"].with_suffix(".names"))
     for each in classes:  # --class golden retriever, without quotes
         name = " ".join([each.name, *missing])
-        if normalize_name(name) in map(normalize_name, [*known, *thousand]):
+        if normalize_name(name) in map(normalize_name, [*known, *thousand_names()]):
             raise click.UsageError(f'{missing[0]}: did you mean --class "{name}"?')
     name = " ".join(missing)
     if find_group(name) or (name.replace(" ", "").isalpha() and matching_classes(name, known)):

@@ -128,7 +128,8 @@ def _parse_words(arguments: NightmareArguments) -> tuple[str, Path | None, Path,
         hints.check_order(words[0], Path(words[1]), "lucid nightmare NET IMAGE LAYER")
         return words[0], weights, Path(words[1]), words[2]
     raise click.UsageError(
-        f"nightmare takes CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER, not {len(words)} words"
+        "nightmare takes CFG WEIGHTS IMAGE LAYER, or NET IMAGE LAYER, such as lucid64 photo.jpg 8, "
+        f"not {len(words)} words; `lucid layers NET` lists a net's layers"
     )
 
 

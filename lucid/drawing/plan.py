@@ -34,7 +34,7 @@ from lucid.drawing.subject import (
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError
 from lucid.imaging import Size
-from lucid.imaging.fit import fit_image, fit_size
+from lucid.imaging.fit import fit_image, fit_mask, fit_size
 from lucid.imaging.io import Picture, to_mask, to_tensor
 from lucid.imaging.masks import mask_name, named_mask
 from lucid.nets.net import Net
@@ -319,17 +319,7 @@ def _fit(
     shape = size if base is None else (base.shape[1], base.shape[2])
     if isinstance(mask, str) and (name := mask_name(mask)):
         mask = named_mask(name, shape, base)
-    found = None if mask is None else to_mask(mask)
-    if found is not None and found.shape == shape:
-        found = fit_image(found[None], size, fit)[0]
-    elif found is not None and fit != "stretch":
-        height, width = found.shape
-        # Shrinking rounds sides.
-        if not 0.95 < width / height * size[0] / size[1] < 1.05:
-            raise UsageError(
-                f"the mask is {width}x{height} and the picture {size[1]}x{size[0]}, which is "
-                "another shape: cut the mask to that, or say fit stretch"
-            )
+    found = None if mask is None else fit_mask(to_mask(mask), shape, size, fit)
     return None if base is None else fit_image(base, size, fit), found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lucid.errors import UsageError
 from lucid.imaging import Size
 
 if TYPE_CHECKING:
@@ -50,3 +51,31 @@ def fit_image(image: Tensor, size: Size, fit: str) -> Tensor:
     rows, columns = max(1, kept[0]), max(1, kept[1])
     top, left = (height - rows) // 2, (width - columns) // 2
     return image[:, top : top + rows, left : left + columns]
+
+
+def fit_mask(mask: Tensor, shape: Size, size: Size, fit: str) -> Tensor:
+    """Give a mask the shape of a size, as ``fit_image`` does.
+
+    Args:
+        mask: (height, width).
+        shape: (height, width) of the image that the mask may be made for.
+        size: (height, width) that image and mask will be resized to.
+        fit: as for ``fit_image``.
+
+    Returns:
+        (height, width), a part of the mask.
+
+    Raises:
+        UsageError: the mask is not of the image's size, and of another shape than ``size``.
+    """
+    if mask.shape == shape:
+        return fit_image(mask[None], size, fit)[0]
+    height, width = mask.shape
+    ratio = width / height * size[0] / size[1]
+    # A mask that was shrunk has rounded sides.
+    if fit != "stretch" and not 0.95 < ratio < 1.05:
+        raise UsageError(
+            f"the mask is {width}x{height} and the picture {size[1]}x{size[0]}, which is another "
+            "shape: cut the mask to that, or let fit be stretch"
+        )
+    return mask

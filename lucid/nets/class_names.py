@@ -125,16 +125,16 @@ def related_classes(name: str, classes: Sequence[str]) -> list[int]:
     return [own[each] for each in dict.fromkeys(found)][:MOST]
 
 
-def suggest_classes(name: str, classes: Sequence[str]) -> str:
+def suggest_classes(name: str, classes: Sequence[str], groups: Sequence[str] = ()) -> str:
     """Suggest classes in place of a name that no class has, to be inserted into a message.
 
-    This is ``"; the nearest are …"``, with classes of a like meaning or, for what is no noun, of a
-    like spelling; or the empty string.
+    This is ``"; the nearest are …"``, with classes of a like meaning or, for what is no noun,
+    classes and groups of a like spelling; or the empty string.
     """
     remark = " (lucid reads names, not sentences)" if len(name.split()) > 2 else ""
     related = related_classes(name, classes)
     if not related:
-        return remark if is_noun(name) else remark + nearest(name, classes)
+        return remark if is_noun(name) else remark + nearest(name, [*classes, *groups])
     near = ", ".join(f"{classes[number]} ({number})" for number in related)
     return f"{remark}; the nearest {'are' if len(related) > 1 else 'is'} {near}"
 

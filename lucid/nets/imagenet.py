@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from lucid.nets.class_names import normalize_name, same_name
+from lucid.resources import bundled
 
 GROUPS: dict[str, tuple[range, ...]] = {
     "sharks": (range(2, 5),),
@@ -34,6 +36,13 @@ GROUPS: dict[str, tuple[range, ...]] = {
 """The numbers of each group's classes among ImageNet's thousand (ILSVRC 2012)."""
 
 
+@functools.cache
+def thousand_names() -> list[str]:
+    """The names of ImageNet's thousand classes, in the order of their numbers."""
+    file = bundled()["lucid1000"].with_suffix(".names")  # torchvision's: importing that takes long
+    return file.read_text(encoding="utf-8").splitlines()
+
+
 def find_group(name: str) -> str:
     """Find the group of a name, in any spelling, singular or plural; empty if there is none."""
     words = normalize_name(name).split()
@@ -45,13 +54,10 @@ def group_members(name: str, classes: Sequence[str]) -> list[int]:
 
     Classes other than ImageNet's thousand are looked up by name.
     """
-    # Command-line completion imports this module and must not wait for torch.
-    from lucid.nets.torchvision import categories
-
     numbers = [number for part in GROUPS.get(find_group(name), ()) for number in part]
     if not numbers:
         return []
-    imagenet = categories("squeezenet1_1")
+    imagenet = thousand_names()
     if list(classes) == imagenet:
         return numbers
     own = {normalize_name(name): number for number, name in enumerate(classes)}
