@@ -26,9 +26,7 @@ from lucid.nets.state_dicts import fill_model, read_state_dict
 from lucid.nets.torchvision import (
     TorchvisionNet,
     build_model,
-    categories,
     model_names,
-    size_megabytes,
     weights_enum,
 )
 from lucid.plugins import entry_points, is_code, load_entry_point, load_object
@@ -161,21 +159,16 @@ def _own_net(
 
 
 def nets_with_class(name: str) -> list[str]:
-    """List nets with a class that matches a name: bundled ones, then by the size of the file."""
-    own = [
+    """List the bundled nets with a class that matches a name.
+
+    torchvision's have the classes of lucid1000, and importing torchvision takes long.
+    """
+    return [
         net
         for net, cfg in bundled().items()
         if (names := cfg.with_suffix(".names")).exists()
         and matching_classes(name, read_names(names))
     ]
-    known = []
-    matches: dict[tuple[str, ...], bool] = {}  # most of them have the same classes
-    for model in model_names():
-        labels = tuple(categories(model))
-        if labels not in matches:
-            matches[labels] = bool(matching_classes(name, labels))
-        known += [model] * matches[labels]
-    return own + sorted(known, key=size_megabytes)
 
 
 def random_init(name: str, seed: int = 0) -> Net:

@@ -368,7 +368,7 @@ BAD = [
     ("draw --net tiny.cfg --class golfish", 2, "the nearest is goldfish"),
     ("draw --net lucid1000 --class terrier", 2, "fits several of lucid1000: toy terrier"),
     ("draw --class golfish", 2, "lucid64 has no class 'golfish'; the nearest are goldfish"),
-    ("draw --class gibbon", 2, "Try --net lucid1000 or --net squeezenet1_1 or"),
+    ("draw --class gibbon", 2, "Try --net lucid1000, which knows it"),
     ("draw --net tiny.cfg --class goldfish:much", 2, "'much' in 'goldfish:much' is not a number"),
     ("draw --net vgg-conv --class goldfish", 2, "vgg-conv has no classes"),
     ("draw --net nonet --class goldfish", 2, "there is no net 'nonet'"),
