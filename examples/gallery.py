@@ -30,14 +30,19 @@ HEAD = """\
 # Gallery
 
 ```sh
-python examples/bases/make_bases.py docs/gallery/bases
-lucid run docs/gallery/moon.toml -o moon.png
+lucid run docs/gallery/beacons.toml -o beacons.png
 ```
 
 All pictures and films on this page were made by lucid64, the default net, from noise or on bases
-that `examples/bases/make_bases.py` computes. Below each one is its [recipe](recipes.md), which is a
-file in `docs/gallery`. The two commands above make one of them again; `make gallery` makes all of
-them, in eleven minutes on two cores.
+that `python examples/bases/make_bases.py docs/gallery/bases` computes. Each one has its
+[recipe](recipes.md), which is a file in `docs/gallery`: the command above makes one of them again,
+and `make gallery` makes all of them, in eleven minutes on two cores.
+
+<div class="gallery" markdown>
+"""
+
+TAIL = """
+</div>
 """
 
 
@@ -68,9 +73,26 @@ def section(recipe: Path) -> str:
     caption = caption.lstrip("# ")
     picture = picture_of(recipe).relative_to(DOCS)
     title = recipe.stem.replace("-", " ").capitalize()
-    return (
-        f"\n## {title}\n\n![{caption}]({picture})\n\n{caption}\n\n```toml\n{options.strip()}\n```\n"
-    )
+    # Blank lines inside the HTML, so that what is between them is Markdown.
+    return f"""
+<div class="picture" markdown>
+
+## {title}
+
+![{caption}]({picture})
+
+{caption}
+
+<details markdown>
+<summary>Recipe</summary>
+
+```toml
+{options.strip()}
+```
+
+</details>
+</div>
+"""
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0])
@@ -88,7 +110,7 @@ def main(names: tuple[str, ...], page: bool) -> None:
         make_picture(recipe)
         click.echo(f"{recipe.stem}: {time.monotonic() - start:.0f} s")
     sections = map(section, all_recipes)
-    (DOCS / "gallery.md").write_text("".join([HEAD, *sections]), encoding="utf-8")
+    (DOCS / "gallery.md").write_text("".join([HEAD, *sections, TAIL]), encoding="utf-8")
 
 
 if __name__ == "__main__":

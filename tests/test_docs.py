@@ -212,8 +212,12 @@ def test_every_promise_about_security_names_its_test() -> None:
         assert "`test_" in promise, promise
 
 
-AS_TYPED = [ROOT / "README.md", ROOT / "docs" / "index.md"]
-"""Pages whose every command runs in a new clone, one after the other."""
+NOT_AS_TYPED = {
+    "api/index.md": "its command is typed in tests/cli/test_recipes.py",
+    "benchmarks.md": "every task of `lucid bench` runs in tests/test_bench.py",
+    "extending.md": "it is typed in tests/cli/test_plugins.py, beside the file that it needs",
+}
+"""Pages whose commands are typed in other tests, or take minutes, and where."""
 
 SMALLER = {
     "draw": "--size 48x40 --octaves 1 --iters 1 --tile-size 40 --device cpu",
@@ -221,15 +225,28 @@ SMALLER = {
     "nightmare": "-iters 1 -rounds 1 -octaves 1 --device cpu",
     "redo": "--size 48x40 --iters 1 --octaves 1",
     "run": "--size 48x40 --iters 1 --octaves 1",
+    "layers": "--device cpu",
 }
 """What makes a command quick."""
 
 
+def as_typed() -> list[Path]:
+    """The pages with commands, but for those of ``NOT_AS_TYPED``."""
+    left_out = [ROOT / "docs" / name for name in NOT_AS_TYPED]
+    typed = [page for page in PAGES if page not in left_out]
+    return [page for page in typed if any(map(_commands, blocks(page, "sh")))]
+
+
+def _commands(block: Block) -> list[list[str]]:
+    return list(command_lines(block.text))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", AS_TYPED, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", as_typed(), ids=lambda page: page.name)
 def test_commands_run_as_they_are_typed(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """All commands of a page run in a new clone, one after the other."""
     clone = tmp_path / "clone"
     for folder in ("docs/gallery", "cfg"):
         shutil.copytree(ROOT / folder, clone / folder)
@@ -241,15 +258,20 @@ def test_commands_run_as_they_are_typed(
     monkeypatch.chdir(clone)
     monkeypatch.setenv("LUCID_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    ran = 0
+    for block in blocks(page, "toml"):
+        if named := re.match(r"# (\w+\.toml)\n", block.text):
+            Path(named[1]).write_text(block.text, encoding="utf-8")
     for block in blocks(page, "sh"):
+        for folder in re.findall(r"^mkdir -p (\w+)$", block.text, re.MULTILINE):
+            Path(folder).mkdir()
         for words in command_lines(block.text):
             more = SMALLER.get(words[0], "").split()
-            if words[0] == "film" and not words[1].endswith(".gif"):
+            if "-reconstruct" in words:
+                more = ["-iters", "1"]
+            if words[0] == "film" and not words[1].endswith((".gif", ".mp4")):
                 more.remove("--no-flow")
-            result = CliRunner().invoke(main, [*words, *more])
+            piped = Path("examples/bases/hills.jpg").read_bytes() if "-" in words else None
+            result = CliRunner().invoke(main, [*words, *more], input=piped)
             offline = "cannot be fetched" in result.output  # torchvision's nets
             line = f"{page.name}: lucid {shlex.join(words)}: {result.output}"
             assert result.exit_code == 0 or offline, line
-            ran += result.exit_code == 0
-    assert ran >= 5

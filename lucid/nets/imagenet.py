@@ -49,6 +49,11 @@ def find_group(name: str) -> str:
     return next((group for group in GROUPS if same_name(group.split(), words)), "")
 
 
+def own_groups(classes: Sequence[str]) -> list[str]:
+    """The groups of which a net has a class."""
+    return [group for group in GROUPS if group_members(group, classes)]
+
+
 def group_members(name: str, classes: Sequence[str]) -> list[int]:
     """The numbers of a net's classes that belong to a group; empty if there are none.
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError, is_out_of_memory, nearest
 from lucid.nets.class_names import matching_classes, suggest_classes
-from lucid.nets.imagenet import GROUPS
+from lucid.nets.imagenet import own_groups
 from lucid.reading import read_text
 
 ONE_AT_A_TIME = threading.RLock()
@@ -186,7 +186,7 @@ class Net(nn.Module):
             more = f" and {len(found) - 8} more" if len(found) > 8 else ""
             raise UsageError(f"class {name!r} fits several of {self.name}: {some}{more}")
         self.require_names()
-        near = suggest_classes(name, self.classes, [*GROUPS])
+        near = suggest_classes(name, self.classes, own_groups(self.classes))
         listing = self._listing.format(what="classes", name=self.name)
         raise UnknownClassError(
             f"{self.name} has no class {name!r}{near}; {listing} lists all {len(self.classes)}"

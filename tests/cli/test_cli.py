@@ -365,7 +365,7 @@ BAD = [
     ("convert tiny.cfg other.weights", 1, "tiny is a Darknet net already"),
     ("convert tiny.cfg state.onnx", 2, "end the name in .weights, .pth or .safetensors"),
     ("draw", 2, "there is nothing to draw"),
-    ("draw --net tiny.cfg --class golfish", 2, "the nearest is goldfish"),
+    ("draw --net tiny.cfg --class golfish", 2, "the nearest are goldfish, fish"),
     ("draw --net lucid1000 --class terrier", 2, "fits several of lucid1000: toy terrier"),
     ("draw --class golfish", 2, "lucid64 has no class 'golfish'; the nearest are goldfish"),
     ("draw --class gibbon", 2, "Try --net lucid1000, which knows it"),

@@ -50,8 +50,12 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("draw --class lion --net lucid65", "there is no net 'lucid65'; the nearest are lucid"),
         ("draw --class octopus", "no class 'octopus'; the nearest are jellyfish (12), sea slug"),
         ("draw --class flower", "Try --net lucid1000, which has daisy, yellow lady's slipper"),
-        ("draw --class whale", "Try --net lucid1000 or --net squeezenet1_1"),
+        ("draw --class whale", "Try --net lucid1000, which knows it"),
+        ("draw --class dgo", "the nearest are dogs, goose"),
         ("draw --class face", "no class 'face'"),
+        ("classify dog.png", "dog.png is a picture, and no net stands before"),
+        ("classify lucid64", "lucid64 is a net without a picture"),
+        ("nightmare lucid64 dog.png", "`lucid layers NET` lists"),
         ("classes lucid64 octopus", "'octopus' in its name; the nearest are jellyfish (12)"),
     ],
 )

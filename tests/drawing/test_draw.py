@@ -167,7 +167,7 @@ def test_tiles_are_no_larger_than_an_octave_that_the_net_sees_whole(classifier: 
     ("classes", "options", "message"),
     [
         ([], {}, "name a class"),
-        (["golfish"], {}, "the nearest is goldfish"),
+        (["golfish"], {}, "the nearest are goldfish, fish"),
         ({"goldfish": 0}, {}, "not all 0"),
         (["goldfish"], {"size": (0, 5)}, "size 5x0 has no pixels"),
         (["goldfish"], {"size": (10**6, 10**6)}, "needs about .* GiB of memory"),

@@ -85,7 +85,7 @@ def test_a_function_may_name_its_layers_itself(classifier: Net) -> None:
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        ("golfish", "the nearest is goldfish"),
+        ("golfish", "the nearest are goldfish, fish"),
         (lambda acts: acts["99"].mean(), "has no layer"),
         (lambda acts: torch.zeros(()), "reads no layer"),
         (LayerL2("99"), "has no layer"),
