@@ -27,15 +27,17 @@ class BenchArguments:
     weights: Path | None = option("Weights of --net, in place of random ones.", type=FILE)
     layer: str = option("Layer of the task nightmare.", default="10")
     size: tuple[int, int] | None = option(
-        "Size of the picture, in place of each task's own.", **SIZE
+        "Size of the picture of the tasks nightmare, pass and film, in place of their own.", **SIZE
     )
     tiles: str = option(
         "Order of the tiles in the task pass.",
         type=click.Choice(["spiral", "random", "grid"]),
         default="spiral",
     )
-    tile_size: int = option("Side of a tile in pixels.", type=SIDE, default=224)
-    batch: int = option("Number of tiles that the net sees at once.", type=COUNT, default=16)
+    tile_size: int = option("Side of a tile of draw and pass, in pixels.", type=SIDE, default=224)
+    batch: int = option(
+        "Number of tiles that the net sees at once, in draw, pass and film.", type=COUNT, default=16
+    )
     repeats: int = option("Number of runs that the median is taken of.", type=COUNT, default=5)
     precisions: tuple[str, ...] = option(
         "Number format of the net; give the option several times to compare.",
