@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -86,6 +87,12 @@ def _one_thread() -> None:
 def _own_warps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warps that a test loads from a file end with the test."""
     monkeypatch.setattr(warp, "WARPS", warp.WARPS.copy())
+
+
+@pytest.fixture(autouse=True)
+def _own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command set with -q or -v ends with the test."""
+    monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
 
 
 @pytest.fixture(autouse=True)

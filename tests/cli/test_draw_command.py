@@ -12,6 +12,8 @@ from test_cli import QUICK, Run, desk, run, size_of
 
 import lucid
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["desk", "run"]
 
 TINY = ("--tile-size", "32", "--octaves", "1", "--iters", "1", "--device", "cpu", "-o", "out.png")

@@ -83,6 +83,7 @@ def test_what_was_understood_is_said(name: str, what: str, desk: Path) -> None:
     assert "painting" not in run(f"draw --class {name} {few} -o b.png --quiet").output
 
 
+@pytest.mark.slow
 def test_a_film_says_what_it_paints(desk: Path) -> None:
     few = "--frames 1 --size 24x24 --octaves 1 --iters 1 --tile-size 24 --device cpu"
     result = run(f"film --class lions --at 5 class=cat {few} -o a.gif")

@@ -25,6 +25,8 @@ from lucid.cli import main
 from lucid.imaging import recipes, video
 from lucid.imaging.recipes import Recipe
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["desk", "run"]
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J"

@@ -15,6 +15,8 @@ from lucid.imaging.io import read_image
 from lucid.nets.registry import load
 from lucid.tiling.octaves import resize
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["desk", "run"]
 
 FEW = (*DRAW, "--iters", "1", "--size", "32x32", "--device", "cpu", "--seed", "3")

@@ -19,6 +19,8 @@ from lucid.cli.recipe_args import EXCLUDED
 from lucid.imaging import recipes
 from lucid.nets.net import Net
 
+pytestmark = pytest.mark.slow
+
 CALLS = {
     "draw": ("lucid.cli.draw_job.prepare", "lucid.drawing.on_disk.draw_on_disk"),
     "film": ("lucid.cli.film_job.film", "lucid.cli.film_job.dream_over"),

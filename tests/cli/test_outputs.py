@@ -16,6 +16,8 @@ from test_cli import QUICK, Run, Start, desk, run, size_of
 from lucid.imaging import recipes
 from lucid.imaging.output_paths import reserve
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["desk", "run"]
 
 NIGHTMARE = ("nightmare", "tiny.cfg", "photo.v2.png", "0", "-iters", "1", "-octaves", "1")

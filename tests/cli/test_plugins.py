@@ -15,6 +15,8 @@ from lucid.cli import main
 from lucid.films import warp
 from lucid.imaging import recipes
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 SMALL = "--size 48x40 --octaves 1 --iters 1 --tile-size 40 --device cpu --seed 1"
 

@@ -21,6 +21,8 @@ from lucid.imaging.io import write_image
 from lucid.imaging.metadata import metadata_options, read_metadata
 from lucid.imaging.recipes import Recipe
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["desk", "run"]
 
 FILM = ("film", "--net", "tiny.cfg", "--class", "goldfish", "--frames", "2", "--iters", "1")

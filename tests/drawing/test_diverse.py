@@ -30,6 +30,7 @@ def mean_distance(net: Net, pictures: list[Image.Image]) -> float:
     return float(1 - (unit[pairs[0]] * unit[pairs[1]]).sum(1).mean())
 
 
+@pytest.mark.slow
 def test_pictures_differ_more_than_by_their_seeds() -> None:
     net = lucid.load("lucid64")
     options: dict[str, Any] = {"size": (64, 64), "iterations": 8, "runtime": CPU}

@@ -169,6 +169,7 @@ def test_masks_are_taken_in_any_form(classifier: Net, tmp_path: Path) -> None:
             lucid.draw(classifier, "goldfish", mask=wrong, **QUICK)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_nets_are_taken_by_name() -> None:
     few: dict[str, Any] = {**QUICK, "size": 32}
     by_name = lucid.draw("lucid64", "goldfish", **few)
@@ -362,6 +363,7 @@ def run_together(count: int, work: Callable[[int], object]) -> None:
         raise errors[0]
 
 
+@pytest.mark.slow
 def test_threads_may_share_a_wrapped_net() -> None:
     net = lucid.wrap(module(), input_size=(32, 32))
     layers = [str(number % 3) for number in range(8)]
@@ -413,6 +415,7 @@ def test_a_drawing_that_is_left_can_be_begun_again(classifier: Net) -> None:
     assert list(lucid.grow(classifier, "goldfish", every=1, **QUICK))[-1].tobytes() == expected
 
 
+@pytest.mark.slow
 def test_a_picture_of_one_pixel_is_drawn(classifier: Net) -> None:
     for size in ((1, 1), (1, 40), (40, 1), (2, 2), (7, 9)):
         picture = lucid.draw(classifier, "goldfish", **{**QUICK, "size": size})
@@ -524,6 +527,7 @@ def test_the_warps_of_keyframes_may_be_typed(classifier: Net) -> None:
     assert typed == lucid.Keyframes({0: lucid.LayerL2("0")}, [parse("zoom:.05")], typed.keyframes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["draw", "skin", "grow"])
 def test_the_recipe_of_a_stopped_picture_says_after_how_many_passes(name: str) -> None:
     few: dict[str, Any] = {**QUICK, "iterations": 4}
@@ -540,6 +544,7 @@ def test_the_recipe_of_a_stopped_picture_says_after_how_many_passes(name: str) -
     assert "passes" not in recipes.parse(last.info["lucid"], "last").made
 
 
+@pytest.mark.slow
 def test_pictures_of_every_kind_carry_a_recipe(
     photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from lucid.nets.net import Net
 OPTIONS: dict[str, Any] = {"size": (64, 64), "iterations": 4, "runtime": Runtime(device="cpu")}
 
 
+@pytest.mark.slow
 def test_a_silhouette_is_where_the_thing_stands() -> None:
     net = lucid.load("lucid64")
     lion = from_pil(draw(net, "lion", **{**OPTIONS, "iterations": 12}))
@@ -33,6 +34,7 @@ def test_a_silhouette_is_where_the_thing_stands() -> None:
     assert mask[:56, :56].mean() < corner / 4
 
 
+@pytest.mark.slow
 def test_only_the_silhouette_gets_the_pattern() -> None:
     net, told = lucid.load("lucid64"), list[Progress]()
     plain = from_pil(draw(net, "lion", **OPTIONS))

@@ -138,6 +138,7 @@ def test_contrast_does_not_depend_on_scale() -> None:
     assert flat.isfinite().all()
 
 
+@pytest.mark.slow
 def test_on_disk_it_is_the_same_way(net: Net, tmp_path: Path) -> None:
     pictures = []
     for side in (64, 96):
@@ -189,6 +190,7 @@ def test_a_strangers_recipe_is_refused_in_one_line(tmp_path: Path, made: str) ->
     assert not isinstance(done.exception, ValueError | TypeError)
 
 
+@pytest.mark.slow
 def test_an_old_film_begins_as_it_did(tmp_path: Path) -> None:
     path, words = tmp_path / "film.toml", ["--size=64x64", "--iters=1", "--octaves=1", "--quiet"]
     path.write_text(

@@ -51,6 +51,7 @@ def test_each_ring_has_its_colour(drawn: dict[str, np.ndarray]) -> None:
         assert share_of(colour, drawn["tiles-spiral"]) > 0.001
 
 
+@pytest.mark.slow
 def test_weights_are_hot_where_they_are_large(drawn: dict[str, np.ndarray]) -> None:
     ends = np.asarray(tile_figures.heat_map(torch.tensor([[0.0, 1.0]])))[0]
     none, whole = (ImageColor.getrgb(tile_figures.HEAT_COLOURS[index]) for index in (0, -1))

@@ -52,6 +52,7 @@ def test_the_mean_colour_is_kept() -> None:
     assert limited.std() < 0.8 * image.std()
 
 
+@pytest.mark.slow
 def test_contrast_does_not_pile_up_in_a_film() -> None:
     net = lucid.load("lucid64")
     base = 0.5 + 0.2 * torch.sin(torch.arange(48.0) / 5).expand(3, 48, 48)

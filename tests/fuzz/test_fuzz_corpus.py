@@ -29,6 +29,7 @@ def test_right_inputs_are_understood(name: str) -> None:
     assert understood, "else the fuzzer would begin nowhere"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", fuzz_targets.TARGETS)
 def test_cut_and_changed_inputs_are_met(name: str) -> None:
     for seed in fuzz_targets.seeds(name):

@@ -145,6 +145,7 @@ def test_every_class_is_found_by_its_name(number: int) -> None:
     assert number in matching_classes(THOUSAND[number].upper().replace(" ", "-"), THOUSAND)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40))
 def test_any_text_is_met(text: str) -> None:
     for classes in (THOUSAND, SIXTY_FOUR, ["", "a b", text]):
