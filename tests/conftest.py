@@ -90,9 +90,9 @@ def _own_warps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_log() -> None:
     """What a command set with -q or -v ends with the test."""
-    monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True)
