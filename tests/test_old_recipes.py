@@ -22,6 +22,10 @@ MADE = sorted(
     if path.suffix in {".png", ".webp", ".gif"} and path.name not in INPUTS
 )
 
+MOST = {"masked.png": 0.3, "own-preset.png": 3.0}
+"""Differences of pictures that are smaller than a tile. Since version 0.3 they are seen in one view
+a pass: with as many views as fitted into the tile, the smallest pictures took longest."""
+
 
 def read(path: Path) -> npt.NDArray[np.float64]:
     """Every frame of a picture or film, (frames, height, width, 3), in grey levels.
@@ -57,4 +61,5 @@ def test_a_picture_of_version_0_1_is_made_again(
     assert now.shape == recorded.shape
     # Nothing differs on the processor and with the versions that made them; others round
     # otherwise. With other random numbers a picture differs by more than 0.2.
-    assert np.abs(now - recorded).mean() < (1.5 if name.endswith(".gif") else 0.2)
+    most = 1.5 if name.endswith(".gif") else MOST.get(name, 0.2)
+    assert np.abs(now - recorded).mean() < most

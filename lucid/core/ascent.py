@@ -36,6 +36,7 @@ from lucid.core.device import (
 from lucid.core.objectives import Activations, Enhance, Objective
 from lucid.core.optimizers import Optimizer, rms
 from lucid.core.receptive_field import SAFETY_FACTOR, Window, Windows
+from lucid.core.redirected_relu import RedirectedReLU
 from lucid.core.transforms import Transform
 from lucid.errors import UsageError, is_out_of_memory
 from lucid.imaging.filters import gaussian_blur
@@ -74,6 +75,7 @@ class Step:
         windows: how to cut a picture that does not fit into memory; not with transforms.
         tv_weight: weight of the images' total variation, which is subtracted from the objective,
             in units of a normalised gradient.
+        redirect: whether rectifiers let a gradient through while nothing is active behind them.
         high_pass: standard deviation in pixels of a Gaussian that is subtracted from the gradient,
             so that only detail finer than that changes; 0 for the whole gradient.
     """
@@ -84,6 +86,7 @@ class Step:
     normalize_grad: bool = False
     windows: Windows | None = None
     tv_weight: float = 0
+    redirect: bool = False
     high_pass: float = 0
 
 
@@ -136,11 +139,17 @@ class Worker:
         return outputs
 
     def input_grad(
-        self, images: Tensor, objective: Objective, transforms: Sequence[Sequence[Transform]]
+        self,
+        images: Tensor,
+        objective: Objective,
+        transforms: Sequence[Sequence[Transform]],
+        redirect: bool = False,
     ) -> Tensor:
         """The gradient of an objective with respect to images on any device, there."""
         leaf = images.detach().to(self.device).requires_grad_()
-        value = objective.forward(self.forward(leaf, objective.layers, transforms)).sum()
+        worker = self.without_graphs() if redirect else self
+        with RedirectedReLU() if redirect else contextlib.nullcontext():
+            value = objective.forward(worker.forward(leaf, objective.layers, transforms)).sum()
         (grad,) = torch.autograd.grad(value, leaf)
         if self.graphed:
             grad = grad.clone()  # the next replay writes there
@@ -254,7 +263,9 @@ class Ascent:
             (n, 3, height, width): the gradient; normalised, with total variation subtracted, and
             with its low frequencies removed, if the step says so.
         """
-        grad = self.gradient(images, step.objective, step.transforms, step.windows)
+        grad = self.gradient(
+            *(images, step.objective, step.transforms, step.windows), redirect=step.redirect
+        )
         if step.normalize_grad:
             grad /= rms(grad)
         if step.tv_weight:
@@ -269,6 +280,7 @@ class Ascent:
         objective: Objective,
         transforms: Sequence[Sequence[Transform]] = (),
         windows: Windows | None = None,
+        redirect: bool = False,
     ) -> Tensor:
         """The gradient of an objective with respect to images.
 
@@ -280,6 +292,7 @@ class Ascent:
             objective: what to maximise.
             transforms: one sequence for each augmented view of the images.
             windows: how to cut the images; not with transforms.
+            redirect: of ``Step``; not with windows.
 
         Returns:
             The gradient, of the images' shape, in fp32.
@@ -296,10 +309,14 @@ class Ascent:
             parts = images[start:].split(max(1, batch // n_views))[: len(self.workers)]
             try:
                 if self._threads is None or len(parts) == 1:
-                    done.append(self.workers[0].input_grad(parts[0], objective, transforms))
+                    first = self.workers[0]
+                    done.append(first.input_grad(parts[0], objective, transforms, redirect))
                 else:
                     grad = functools.partial(
-                        Worker.input_grad, objective=objective, transforms=transforms
+                        Worker.input_grad,
+                        objective=objective,
+                        transforms=transforms,
+                        redirect=redirect,
                     )
                     done += self._threads.map(grad, self.workers, parts)
             except RuntimeError as error:

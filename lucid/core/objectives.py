@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from lucid.errors import UsageError
+from lucid.nets.layouts import token_grid
 from lucid.nets.net import LOGITS
 
 
@@ -99,9 +100,18 @@ class Sum(Objective):
         return frozenset().union(*(part.layers for _, part in self.parts))
 
     def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
-        """Add the parts up over all images, (): parts may see different numbers of views."""
-        parts = [weight * part.forward(activations).sum() for weight, part in self.parts]
-        return torch.stack(parts).sum()
+        """Add the parts up, over all images, (); of a part with a value a view, the views' means.
+
+        So a layer weighs as much beside a class whether an image is seen in one view or in many.
+        """
+        n_views = getattr(activations, "n_views", 1)
+        n_shown = len(next(iter(activations.values())))
+        total = []
+        for weight, part in self.parts:
+            values = part.forward(activations)
+            each_view = values.ndim and len(values) == n_shown
+            total.append(weight * values.sum() / (n_views if each_view else 1))
+        return torch.stack(total).sum()
 
 
 @dataclass(frozen=True)
@@ -182,7 +192,8 @@ class Channel(LayerObjective):
     Attributes:
         channel: number of the channel, from 0.
         neuron: (x, y) position of one neuron, as fractions of the view's width and height;
-            None for the mean over all positions.
+            None for the mean over all positions. Of a transformer's layer, the token at that
+            place.
     """
 
     channel: int
@@ -195,8 +206,16 @@ class Channel(LayerObjective):
             return feature
         if self.neuron is None:
             return feature.flatten(1).mean(1)
-        height, width = feature.shape[1:]
         x, y = self.neuron
+        if feature.ndim == 2:
+            grid = token_grid(feature.shape[1])
+            if grid is None:
+                raise UsageError(
+                    f"the {feature.shape[1]} tokens of layer {self.layer} are no square of places: "
+                    "leave @X,Y out"
+                )
+            return feature[:, grid.token(x, y)]
+        height, width = feature.shape[1:]
         return feature[:, min(int(y * height), height - 1), min(int(x * width), width - 1)]
 
 

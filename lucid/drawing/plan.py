@@ -30,6 +30,7 @@ from lucid.drawing.subject import (
     composition_size,
     detail_objective,
     detail_octaves,
+    detail_tiling,
 )
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import UsageError
@@ -37,7 +38,7 @@ from lucid.imaging import Size
 from lucid.imaging.fit import fit_image, fit_mask, fit_size
 from lucid.imaging.io import Picture, to_mask, to_tensor
 from lucid.imaging.masks import mask_name, named_mask
-from lucid.nets.net import Net
+from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import octave_sizes, sizes_from_scales
 from lucid.tiling.tiles import Tiling
@@ -46,11 +47,11 @@ COOLDOWN_VIEWS = 8
 """Augmented views of each tile during the cooldown: with four, one or two mixes in twelve came
 out lopsided."""
 
+REDIRECTED = 16
+"""Passes in which rectifiers are redirected, so that a feature begins that is not active yet."""
+
 MAX_VIEWS = 32
 """The most views of a picture that is smaller than a tile."""
-
-DETAIL_TILE, DETAIL_OVERLAP = 448, 0.25
-"""Side in pixels and overlap of tiles where only detail is painted, which early layers see."""
 
 DETAIL_SIGMA = 1.5
 """What is coarser than this, in pixels, stays as it is at octaves that only add detail."""
@@ -67,6 +68,7 @@ class PassSettings:
         transforms: one sequence of transforms for each augmented view of a tile.
         tv_weight: weight of total variation.
         blur_sigmas: of ``DeepDreamStep``.
+        redirect: of ``Step``: of the first passes.
         high_pass: of ``Step``: only detail finer than this changes, in pixels.
     """
 
@@ -76,6 +78,7 @@ class PassSettings:
     transforms: Sequence[Sequence[Transform]]
     tv_weight: float
     blur_sigmas: Sequence[float] = ()
+    redirect: bool = False
     high_pass: float = 0
 
     def step(self, view: View, objective: Objective) -> Step:
@@ -84,6 +87,7 @@ class PassSettings:
             *(view, objective, self.transforms),
             normalize_grad=True,
             tv_weight=self.tv_weight,
+            redirect=self.redirect and objective.layers != {LOGITS},
             high_pass=self.high_pass,
         )
 
@@ -194,7 +198,9 @@ class Plan:
             n_views = COOLDOWN_VIEWS
         shown = size if tiling.order == "none" else tiling.tile
         # Where tiles overlap, a part of the picture is seen in several of them anyway.
-        count = max(min(2, n_views), n_views * math.prod(shown) // math.prod(size))
+        small = math.prod(self.size) < math.prod(shown)  # and seen in its reflections, too
+        seen = 1 if small else math.prod(shown) / math.prod(size)
+        count = max(min(2, n_views), int(n_views * seen))
         count = min(count, max(MAX_VIEWS, n_views))
         affines = draw_affines(
             generator, count, max_angle=max_angle, scale=scale, shift=config.shift
@@ -215,19 +221,16 @@ class Plan:
             transforms=transforms,
             tv_weight=config.tv_weight,
             blur_sigmas=config.blur_sigmas,
+            redirect=done < REDIRECTED * math.prod(size),
         )
 
     def _detail_settings(self, size: Size, octave: OctaveConfig, number: int) -> PassSettings:
         """The settings of a pass that only adds detail: larger tiles, seen as they are."""
-        tiling = self.tiling
-        if self.net.any_size:
-            height, width = (min(DETAIL_TILE, length) for length in size)
-            tiling = replace(tiling, tile=(max(8, height), max(8, width)), overlap=DETAIL_OVERLAP)
         first, last = octave.lr
         return PassSettings(
             lr=self.strength * (first + (last - first) * number / octave.iterations),
             blur=0,
-            tiling=tiling,
+            tiling=detail_tiling(self.tiling, self.net, size),
             transforms=(),
             tv_weight=self.config.detail_tv_weight,
             high_pass=DETAIL_SIGMA,
@@ -371,7 +374,7 @@ def _octaves(
         return list(zip(sizes, configs, strict=True))
     # Found by eye: a picture of a tile's size that starts at two thirds of it shows one thing
     # whole; a larger picture that starts below a tile shows many things cut off.
-    smallest = min(max(tile), max(net.input_size), 2 * min(size) // 3)
+    smallest = min(max(tile), max(net.input_size), max(1, 2 * min(size) // 3))
     if config.order == "none":
         smallest = 1
     lr, blur = (config.lr, config.lr), (config.blur, config.blur)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -21,11 +22,15 @@ from lucid.drawing.targets import Target
 from lucid.errors import UsageError
 from lucid.imaging import Size
 from lucid.nets.net import LOGITS, Net
+from lucid.tiling.tiles import Tiling
 
 LARGEST_DEFAULT = 512
 """Side in pixels of the largest thing that is painted from noise without being asked for."""
 
 LARGEST_SHARE = 100
+DETAIL_TILE, DETAIL_OVERLAP = 448, 0.25
+"""Side in pixels and overlap of tiles where only detail is painted, which early layers see."""
+
 DETAIL_STRIDES = (2.5, 4.5)
 """Of the layers whose contrast is strengthened: each is the last with at most this stride, in
 pixels."""
@@ -116,6 +121,14 @@ def detail_octaves(
         )
         octaves.append(((height, width), octave))
     return octaves
+
+
+def detail_tiling(tiling: Tiling, net: Net, octave: Size) -> Tiling:
+    """The larger tiles of an octave that only adds detail, where the net sees any size."""
+    if not net.any_size:
+        return tiling
+    height, width = (max(8, min(DETAIL_TILE, length)) for length in octave)
+    return replace(tiling, tile=(height, width), overlap=DETAIL_OVERLAP)
 
 
 def detail_objective(net: Net) -> Objective | None:

@@ -215,7 +215,7 @@ def guide(
         shown = center_crop_resize(shown, net.input_size)
     with torch.no_grad():
         features = ascent.forward(shown[None].to(ascent.device), [layer])[layer]
-    if features.ndim != 4 or features.shape[2:] == (1, 1):
+    if features.ndim < 3 or math.prod(features.shape[2:]) == 1:
         raise UsageError(f"layer {layer} sees a picture as a whole: a guide needs an earlier one")
     return Guide(layer, features[0].flatten(1))
 

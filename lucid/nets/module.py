@@ -153,11 +153,11 @@ class WrappedNet(Net):
                 "give the input_size it was trained at"
             ) from error
         # The batch axis is the one that grows from 1 to 2.
-        self._layer_info = [
+        self._layer_info = self._put_channels_first(
             LayerInfo(name, type(self.model.get_submodule(name)).__name__, shape[1:])
             for name, shape in shapes_of_two.items()
             if len(shape) > 1 and shape[0] == 2 and shapes.get(name) == (1, *shape[1:])
-        ]
+        )
         return [output, output_of_two]
 
     def _run_blank(self, count: int) -> tuple[Any, dict[str, tuple[int, ...]]]:

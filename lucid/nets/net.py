@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lucid.errors import LucidError, UsageError, is_out_of_memory, nearest
 from lucid.nets.class_names import matching_classes, suggest_classes
 from lucid.nets.imagenet import own_groups
+from lucid.nets.layouts import has_channels_last
 from lucid.reading import read_text
 
 ONE_AT_A_TIME = threading.RLock()
@@ -38,7 +39,7 @@ class LayerInfo(NamedTuple):
     name: str
     kind: str
     shape: tuple[int, ...]
-    """(channels, height, width) of a feature map."""
+    """(channels, height, width) of a feature map, (channels, tokens) of a transformer's."""
 
 
 class Net(nn.Module):
@@ -64,6 +65,8 @@ class Net(nn.Module):
     capturable: bool = True
 
     _layer_info: list[LayerInfo]
+    # Layers that put channels last; `activations` puts them first.
+    _channels_last: Collection[str] = ()
     # The layer whose softmax is the probabilities, or whose output is, if it ends in a softmax.
     _output_layer = LOGITS
     _ends_in_softmax = False
@@ -80,7 +83,9 @@ class Net(nn.Module):
                 ``resolve_layer`` first. ``LOGITS`` requests the class logits.
 
         Returns:
-            The output of each layer by its name, (n, channels, height, width) for a feature map.
+            The output of each layer by its name: (n, channels, height, width) for a feature map,
+            (n, channels, tokens) for a transformer's layer, also where the net itself puts the
+            channels last.
             The logits are (n, classes), before any softmax, and before a final ReLU, behind which
             a class with a negative logit would have no gradient.
 
@@ -90,7 +95,7 @@ class Net(nn.Module):
         height, width = images.shape[-2:]
         try:
             with ONE_AT_A_TIME:
-                return self._activations(images, layers)
+                outputs = self._activations(images, layers)
         except RuntimeError as error:
             # torch's message is about the kernel of one convolution or pool; the user knows
             # only the picture.
@@ -101,6 +106,10 @@ class Net(nn.Module):
                     f"reach {', '.join(sorted(layers))}"
                 ) from error
             raise
+        for name in layers:
+            if name in self._channels_last:
+                outputs[name] = outputs[name].movedim(-1, 1)
+        return outputs
 
     def _activations(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         raise NotImplementedError
@@ -124,6 +133,19 @@ class Net(nn.Module):
         """
         output = self.activations(images, [self._output_layer])[self._output_layer].flatten(1)
         return output if self._ends_in_softmax else output.softmax(1)
+
+    def _put_channels_first(self, layers: Iterable[LayerInfo]) -> list[LayerInfo]:
+        """Find the layers that put channels last, by their shapes; return what users are told."""
+        found = list(layers)
+        self._channels_last = {
+            layer.name for layer in found if has_channels_last(layer.shape, self.input_size)
+        }
+        return [
+            layer._replace(shape=(layer.shape[-1], *layer.shape[:-1]))
+            if layer.name in self._channels_last
+            else layer
+            for layer in found
+        ]
 
     def describe(self) -> list[LayerInfo]:
         """List the name, kind and output shape of every layer, in the order they run."""

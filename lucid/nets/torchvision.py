@@ -117,14 +117,14 @@ class TorchvisionNet(Net):
             batch = torch.zeros(3, 3, *self.input_size, device="meta")
             outputs = _extractor(model, nodes)(batch)
         kinds = {name: type(module).__name__ for name, module in self.model.named_modules()}
-        return [
+        return self._put_channels_first(
             LayerInfo(node, kinds.get(node, "operation"), tuple(output.shape[1:]))
             for node, output in outputs.items()
             if isinstance(output, Tensor)
             and output.is_floating_point()
             and output.ndim > 1
             and len(output) == len(batch)
-        ]
+        )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> TorchvisionNet:
         # The extractors share the model's parameters but hold its buffers by value: when the

@@ -10,6 +10,7 @@ each tile has a Hann window, divided by the sum of all windows.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -348,11 +349,9 @@ def _own_batches(order: Order, given: dict[str, Any]) -> list[Batch]:
 def _check_covered(own: Pass, order: Order) -> None:
     """Raise a UsageError if the tiles of a user's order leave a part of the picture out."""
     covered = torch.zeros(1, *own.size, dtype=torch.bool)
-    for batch in own.batches:
-        for tile in batch:
-            own.add(covered, tile, torch.ones(1, *own.tile, dtype=torch.bool))
-    left_out = (~covered).nonzero().tolist()
-    if left_out:
+    for tile in itertools.chain(*own.batches):
+        own.add(covered, tile, torch.ones(1, *own.tile, dtype=torch.bool))
+    if left_out := (~covered).nonzero().tolist():
         _, y, x = left_out[0]
         raise UsageError(
             f"the order {_name_of(order)} leaves {len(left_out)} pixels out, the first in row {y}, "

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
+import lucid
+from lucid.core.ascent import Ascent
 from lucid.core.device import Runtime
 from lucid.core.objectives import (
     SHARE_PENALTY,
     Activations,
+    CallableObjective,
     Channel,
     ClassLogits,
+    Enhance,
     Guide,
+    LayerContrast,
     LayerL2,
     Objective,
 )
@@ -165,3 +173,49 @@ def test_where_less_than_two_are_wished_for_there_is_nothing_to_share(
     )
     assert torch.equal(fair, unfair)
     assert fair.isfinite().all()
+
+
+OBJECTIVES: list[Objective] = [
+    LayerL2("0"),
+    LayerContrast("0"),
+    Enhance("2", 0.5),
+    Channel("0", 3),
+    Channel("2", 1, (0.5, 0.2)),
+    Guide("2", torch.ones(12, 3)),
+    ClassLogits({0: 1.0}),
+    ClassLogits({0: 0.5, (1, 2): 0.5}, 2, SHARE_PENALTY),
+    CallableObjective(lambda acts: acts["0"].mean(), (("0", "0"),)),
+]
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(OBJECTIVES),
+    st.sampled_from(OBJECTIVES),
+    st.integers(1, 3),
+    st.integers(0, 4),
+    st.integers(16, 40),
+)
+def test_any_two_add_up_in_any_number_of_views(
+    one: Objective, other: Objective, images: int, views: int, side: int
+) -> None:
+    """Of several images in a batch, and several views of each."""
+    net = _tiny()
+    shown = torch.rand(images, 3, side, side, generator=torch.Generator().manual_seed(side))
+    flips = [[lambda image: image.flip(3)]] * views
+    whole = Ascent(net, CPU).gradient(shown, one + 0.5 * other, flips)
+    assert whole.shape == shown.shape
+    assert whole.isfinite().all()
+    once = Ascent(net, CPU).gradient(shown, one + 0.5 * other, flips[:1])
+    # The same view several times is no other picture.
+    assert torch.allclose(whole, once, atol=1e-4 * float(once.abs().max()) + 1e-7)
+
+
+@functools.cache
+def _tiny() -> Net:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        *(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 12, 3), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 4)),
+    )
+    return lucid.wrap(module, input_size=(32, 32))

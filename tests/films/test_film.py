@@ -479,7 +479,7 @@ FILMS = (Path(__file__).parents[2] / "examples" / "films.md").read_text(encoding
 
 
 def _commands() -> list[str]:
-    return re.findall(r"(?:`|^)lucid film (.*?)(?:`|$)", FILMS, re.MULTILINE)
+    return re.findall(r"`lucid film (.*?)`", FILMS)
 
 
 @pytest.mark.slow

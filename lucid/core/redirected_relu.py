@@ -1,0 +1,61 @@
+"""Rectifiers that let a gradient through while nothing is active behind them.
+
+A feature that is not active anywhere has no gradient, so that ascent would never begin. Here, a
+rectifier passes the gradient that would make its negative inputs larger, if its true gradient is
+zero for a whole image (``redirected_relu_grad`` of tensorflow/lucid, 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+RECTIFIERS: dict[Callable[..., Tensor], float] = {
+    F.relu: torch.inf,
+    F.relu_: torch.inf,
+    torch.relu: torch.inf,
+    torch.relu_: torch.inf,
+    Tensor.relu: torch.inf,
+    Tensor.relu_: torch.inf,
+    F.relu6: 6.0,
+}
+"""The rectifiers of torch, and the largest value of each."""
+
+
+class RedirectedReLU(TorchFunctionMode):
+    """A context in which every rectifier of torch is redirected."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: object,
+        arguments: tuple[Any, ...] = (),
+        options: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call a function of torch, or a redirected rectifier in its place."""
+        if function in RECTIFIERS:
+            return _Rectify.apply(arguments[0], RECTIFIERS[function])
+        return function(*arguments, **(options or {}))
+
+
+class _Rectify(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, most: float) -> Tensor:
+        ctx.save_for_backward(features)
+        ctx.most = most
+        return features.clamp(0, most)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (features,) = ctx.saved_tensors
+        (grad,) = grads
+        true = grad.where((features > 0) & (features < ctx.most), 0)
+        upwards = grad.where((features > 0) | (grad > 0), 0)
+        # As a tensor: a GPU would have to be waited for to decide here.
+        nothing = true.flatten(1).abs().amax(1) == 0
+        return upwards.where(nothing.view(-1, *[1] * (grad.ndim - 1)), true), None
