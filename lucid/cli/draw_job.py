@@ -23,6 +23,7 @@ from lucid.cli.recipe_args import build_recipe, frozen_options
 from lucid.drawing import on_disk
 from lucid.drawing.diverse import prepare_group
 from lucid.drawing.loop import Progress, check_memory, passes
+from lucid.drawing.measurements import dead_channels
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.recipe import resolved_options
@@ -178,6 +179,7 @@ class _Drawing:
             for watcher in watchers:
                 written += [*watcher.written, watcher.write(watcher.target)]
                 pictures.append(watcher.picture())
+                watcher.report_dead()
                 watcher.latest = None  # its canvas is several times as large as the picture
         if len(pictures) > 1:
             captions = [single.caption for single in job.singles]
@@ -217,6 +219,7 @@ class _Drawing:
                     preview=Preview() if shown else None,
                     arguments=arguments,
                     log=functools.partial(self.log.add, each) if self.log else None,
+                    dead=functools.partial(dead_channels, each),
                 )
             )
         return watchers
@@ -245,6 +248,7 @@ class Watcher:
         preview: shows the picture.
         arguments: of the command.
         log: takes the progress and the number of each pass.
+        dead: lists the channels that are active nowhere.
         latest: how far it has come, after the last pass.
         passes: how many there were.
         written: stages that were kept.
@@ -258,6 +262,7 @@ class Watcher:
     preview: Preview | None
     arguments: DrawArguments
     log: Callable[[Progress, int], None] | None = None
+    dead: Callable[[Progress], list[str]] | None = None
     latest: Progress | None = None
     passes: int = 0
     written: list[Path] = field(default_factory=list)
@@ -290,6 +295,19 @@ class Watcher:
             alpha = ImageOps.fit(self.alpha, picture.size) if crop else self.alpha
             picture.putalpha(alpha.resize(picture.size))
         return picture
+
+    def report_dead(self) -> None:
+        """Say which channels were to be painted and are active nowhere in the picture."""
+        assert self.latest
+        dead = self.dead(self.latest) if self.dead and not self.arguments.quiet else []
+        if dead:
+            some = " and ".join(dead)
+            are = "is" if len(dead) == 1 else "are"
+            console.echo(
+                f"{some} {are} active nowhere in {self.target}: nothing was found that the net "
+                "responds to; try another --seed, more --iters, or another channel",
+                err=True,
+            )
 
     def write(self, path: Path, passes: int | None = None) -> Path:
         """Write the picture to a file, with its recipe; ``passes`` if it is unfinished."""

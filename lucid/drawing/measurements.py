@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from lucid.core.objectives import ClassLogits, Objective, Sum
+from lucid.core.objectives import Channel, ClassLogits, Objective, Sum
 from lucid.drawing.loop import Progress
 from lucid.drawing.plan import Plan
 from lucid.nets.net import LOGITS
@@ -40,6 +40,33 @@ def measure(plan: Plan, progress: Progress) -> dict[str, float]:
             name += f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
             measured[name] = float(probabilities[list(numbers)].sum())
     return measured
+
+
+@torch.inference_mode(False)  # whatever the caller's modes are
+@torch.no_grad()
+def dead_channels(plan: Plan, progress: Progress) -> list[str]:
+    """List the channels among the targets that are active nowhere in the picture.
+
+    Args:
+        plan: of the drawing.
+        progress: of the drawing.
+
+    Returns:
+        Their names, ``LAYER:CHANNEL``. Some features are zero on nearly every picture.
+    """
+    channels = [
+        target.objective for target in plan.targets if isinstance(target.objective, Channel)
+    ]
+    if not channels:
+        return []
+    size = progress.octave if plan.net.any_size else plan.net.input_size
+    shown = resize(progress.canvas.image().detach(), size, wrap=plan.wrap).clamp(0, 1)[None]
+    activations = plan.ascent.forward(shown, {each.layer for each in channels})
+    return [
+        f"{each.layer}:{each.channel}"
+        for each in channels
+        if not activations[each.layer][:, each.channel].any()
+    ]
 
 
 def _classes(objective: Objective) -> list[int | tuple[int, ...]]:

@@ -179,3 +179,24 @@ def test_a_sheet_of_layers(desk: Path, run: Run) -> None:
     assert size_of(desk / "tiny_layers.png")[0] == 128 * 2 + 2
     assert "exists" in run("layers", "tiny.cfg", "--sheet", "photo.v2.png").output
     assert "mean nothing without --sheet" in run("layers", "tiny.cfg", "--force").output
+
+
+def test_a_channel_that_stays_dead_is_said(
+    run: Run, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (desk / "shy.py").write_text("""
+import lucid, torch
+from torch import nn
+
+def make_net():
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with torch.no_grad():
+        module[0].bias.copy_(torch.tensor([-99.0, 9.0]))
+    return lucid.wrap(module, input_size=(32, 32))
+""")
+    words = ("--net", "shy.py:make_net", "--size", "32x32", "--iters", "1", "--octaves", "1")
+    dead = run("draw", *words, "--layer", "1:0", "-o", "dead.png")
+    assert dead.exit_code == 0, dead.output
+    assert "1:0 is active nowhere in dead.png" in dead.stderr
+    alive = run("draw", *words, "--layer", "1:1", "-o", "alive.png")
+    assert "active nowhere" not in alive.stderr
