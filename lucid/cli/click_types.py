@@ -72,15 +72,56 @@ class Number(click.FloatRange):
 NUMBER = Number(-LARGEST, LARGEST)
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Read a picture's size, (height, width) in pixels, from WIDTHxHEIGHT such as 640x480."""
-    match = re.fullmatch(r"0*([1-9]\d{0,6})x0*([1-9]\d{0,6})", text.lower())
-    if not match:
-        square = f"{text}x{text} for a square" if re.fullmatch(r"[1-9]\d{0,6}", text) else "640x480"
-        raise click.BadParameter(
-            f"{text!r} is not a width and a height in pixels, such as {square}"
-        )
-    return int(match[2]), int(match[1])
+@dataclass(frozen=True)
+class SizeSpec:
+    """A size as it was typed: in pixels, or relative to a picture."""
+
+    width: int | None = None
+    height: int | None = None
+    longest: int | None = None  # of both sides
+    percent: float | None = None
+
+    def of(self, picture: tuple[int, int] | None) -> tuple[int, int]:
+        """The size, (height, width) in pixels.
+
+        Args:
+            picture: (height, width) of the picture that is painted on; without it, what is not
+                said is a square.
+
+        Raises:
+            BadParameter: there is no picture whose percent could be meant, or nothing is left.
+        """
+        if self.width and self.height:
+            return self.height, self.width
+        if self.percent and picture is None:
+            raise click.BadParameter("a size in percent needs a picture to paint on")
+        height, width = picture or (1, 1)
+        if self.percent:
+            factor = self.percent / 100
+        elif self.longest:
+            factor = self.longest / max(height, width)
+        else:
+            factor = self.width / width if self.width else (self.height or 0) / height
+        if not max(height, width) * factor < 1e7:
+            raise click.BadParameter("a side of ten million pixels or more is too long")
+        return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def parse_size(text: str) -> SizeSpec:
+    """Read a picture's size: 640x480, 640x or x480, 640 (the longest side), or 50%."""
+    number = r"0*([1-9]\d{0,6})"
+    if match := re.fullmatch(rf"(?:{number})?x(?:{number})?", text.lower()):
+        width, height = (int(side) if side else None for side in match.groups())
+        if width or height:
+            return SizeSpec(width, height)
+    elif match := re.fullmatch(number, text):
+        return SizeSpec(longest=int(match[1]))
+    elif (match := re.fullmatch(r"(\d{1,4}(?:\.\d{1,6})?)%", text)) and float(match[1]) > 0:
+        return SizeSpec(percent=float(match[1]))
+    raise click.BadParameter(
+        f"{text!r} is not a size in pixels, such as 640x480, 640x or x480 (the other side as the "
+        "picture's shape has it), 640 (the longest side), or a percentage, such as 50%"
+    )
 
 
 @dataclass(frozen=True)
@@ -171,7 +212,7 @@ def parse_grey(text: str) -> str | float:
 # Settings of options that several commands have
 CLASSES = {"type": parse_class, "multiple": True, "shell_complete": completers.classes}
 LAYERS = {"type": parse_layer, "multiple": True, "shell_complete": completers.layers}
-SIZE = {"type": parse_size, "metavar": "WxH"}
+SIZE = {"type": parse_size, "metavar": "WxH|SIDE|N%"}
 FIT: dict[str, Any] = {
     "about": "How a base of another shape is brought to --size: crop cuts off its borders, inside "
     "makes the picture smaller, stretch changes the shape.",

@@ -20,6 +20,7 @@ from lucid.cli.click_types import (
     LayerSpec,
     NameOrCode,
     Number,
+    SizeSpec,
     WholeNumber,
 )
 from lucid.cli.options import MACHINE, OUTPUT, OneDashCommand, PaintArguments, flag, option, takes
@@ -103,8 +104,10 @@ class DrawArguments(PaintArguments):
         "suits the net.",
         type=Number(0, 1),
     )
-    size: tuple[int, int] | None = option(
-        "Size of the picture, as 640x480. Without it, the size of the base, or 224x224.", **SIZE
+    size: SizeSpec | None = option(
+        "Size of the picture: 640x480; 640x or x480, the other side as the base's shape has it; "
+        "640, the longest side; or 50% of the base. Without it, the size of the base, or 224x224.",
+        **SIZE,
     )
     fit: str = option(**FIT)
     quick: bool = flag(

@@ -107,7 +107,7 @@ def _inputs(
     found = targets.draw_targets(net, single.classes, job.config, job.size, arguments, guide)
     base = read_image(files.resolve_stdin(job.base)) if job.base else None
     options: DrawOptions = {
-        "size": job.size if arguments.quick else arguments.size,
+        "size": job.size if arguments.quick or arguments.size else None,
         "fit": arguments.fit,
         "config": job.config,
         "order": load_object(arguments.tiles) if is_code(arguments.tiles) else arguments.tiles,

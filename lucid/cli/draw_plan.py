@@ -85,9 +85,10 @@ def plan_job(
     picture = read_image(file) if file else None
     transparent = file is not None and read_alpha(file) is not None
     several = arguments.count > 1 or arguments.each
-    size, in_files = arguments.size, arguments.on_disk or (arguments.resume and not several)
-    if size is None and picture is not None:
-        size = (picture.shape[1], picture.shape[2])
+    in_files = arguments.on_disk or (arguments.resume and not several)
+    size = None if picture is None else (picture.shape[1], picture.shape[2])
+    if arguments.size:
+        size = arguments.size.of(size)
     if arguments.quick and size:
         size = _preview_size(size)
     if size and not fits_memory(size, (TILE, TILE)) and arguments.canvas in (None, "pixels"):

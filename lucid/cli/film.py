@@ -18,6 +18,7 @@ from lucid.cli.click_types import (
     ClassSpec,
     LayerSpec,
     Number,
+    SizeSpec,
     WholeNumber,
 )
 from lucid.cli.options import MACHINE, OUTPUT, OneDashCommand, PaintArguments, flag, option, takes
@@ -70,8 +71,10 @@ class FilmArguments(PaintArguments):
         "--from",
         type=FILE,
     )
-    size: tuple[int, int] | None = option(
-        "Size of the frames, as 640x480. Without it, the size of the base.", **SIZE
+    size: SizeSpec | None = option(
+        "Size of the frames: 640x480; 640x or x480, the other side as the base's shape has it; "
+        "640, the longest side; or 50% of the base. Without it, the size of the base.",
+        **SIZE,
     )
     fit: str = option(**FIT)
     octaves: int | None = option("Number of octaves of a frame.  [default: 2]", type=COUNT)

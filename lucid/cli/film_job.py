@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 from PIL import Image
+from torch import Tensor
 
 from lucid.cli import console, files, hints, targets
 from lucid.cli.film import FilmArguments
@@ -25,7 +26,7 @@ from lucid.errors import LucidError
 from lucid.films import optical_flow, warp
 from lucid.films.film import film, film_config
 from lucid.films.video_dream import dream_over
-from lucid.imaging import recipes, video
+from lucid.imaging import Size, recipes, video
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.io import read_image, write_image
 from lucid.imaging.metadata import read_metadata
@@ -269,8 +270,11 @@ class _Dream:
         arguments, done = self.arguments, len(self.frames)
         last = self.frames[done - 1] if done else None
         keyframes = targets.read_keyframes(self.net, arguments)
+        base = (
+            read_image(files.resolve_stdin(self.base)) if self.base and not self.footage else None
+        )
         options: DrawOptions = {
-            "size": arguments.size,
+            "size": arguments.size.of(self._shape(base)) if arguments.size else None,
             "fit": arguments.fit,
             "octave_count": arguments.octaves,
             "iterations": arguments.iters,
@@ -281,7 +285,6 @@ class _Dream:
             "runtime": arguments.runtime,
         }
         if self.footage is None:
-            base = read_image(files.resolve_stdin(self.base)) if self.base else None
             after = None if last is None else (done - 1, last)
             return film(
                 *(self.net, keyframes, base),
@@ -303,6 +306,13 @@ class _Dream:
             watch=self.watch,
             **options,
         )
+
+    def _shape(self, base: Tensor | None) -> Size | None:
+        """The (height, width) of what the film is drawn on; None for noise."""
+        if self.footage is None:
+            return None if base is None else (base.shape[1], base.shape[2])
+        first = next(iter(self.footage))
+        return first.height, first.width
 
     def watch(self, frame: int, progress: Progress) -> None:
         self.batch = progress.batch

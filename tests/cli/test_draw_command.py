@@ -200,3 +200,30 @@ def make_net():
     assert "1:0 is active nowhere in dead.png" in dead.stderr
     alive = run("draw", *words, "--layer", "1:1", "-o", "alive.png")
     assert "active nowhere" not in alive.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("64", (64, 48)),
+        ("x24", (32, 24)),
+        ("32x", (32, 24)),
+        ("50%", (20, 15)),
+        ("32x32", (32, 32)),
+    ],
+)
+def test_sizes_are_said_in_many_ways(
+    desk: Path, run: Run, typed: str, expected: tuple[int, int]
+) -> None:
+    Image.linear_gradient("L").resize((40, 30)).convert("RGB").save("base.png")
+    drawn = run(*QUICK, "base.png", "--size", typed, "-o", "sized.png")
+    assert drawn.exit_code == 0, drawn.output
+    assert size_of(Path("sized.png")) == expected
+    again = run("redo", "sized.png", "-o", "again.png")
+    assert again.exit_code == 0, again.output
+    assert Path("again.png").read_bytes() == Path("sized.png").read_bytes()
+
+
+def test_the_longest_side_of_a_picture_from_noise_is_both(desk: Path, run: Run) -> None:
+    assert run(*QUICK, "--size", "40", "-o", "noise.png").exit_code == 0
+    assert size_of(Path("noise.png")) == (40, 40)

@@ -241,7 +241,7 @@ def test_show_says_what_run_takes(desk: Path, run: Run) -> None:
         ("command", "r.toml: is not TOML ("),
         ("seed = 3", 'r.toml: a recipe says what to run: command = "draw"'),
         ('{"command": 3}', 'r.toml: a recipe says what to run: command = "draw"'),
-        ('command = "draw"\nclass = "goldfish"\nsize = "big"', "'big' is not a width and a"),
+        ('command = "draw"\nclass = "goldfish"\nsize = "big"', "'big' is not a size in pixels"),
         ('command = "draw"\nclass = "unicorn"\nnet = "tiny.cfg"', "tiny has no class 'unicorn'"),
     ],
 )
