@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,26 @@ def parse_class(text: str) -> ClassSpec:
         raise click.BadParameter(
             f"{weight!r} in {text!r} is not a number: write NAME:WEIGHT"
         ) from None
+
+
+NUMBERS = re.compile(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*")
+"""Classes by their numbers: one, several, or ranges of them."""
+
+
+def expand_numbers(classes: Iterable[ClassSpec]) -> list[ClassSpec]:
+    """Take classes that were typed as numbers with commas and ranges (1,3,8-11) one by one."""
+    expanded: list[ClassSpec] = []
+    for each in classes:
+        if not NUMBERS.fullmatch(each.name):
+            expanded.append(each)
+            continue
+        for part in each.name.split(","):
+            first, _, last = part.partition("-")
+            numbers = range(int(first), int(last or first) + 1)
+            if not 0 < len(numbers) <= 10_000:
+                raise click.BadParameter(f"{part!r} is no range of classes, such as 3-7")
+            expanded += [replace(each, name=str(number)) for number in numbers]
+    return expanded
 
 
 @dataclass(frozen=True)

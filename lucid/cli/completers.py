@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
-import importlib.util
 import json
 import os
 import re
@@ -22,7 +21,7 @@ from click.shell_completion import CompletionItem
 
 from lucid import resources
 from lucid.errors import LucidError
-from lucid.nets.imagenet import GROUPS
+from lucid.nets.imagenet import own_groups, thousand_names
 
 Completer = Callable[[click.Context, str], list[CompletionItem]]
 """Takes the words so far and the beginning of a word; returns offers for that word."""
@@ -64,7 +63,7 @@ def classes(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     typed, _, _ = incomplete.partition("@")
     name = typed.rpartition(":")[0] or typed
     names = _class_names(ctx)
-    return _matching([*names, *_groups(names)], name, incomplete[len(name) :])
+    return _matching([*names, *own_groups(names)], name, incomplete[len(name) :])
 
 
 @_completer
@@ -163,33 +162,10 @@ def _class_names(ctx: click.Context) -> list[str]:
     file, cfg = ctx.params.get("names"), _cfg(ctx)
     if file is None:
         if cfg is None:
-            return _imagenet() if _net(ctx) in _torchvision()["nets"] else []
+            return thousand_names() if _net(ctx) in _torchvision()["nets"] else []
         beside = [path.with_suffix(".names") for path in (cfg, ctx.params.get("weights")) if path]
         file = next((path for path in beside if path.exists()), None)
     return file.read_text(encoding="utf-8-sig").rstrip().splitlines() if file else []
-
-
-def _groups(names: list[str]) -> list[str]:
-    """List the groups that hold some of a net's classes."""
-    own = {_fold(name) for name in names}
-    thousand = [_fold(name) for name in _imagenet()]
-    return [
-        group
-        for group, ranges in GROUPS.items()
-        if any(thousand[number] in own for some in ranges for number in some)
-    ]
-
-
-def _imagenet() -> list[str]:
-    """Read the thousand classes of torchvision's nets from its source."""
-    package = importlib.util.find_spec("torchvision")
-    assert package
-    assert package.origin
-    source = Path(package.origin).with_name("models") / "_meta.py"
-    for line in ast.parse(source.read_text(encoding="utf-8")).body:
-        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "_IMAGENET_CATEGORIES":
-            return list(ast.literal_eval(line.value))
-    return []
 
 
 def _layer_names(ctx: click.Context) -> dict[str, str]:

@@ -12,7 +12,7 @@ import click
 import torch
 from torch import Tensor
 
-from lucid.cli.click_types import ClassSpec, LayerSpec, parse_class, parse_layer
+from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers, parse_class, parse_layer
 from lucid.cli.recipe_args import is_beside
 from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
 from lucid.drawing.config import TILE, DrawConfig
@@ -45,7 +45,7 @@ SHOWN = 4
 
 def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[ClassSpec]:
     """List the classes that ``lucid draw`` was asked for: --class, --mix and --random-classes."""
-    classes = list(arguments.classes)
+    classes = expand_numbers(arguments.classes)
     if arguments.mix:
         classes += _read_mix(arguments.mix)
     if arguments.random_classes:
@@ -257,7 +257,7 @@ def film_classes(arguments: FilmArguments) -> list[ClassSpec]:
         name, _, value = key.partition("=")
         if name == "class":
             classes += map(parse_class, value.split("+"))
-    return classes
+    return expand_numbers(classes)
 
 
 def _film_objective(
@@ -265,6 +265,7 @@ def _film_objective(
 ) -> Objective:
     if any(each.region for each in classes):
         raise click.UsageError("a film has no regions: leave @ out")
+    classes = expand_numbers(classes)
     parts = [layer_objective(net, layer) for layer in layers]
     if threshold is not None:
         if not parts or not all(isinstance(part, LayerL2) for part in parts):

@@ -8,6 +8,13 @@ from collections.abc import Sequence
 from lucid.nets.class_names import normalize_name, same_name
 from lucid.resources import bundled
 
+
+def _ranges(text: str) -> tuple[range, ...]:
+    """Read numbers and ranges of numbers: ``3 8-11``."""
+    parts = [part.partition("-") for part in text.split()]
+    return tuple(range(int(first), int(last or first) + 1) for first, _, last in parts)
+
+
 GROUPS: dict[str, tuple[range, ...]] = {
     "sharks": (range(2, 5),),
     "fish": (range(7), range(389, 398)),
@@ -32,6 +39,29 @@ GROUPS: dict[str, tuple[range, ...]] = {
     "fruit": (range(948, 958),),
     "mushrooms": (range(991, 998), range(947, 948)),
     "landscapes": (range(970, 981),),
+    # As WordNet has these kinds (imagenet_words.txt), but for what nobody would take for one.
+    "reptiles": (range(33, 69),),
+    "arachnids": (range(70, 79),),
+    "mammals": (range(101, 107), range(147, 300), range(330, 389)),
+    "rodents": (range(333, 339),),
+    "primates": (range(365, 385),),
+    "flowers": (range(985, 987),),
+    "plants": (range(984, 991),),
+    "food": (range(924, 958), range(959, 968), range(969, 970)),
+    "vehicles": _ranges(
+        "403-405 407-408 417 428 436 444 450 468 472 484 510-511 537 547 554-555 561 565 "
+        "569 573 575-576 603 609 612 625 627-628 656-657 660-661 665 670-671 675 690 705 "
+        "717 724 734 751 757 780 791 802-803 812 814 817 820 829 833 864 866-867 870-871 "
+        "880 895 913-914"
+    ),
+    "instruments": _ranges(
+        "401-402 420 432 458 486 494 513 541 546 558 566 577 579 593-594 641-642 683-684 "
+        "687 699 776 822 875 881 889"
+    ),
+    "buildings": _ranges(
+        "425 437 442 449 483 497-498 500 538 580 624 634 663 668 682 698 727 743 762 832 873 915"
+    ),
+    "objects": (range(398, 923),),
 }
 """The numbers of each group's classes among ImageNet's thousand (ILSVRC 2012)."""
 
@@ -59,7 +89,9 @@ def group_members(name: str, classes: Sequence[str]) -> list[int]:
 
     Classes other than ImageNet's thousand are looked up by name.
     """
-    numbers = [number for part in GROUPS.get(find_group(name), ()) for number in part]
+    numbers: list[int] = []
+    for part in GROUPS.get(find_group(name), ()):
+        numbers += part
     if not numbers:
         return []
     imagenet = thousand_names()

@@ -88,7 +88,7 @@ def test_classes_of_torchvisions_nets(desk: Path) -> None:
 
 def test_classes_of_a_net_of_ones_own(desk: Path) -> None:
     named = ["film", "--net", "tiny.cfg", "--class"]
-    assert offers(*named, "") == [*CLASS_NAMES, "sharks", "fish", "cats"]
+    assert offers(*named, "") == [*CLASS_NAMES, "sharks", "fish", "cats", "mammals"]
     (desk / "my.names").write_text("one\ntwo, three\n")
     assert offers("film", "--names", "my.names", "--class", "") == ["one", "two, three"]
     (desk / "tiny.names").unlink()

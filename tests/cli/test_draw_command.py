@@ -11,6 +11,7 @@ from PIL import Image, ImageStat
 from test_cli import QUICK, Run, desk, run, size_of
 
 import lucid
+from lucid.imaging import recipes
 
 pytestmark = pytest.mark.slow
 
@@ -227,3 +228,17 @@ def test_sizes_are_said_in_many_ways(
 def test_the_longest_side_of_a_picture_from_noise_is_both(desk: Path, run: Run) -> None:
     assert run(*QUICK, "--size", "40", "-o", "noise.png").exit_code == 0
     assert size_of(Path("noise.png")) == (40, 40)
+
+
+def test_classes_are_numbers_with_commas_and_ranges(desk: Path, run: Run) -> None:
+    few = [*QUICK[: QUICK.index("--class")], *QUICK[QUICK.index("--class") + 2 :]]
+    drawn = run(*few, "--class", "1,3-4:.5", "--seed", "1", "-o", "some.png")
+    assert drawn.exit_code == 0, drawn.output
+    assert "painting tench (1) and tiger shark (3) and tiger cat (4)" in drawn.stderr
+    assert recipes.read("some.png").options["class"] == ["1,3-4:.5"]
+    film = run("film", *few[1:], "--class", "0-1", "--frames", "1", "-o", "f.gif")
+    assert "painting goldfish (0) and tench (1)" in film.stderr
+    for typed, message in (("4-3", "no range of classes"), ("0-9", "has no class 5")):
+        refused = run(*few, "--class", typed)
+        assert refused.exit_code == 2
+        assert message in refused.stderr
