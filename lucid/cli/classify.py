@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import FILE
+from lucid.cli.click_types import COUNT, FILE
 from lucid.cli.console import echo
 from lucid.cli.files import resolve_stdin
 from lucid.cli.hints import check_order
-from lucid.cli.options import NetArguments, argument, takes
+from lucid.cli.options import NetArguments, argument, option, takes
 from lucid.cli.sections import SectionedCommand
 
 
@@ -21,13 +21,14 @@ class ClassifyArguments(NetArguments):
     """Arguments of ``lucid classify``."""
 
     net: str = argument(shell_complete=completers.nets)
+    number: int = option("Number of classes to print.", "-n", "--number", type=COUNT, default=5)
     image: Path | None = argument(type=FILE, required=False, metavar="IMAGE")
 
 
 @click.command(cls=SectionedCommand)
 @takes(ClassifyArguments)
 def classify(arguments: ClassifyArguments) -> None:
-    """Print what NET sees in IMAGE: the five most likely classes."""
+    """Print what NET sees in IMAGE: the most likely classes."""
     import torch
 
     from lucid.imaging.io import center_crop_resize, read_image
@@ -44,5 +45,7 @@ def classify(arguments: ClassifyArguments) -> None:
     net.require_classes()
     with torch.no_grad():
         probabilities = net.probabilities(center_crop_resize(picture, net.input_size)[None])[0]
-    for probability, number in zip(*probabilities.topk(min(5, len(probabilities))), strict=True):
+    for probability, number in zip(
+        *probabilities.topk(min(arguments.number, len(probabilities))), strict=True
+    ):
         echo(f"{probability:6.1%}  {net.classes[int(number)]} ({int(number)})")

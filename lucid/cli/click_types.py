@@ -174,28 +174,39 @@ def expand_numbers(classes: Iterable[ClassSpec]) -> list[ClassSpec]:
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """A layer, channel or neuron as it was typed."""
+    """A layer, channels of it, or a neuron, as it was typed."""
 
     name: str
-    channel: int | None = None  # None for the whole layer
+    channels: tuple[int, ...] = ()  # none for the whole layer
     neuron: tuple[float, float] | None = None  # (x, y), fractions of width and height
+    weight: float = 1.0
+
+
+LAYER = re.compile(
+    r"(?P<name>[^:@]+)(?:"
+    r":(?P<channels>\d{1,6}(?:,\d{1,6}){0,99})(?:@(?P<x>[\d.]+),(?P<y>[\d.]+))?"
+    r"(?::(?P<weight>-?[\d.]+))?|::(?P<whole>-?[\d.]+))?"
+)
 
 
 def parse_layer(text: str) -> LayerSpec:
-    """Read LAYER, LAYER:CHANNEL or LAYER:CHANNEL@X,Y."""
-    match = re.fullmatch(r"([^:@]+)(?::(\d{1,6})(?:@([\d.]+),([\d.]+))?)?", text)
+    """Read LAYER[:CHANNEL,…][@X,Y][:WEIGHT]; a whole layer's weight stands behind two colons."""
+    found = LAYER.fullmatch(text)
     try:
-        if not match:
+        if not found:
             raise ValueError
-        neuron = (float(match[3]), float(match[4])) if match[3] else None
+        neuron = (float(found["x"]), float(found["y"])) if found["x"] else None
         if neuron and not all(0 <= fraction <= 1 for fraction in neuron):
             raise ValueError
-    except ValueError:
+        weight = NUMBER.convert(found["weight"] or found["whole"] or "1", None, None)
+    except (ValueError, click.BadParameter):
         raise click.BadParameter(
-            f"{text!r} is not LAYER, LAYER:CHANNEL or LAYER:CHANNEL@X,Y "
-            "(the number of a channel; X and Y from 0 to 1)"
+            f"{text!r} is not LAYER, LAYER:CHANNEL, LAYER:CHANNEL,CHANNEL or LAYER:CHANNEL@X,Y "
+            "(the number of a channel; X and Y from 0 to 1), or one of these with :WEIGHT behind "
+            "it, where a whole layer takes two colons (8::-0.5)"
         ) from None
-    return LayerSpec(match[1], int(match[2]) if match[2] else None, neuron)
+    channels = tuple(int(number) for number in (found["channels"] or "").split(",") if number)
+    return LayerSpec(found["name"], channels, neuron, weight)
 
 
 class NameOrCode(click.ParamType):

@@ -48,9 +48,10 @@ class DrawArguments(PaintArguments):
         "Number of classes to draw at random, by the seed, and to mix.", type=COUNT
     )
     layers: tuple[LayerSpec, ...] = option(
-        "Layer to excite, or one channel of it, or one neuron at a position of the tile.",
+        "Layer to excite, or channels of it, or one neuron at a position of the tile. Layers with "
+        "weights (8:5:-0.5, and 8::-0.5 for a whole layer) are added up.",
         "--layer",
-        metavar="LAYER[:CHANNEL[@X,Y]]",
+        metavar="LAYER[:CHANNEL,…[@X,Y]][:WEIGHT]",
         **LAYERS,
     )
     objectives: tuple[str, ...] = option(

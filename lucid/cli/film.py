@@ -35,7 +35,10 @@ class FilmArguments(PaintArguments):
         **CLASSES,
     )
     layers: tuple[LayerSpec, ...] = option(
-        "Layer to excite, or one channel of it.", "--layer", metavar="LAYER[:CHANNEL]", **LAYERS
+        "Layer to excite, or channels of it, as in `lucid draw`.",
+        "--layer",
+        metavar="LAYER[:CHANNEL,…][:WEIGHT]",
+        **LAYERS,
     )
     threshold: float | None = option(
         "Enhance only features of --layer this many standard deviations above the mean, as "
@@ -106,6 +109,7 @@ class FilmArguments(PaintArguments):
         "Time between frames in hundredths of a second.  [default: 7; of a video, its own]",
         type=WholeNumber(1, 1000),
     )
+    fps: float | None = option("Frames a second, in place of --delay.", type=Number(0.1, 100))
     loop: int = option(
         "How often an animation is shown; 0 is for ever.", type=WholeNumber(0, 65535), default=0
     )
@@ -120,7 +124,7 @@ SECTIONS = {
     "How": ("strength", "contrast", "iters", "octaves", "variety", "seed"),
     "Size and tiles": ("size", "fit", "tile_size"),
     "Output": (
-        *(*OUTPUT[:1], "delay", "loop", "reverse", "boomerang", "source", "resume"),
+        *(*OUTPUT[:1], "delay", "fps", "loop", "reverse", "boomerang", "source", "resume"),
         *OUTPUT[1:],
     ),
     **MACHINE,

@@ -8,6 +8,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from lucid.nets.net import Net
 SHEET = "preview.png"
 """File in a folder of frames that shows those so far."""
 
-FREE = ("frames", "batch", "delay", "loop", "reverse", "boomerang")
+FREE = ("frames", "batch", "delay", "fps", "loop", "reverse", "boomerang")
 """Options that may change when a film is resumed."""
 
 MADE_BY_LUCID = "made by lucid"
@@ -60,6 +61,8 @@ def film_all(arguments: FilmArguments) -> None:
         raise click.UsageError(
             "--from encodes frames and paints none: leave BASE, --class, --warp and --resume out"
         )
+    if arguments.fps and arguments.delay:
+        raise click.UsageError("--fps and --delay say the same: leave one out")
     meta = None if arguments.source else arguments.load_meta()
     if meta:
         hints.check_bases(arguments.base, arguments.classes, meta.classes)
@@ -121,6 +124,8 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path, seed: 
 
     def encode(frames: Iterable[Image.Image], recipe: Recipe) -> None:
         delay = arguments.delay or (footage.delay if footage else video.DEFAULT_DELAY)
+        if arguments.fps:
+            delay = (100 / Fraction(arguments.fps)).limit_denominator(1000)
         options: dict[str, Any] = {"delay": delay, "loop": arguments.loop}
         text = "" if arguments.no_recipe else recipe.toml()
         video.write(frames, target, metadata=text, replace=arguments.force, **options)

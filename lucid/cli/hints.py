@@ -29,7 +29,6 @@ OTHER_NAMES = {
     "--scale": "--octave-scale NUMBER",
     "--out": "-o FILE",
     "--overwrite": "--force",
-    "--fps": "--delay NUMBER, in hundredths of a second",
     "--gpu": "--device cuda",
     "--cpu": "--device cpu",
     "--cuda": "--device cuda",

@@ -99,11 +99,13 @@ def draw_targets(
         )
         for region, mix in mixes.items()
     ]
-    for layer in arguments.layers:
-        objective = layer_objective(net, layer)
-        if guide is not None:
-            objective = guide_objective(net, layer.name, guide, runtime=arguments.runtime)
-        targets.append(Target(objective, default))
+    layers = [layer_objective(net, layer) for layer in arguments.layers]
+    if guide is not None:
+        (layer,) = arguments.layers
+        layers = [guide_objective(net, layer.name, guide, runtime=arguments.runtime)]
+    if any(layer.weight != 1 for layer in arguments.layers):
+        layers = [sum(layers[1:], layers[0])]  # of several targets, each would count as one
+    targets += [Target(objective, default) for objective in layers]
     for name in arguments.objectives:
         for found in find_targets(net, [_own_objective(name)], config):
             targets.append(replace(found, region=found.region or default))
@@ -148,12 +150,13 @@ def _weights(classes: Sequence[ClassSpec]) -> dict[str, float]:
 
 
 def layer_objective(net: Net, layer: LayerSpec) -> Objective:
-    """Build the objective that excites a layer, a channel or a neuron."""
+    """Build the objective that excites a layer, channels of it or a neuron, by its weight."""
     name = net.resolve_layer(layer.name)
-    if layer.channel is None:
-        return LayerL2(name)
-    check_channel(net, layer.name, layer.channel)
-    return Channel(name, layer.channel, layer.neuron)
+    parts: list[Objective] = [Channel(name, each, layer.neuron) for each in layer.channels]
+    for each in layer.channels:
+        check_channel(net, layer.name, each)
+    objective = sum(parts[1:], parts[0]) if parts else LayerL2(name)
+    return objective if layer.weight == 1 else layer.weight * objective
 
 
 def _parse_region(text: str, size: tuple[int, int] | None, brush: float | None) -> Region:
@@ -213,7 +216,7 @@ def output_stem(net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSp
         number = resolve_class(net, each.name)
         words.append(net.classes[number] if isinstance(number, int) else each.name)
     for layer in layers:
-        words.append(layer.name if layer.channel is None else f"{layer.name}-{layer.channel}")
+        words.append("-".join(map(str, (layer.name, *layer.channels))))
     return "+".join(re.sub(r"\W+", "-", word).strip("-") for word in words)[:100]
 
 

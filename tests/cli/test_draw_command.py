@@ -11,6 +11,7 @@ from PIL import Image, ImageStat
 from test_cli import QUICK, Run, desk, run, size_of
 
 import lucid
+from lucid.cli.click_types import LayerSpec, parse_layer
 from lucid.imaging import recipes
 
 pytestmark = pytest.mark.slow
@@ -159,7 +160,7 @@ def test_draw_in_every_manner(desk: Path, run: Run, words: str) -> None:
         ("--random-classes 9", "has no more than 5 classes"),
         ("--layer 99", "has no layer 99"),
         ("--layer 0:99", "layer 0 has channels 0 to 7, no 99"),
-        ("--layer 0:x", "'0:x' is not LAYER, LAYER:CHANNEL or LAYER:CHANNEL@X,Y"),
+        ("--layer 0:x", "'0:x' is not LAYER, LAYER:CHANNEL, LAYER:CHANNEL,CHANNEL or"),
         ("--layer 0@.5,.5", "'0@.5,.5' is not LAYER, LAYER:CHANNEL"),
     ],
 )
@@ -242,3 +243,38 @@ def test_classes_are_numbers_with_commas_and_ranges(desk: Path, run: Run) -> Non
         refused = run(*few, "--class", typed)
         assert refused.exit_code == 2
         assert message in refused.stderr
+
+
+def test_layers_have_several_channels_and_weights(desk: Path, run: Run) -> None:
+    few = [*QUICK[: QUICK.index("--class")], *QUICK[QUICK.index("--class") + 2 :], "--seed", "1"]
+    said = {
+        "one": ["--layer", "2:3"],
+        "more": ["--layer", "2:3,7,9"],
+        "less": ["--layer", "2:3:-1"],
+        "whole": ["--layer", "0::-.5", "--layer", "2:3"],
+        "neuron": ["--layer", "2:3@.5,.5:2"],
+    }
+    for name, words in said.items():
+        drawn = run(*few, *words, "-o", f"{name}.png")
+        assert drawn.exit_code == 0, drawn.output
+    assert len({Path(f"{name}.png").read_bytes() for name in said}) == len(said)
+    assert parse_layer("2:3,7@.5,.25:-2") == LayerSpec("2", (3, 7), (0.5, 0.25), -2.0)
+    for typed in ("2:", "2@.5,.5", "2:3,", "2:3:x", "2::", "2:3@2,0", ":3", "2:3:1:1"):
+        assert run(*few, "--layer", typed).exit_code == 2, typed
+    past = run(*few, "--layer", "2:3,99")
+    assert "no 99" in past.stderr
+
+
+def test_as_many_classes_as_asked_for_are_printed(desk: Path, run: Run) -> None:
+    for number, lines in (("1", 1), ("3", 3), ("99", 5)):
+        seen = run("classify", "tiny.cfg", "photo.v2.png", "-n", number)
+        assert seen.exit_code == 0, seen.output
+        assert len(seen.stdout.splitlines()) == lines
+
+
+def test_frames_a_second(desk: Path, run: Run) -> None:
+    words = ("--net", "tiny.cfg", "--class", "goldfish", "--frames", "2", "--iters", "1")
+    made = run("film", *words, "--size", "32x32", "--fps", "20", "-o", "fast.gif")
+    assert made.exit_code == 0, made.output
+    with Image.open("fast.gif") as film:
+        assert film.info["duration"] == 50

@@ -41,7 +41,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("nightmare dog.png lucid64 8", "dog.png stands where the net should"),
         ("nightmare lucid64 dog.png 8 9", "a net by name takes three words, NET IMAGE LAYER"),
         ("draw --class lion --width 512", "there is no option --width: give --size"),
-        ("film --class lion --fps=25", "there is no option --fps: give --delay"),
+        ("film --class lion --fps=25 --delay 4", "--fps and --delay say the same"),
         ("draw --class lion --seed abc", "'abc' is not a whole number, such as 7"),
         ("draw --class lion --size 5e", "such as 640x480"),
         ("draw --class lion --size 50%", "a size in percent needs a picture"),
