@@ -113,6 +113,11 @@ class FilmArguments(PaintArguments):
     loop: int = option(
         "How often an animation is shown; 0 is for ever.", type=WholeNumber(0, 65535), default=0
     )
+    audio: Path | None = option(
+        "Video or sound file whose sound the film gets, as far as its frames last. Without it, a "
+        "video keeps its own sound.",
+        type=FILE,
+    )
     reverse: bool = flag("Show the last frame first.")
     boomerang: bool = flag("Show the frames forwards, then backwards.")
     resume: bool = flag("Continue after the last frame of the same -o.")
@@ -124,7 +129,7 @@ SECTIONS = {
     "How": ("strength", "contrast", "iters", "octaves", "variety", "seed"),
     "Size and tiles": ("size", "fit", "tile_size"),
     "Output": (
-        *(*OUTPUT[:1], "delay", "fps", "loop", "reverse", "boomerang", "source", "resume"),
+        *(*OUTPUT[:1], "delay", "fps", "loop", "audio", "reverse", "boomerang", "source", "resume"),
         *OUTPUT[1:],
     ),
     **MACHINE,

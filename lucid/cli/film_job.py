@@ -34,13 +34,14 @@ from lucid.imaging.metadata import read_metadata
 from lucid.imaging.output_paths import exists
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import FILM_RECIPE, Recipe
+from lucid.imaging.sound import CODECS, check_sound, has_sound
 from lucid.imaging.video import Footage, Frames
 from lucid.nets.net import Net
 
 SHEET = "preview.png"
 """File in a folder of frames that shows those so far."""
 
-FREE = ("frames", "batch", "delay", "fps", "loop", "reverse", "boomerang")
+FREE = ("frames", "batch", "delay", "fps", "audio", "loop", "reverse", "boomerang")
 """Options that may change when a film is resumed."""
 
 MADE_BY_LUCID = "made by lucid"
@@ -113,6 +114,8 @@ def _name_film(
 def _make_film(arguments: FilmArguments, base: Path | None, target: Path, seed: int | None) -> str:
     """Make one film; return what to print of it: its number of frames, and its seed."""
     video.check_writable(target)
+    if arguments.audio:
+        check_sound(arguments.audio, target)
     if not target.suffix:
         files.make_folder(target)
     # A folder may lie in one that cannot be written to.
@@ -127,6 +130,7 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path, seed: 
         if arguments.fps:
             delay = (100 / Fraction(arguments.fps)).limit_denominator(1000)
         options: dict[str, Any] = {"delay": delay, "loop": arguments.loop}
+        options["sound"] = arguments.audio or _own_sound(arguments, footage, target)
         text = "" if arguments.no_recipe else recipe.toml()
         video.write(frames, target, metadata=text, replace=arguments.force, **options)
 
@@ -148,6 +152,15 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path, seed: 
     elif not target.suffix:
         (target / FILM_RECIPE).unlink(missing_ok=True)
     return note
+
+
+def _own_sound(arguments: FilmArguments, footage: Footage | None, target: Path) -> Path | None:
+    """The video whose sound a film keeps, if it still fits to the frames and can be held."""
+    changed = arguments.delay or arguments.fps or arguments.reverse or arguments.boomerang
+    if footage is None or changed or target.suffix.lower() not in CODECS:
+        return None
+    is_video = footage.path.suffix.lower() in video.VIDEO_SUFFIXES
+    return footage.path if is_video and has_sound(footage.path) else None
 
 
 def _show_again(

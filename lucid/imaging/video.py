@@ -17,6 +17,7 @@ from lucid.imaging import files
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import FORMATS, atomic_write, check_path, open_image
 from lucid.imaging.metadata import metadata_options
+from lucid.imaging.sound import Soundtrack, import_av, open_sound
 from lucid.reading import check_regular
 
 DEFAULT_DELAY = 7
@@ -198,7 +199,7 @@ def check_writable(path: Path) -> None:
             f"{path}: end the name in {', '.join(WRITABLE_SUFFIXES)}, or give a folder"
         )
     if path.suffix.lower() in VIDEO_CODECS:
-        _import_av()
+        import_av()
     check_path(path)
 
 
@@ -209,13 +210,15 @@ def write(
     delay: Fraction | int = DEFAULT_DELAY,
     loop: int = 0,
     metadata: str = "",
+    sound: Path | None = None,
     replace: bool = True,
 ) -> None:
     """Write RGB images as an animation or a video, atomically, with ASCII metadata.
 
     The delay between frames is in hundredths of a second. An animation plays ``loop`` times, or
-    for ever if this is 0; videos do not store it. Without ``replace``, an existing file is kept
-    (see ``atomic_write``).
+    for ever if this is 0; videos do not store it. A video has the first sound of the file
+    ``sound``, as far as the frames last. Without ``replace``, an existing file is kept (see
+    ``atomic_write``).
 
     Raises:
         UsageError: ``check_writable`` refuses the path.
@@ -226,7 +229,8 @@ def write(
     frames = _checked(frames, path)
     with atomic_write(path, replace=replace) as part:
         if suffix in VIDEO_CODECS:
-            _encode(frames, part, suffix, delay, metadata)
+            with open_sound(sound) if sound else contextlib.nullcontext() as audio:
+                _encode(frames, part, suffix, delay, metadata, audio)
         else:
             name = ANIMATION_FORMATS[suffix]
             options = {"duration": round(10 * delay), "loop": loop}
@@ -263,27 +267,22 @@ def _animate(
     frames[0].save(part, format_name, save_all=True, append_images=frames[1:], **options)
 
 
-def _import_av() -> Any:
-    try:
-        import av
-    except ImportError:
-        raise UsageError(
-            "videos need PyAV: pip install 'lucid-nightmare[video]', or end the name in .gif"
-        ) from None
-    return av
-
-
 def _encode(
-    frames: Iterable[Image.Image], part: Path, suffix: str, delay: Fraction | int, metadata: str
+    frames: Iterable[Image.Image],
+    part: Path,
+    suffix: str,
+    delay: Fraction | int,
+    metadata: str,
+    sound: Any = None,
 ) -> None:
-    av = _import_av()
-    codec, stream = VIDEO_CODECS[suffix], None
+    av = import_av()
+    codec, stream, soundtrack = VIDEO_CODECS[suffix], None, None
     # FFmpeg's bitexact flag leaves out the date and random identifiers, so that the same frames
     # always give the same bytes.
     options = {"fflags": "+bitexact"}
     with av.open(str(part), "w", format=suffix[1:], options=options) as container:
         container.metadata["comment"] = metadata
-        for frame in frames:
+        for number, frame in enumerate(frames, start=1):
             # Both codecs store colours at half the resolution, which requires even sizes.
             even = frame.crop((0, 0, frame.width // 2 * 2, frame.height // 2 * 2))
             if stream is None:
@@ -293,14 +292,18 @@ def _encode(
                 stream.pix_fmt = "yuv420p"
                 # With more threads, x264 now and then makes other bytes of the same frames.
                 stream.thread_count = 1
+                if sound is not None:
+                    soundtrack = Soundtrack(container, sound, suffix)
             container.mux(stream.encode(av.VideoFrame.from_image(even)))
+            if soundtrack:
+                soundtrack.write_until(float(number * Fraction(delay) / 100))
         if stream is not None:
             container.mux(stream.encode())
 
 
 @contextlib.contextmanager
 def _open_video(path: Path) -> Iterator[Any]:
-    av = _import_av()
+    av = import_av()
     check_regular(path)
     try:
         with av.open(str(path)) as container:

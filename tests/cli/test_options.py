@@ -143,7 +143,7 @@ arrow, the arguments that are changed."""
 
 ABOUT_OUTPUT = {
     "draw": {"count", "each", "diverse", "skin"},
-    "film": {"source", "delay", "fps", "loop", "reverse", "boomerang"},
+    "film": {"source", "delay", "fps", "audio", "loop", "reverse", "boomerang"},
     "bench": {"as_json", "compare"},
 }
 """Parameters that say how many files are written, and how, beside those in ``EXCLUDED``. (What
