@@ -61,24 +61,6 @@ class DrawArguments(PaintArguments):
         multiple=True,
         metavar="FILE.py:NAME",
     )
-    guide: Path | None = option("Image to resemble, as one --layer sees it.", type=FILE)
-    preset: str | None = option(
-        "Hyperparameters of the drawing: deepdream (Google's, for --layer), deepdraw, or a .toml "
-        "or .json file.",
-        metavar="NAME|FILE",
-        shell_complete=completers.presets,
-    )
-    canvas: str | None = option(
-        "Parameterization of the picture: Fourier coefficients; pixels; or phases alone, with the "
-        "contrast of photographs (MACO).  [default: fourier]",
-        type=NameOrCode("fourier", "pixels", "phase"),
-    )
-    mask: Path | None = option(
-        "Image that is bright where the picture may change; or top, bottom, left, right, center or "
-        "sky.",
-        type=FILE,
-        metavar="FILE|top|bottom|left|right|center|sky",
-    )
     path: str | None = option(
         "Path to draw along with a soft round brush. X and Y are from 0 to 1.",
         metavar="line|circle|sine|'X,Y X,Y …'",
@@ -86,7 +68,6 @@ class DrawArguments(PaintArguments):
     brush: int | None = option(
         "Diameter of the brush in pixels. Without it, the side of a tile.", type=SIDE
     )
-    keep_colors: bool = flag("Keep the colours of the base: change only brightness.")
     blur: float | None = option(
         "Standard deviation in pixels of a blur after each pass.", type=Number(0, 100)
     )
@@ -135,21 +116,12 @@ class DrawArguments(PaintArguments):
         type=Number(0, 1, max_open=True),
         default=0.5,
     )
-    padding: str = option(
-        "Padding beyond the border. wrap makes a seamless texture; mean is deepdraw's.",
-        type=click.Choice(["reflect", "wrap", "mean"]),
-        default="reflect",
-    )
     octaves: int | None = option(
         "Number of octaves: sizes to draw at, from small to large. The last is --size, or the size "
         "at which a --subject larger than a tile fills one; none is smaller than the net was "
         "trained at (or 2/3 of a small picture). Without it, 4; with a net that was trained at "
         "less than 224 pixels, as many as lead there from that size.",
         type=COUNT,
-    )
-    octave_scale: float | None = option(
-        "Ratio of each octave's size to the one before.  [default: 1.4]",
-        type=Number(1, 10),
     )
     iters: int | None = option(
         "Passes at each octave, in each of which every part of the picture is painted once. "

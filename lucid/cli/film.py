@@ -124,10 +124,11 @@ class FilmArguments(PaintArguments):
 
 
 SECTIONS = {
-    "What to dream of": ("classes", "layers", "threshold", "keys"),
+    "What to dream of": ("classes", "layers", "guide", "threshold", "keys"),
+    "Where": ("mask", "keep_colors"),
     "How it moves": ("warps", "own_warps", "list_warps", "frames", "blend", "no_flow"),
-    "How": ("strength", "contrast", "iters", "octaves", "variety", "seed"),
-    "Size and tiles": ("size", "fit", "tile_size"),
+    "How": ("strength", "contrast", "preset", "canvas", "iters", "variety", "seed"),
+    "Size and tiles": ("size", "fit", "octaves", "octave_scale", "tile_size", "padding"),
     "Output": (
         *(*OUTPUT[:1], "delay", "fps", "loop", "audio", "reverse", "boomerang", "source", "resume"),
         *OUTPUT[1:],

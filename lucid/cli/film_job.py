@@ -23,6 +23,7 @@ from lucid.cli.recipe_args import build_recipe, frozen_options
 from lucid.drawing.config import default_config
 from lucid.drawing.loop import Progress
 from lucid.drawing.options import DrawOptions
+from lucid.drawing.preset_files import read_preset
 from lucid.errors import LucidError
 from lucid.films import optical_flow, warp
 from lucid.films.film import film, film_config
@@ -37,6 +38,7 @@ from lucid.imaging.recipes import FILM_RECIPE, Recipe
 from lucid.imaging.sound import CODECS, check_sound, has_sound
 from lucid.imaging.video import Footage, Frames
 from lucid.nets.net import Net
+from lucid.plugins import is_code, load_object
 
 SHEET = "preview.png"
 """File in a folder of frames that shows those so far."""
@@ -287,14 +289,19 @@ class _Dream:
         """Dream the frames that come after those in the folder."""
         arguments, done = self.arguments, len(self.frames)
         last = self.frames[done - 1] if done else None
-        keyframes = targets.read_keyframes(self.net, arguments)
+        guide = read_image(arguments.guide) if arguments.guide else None
+        keyframes = targets.read_keyframes(self.net, arguments, guide)
         base = (
             read_image(files.resolve_stdin(self.base)) if self.base and not self.footage else None
         )
         options: DrawOptions = {
             "size": arguments.size.of(self._shape(base)) if arguments.size else None,
             "fit": arguments.fit,
+            "mask": targets.requested_mask(arguments.mask),
+            "keep_colors": arguments.keep_colors,
+            "padding": arguments.padding,
             "octave_count": arguments.octaves,
+            "octave_scale": arguments.octave_scale,
             "iterations": arguments.iters,
             "strength": arguments.strength,
             "variety": arguments.variety,
@@ -302,6 +309,11 @@ class _Dream:
             "seed": self.seed,
             "runtime": arguments.runtime,
         }
+        if arguments.preset:
+            options["config"] = read_preset(arguments.preset, film_config(self.net))
+        if arguments.canvas:
+            own = is_code(arguments.canvas)
+            options["canvas"] = load_object(arguments.canvas) if own else arguments.canvas
         if self.footage is None:
             after = None if last is None else (done - 1, last)
             return film(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SEED, SIDE, Number
+from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SEED, SIDE, NameOrCode, Number
 from lucid.cli.hints import OTHER_NAMES
 from lucid.cli.sections import SectionedCommand, Sections
 
@@ -165,6 +165,34 @@ class PaintArguments(RunArguments):
         "Contrast of the broad random shapes that a picture from noise starts with: 0 for none, 1 "
         "for that of photographs. The more, the less several seeds resemble each other.",
         type=Number(0, 10),
+    )
+    guide: Path | None = option("Image to resemble, as one --layer sees it.", type=FILE)
+    preset: str | None = option(
+        "Hyperparameters of the drawing: deepdream (Google's, for --layer), deepdraw, or a .toml "
+        "or .json file.",
+        metavar="NAME|FILE",
+        shell_complete=completers.presets,
+    )
+    canvas: str | None = option(
+        "Parameterization of the picture: Fourier coefficients; pixels; or phases alone, with the "
+        "contrast of photographs (MACO).  [default: fourier]",
+        type=NameOrCode("fourier", "pixels", "phase"),
+    )
+    mask: Path | None = option(
+        "Image that is bright where the picture may change; or top, bottom, left, right, center or "
+        "sky.",
+        type=FILE,
+        metavar="FILE|top|bottom|left|right|center|sky",
+    )
+    keep_colors: bool = flag("Keep the colours of the base: change only brightness.")
+    padding: str = option(
+        "Padding beyond the border. wrap makes a seamless texture; mean is deepdraw's.",
+        type=click.Choice(["reflect", "wrap", "mean"]),
+        default="reflect",
+    )
+    octave_scale: float | None = option(
+        "Ratio of each octave's size to the one before.  [default: 1.4]",
+        type=Number(1, 10),
     )
     tile_size: int | None = option(
         "Side of a tile in pixels. Without it, 224, or the size that the net is built for.",

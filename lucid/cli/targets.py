@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers, parse_class, parse_layer
 from lucid.cli.recipe_args import is_beside
+from lucid.core.device import Runtime
 from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
 from lucid.drawing.config import TILE, DrawConfig
 from lucid.drawing.targets import Target, check_channel, find_targets, resolve_class
@@ -220,12 +221,16 @@ def output_stem(net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSp
     return "+".join(re.sub(r"\W+", "-", word).strip("-") for word in words)[:100]
 
 
-def read_keyframes(net: Net, arguments: FilmArguments) -> Keyframes:
+def read_keyframes(net: Net, arguments: FilmArguments, guide: Tensor | None = None) -> Keyframes:
     """Build the key frames of ``lucid film``: --class, --layer, --warp and --at."""
     threshold = arguments.threshold
+    if arguments.guide and (len(arguments.layers) != 1 or threshold is not None):
+        raise click.UsageError("--guide needs one --layer to see it with, and no --threshold")
     objectives: dict[int, Objective] = {}
     if arguments.classes or arguments.layers:
-        objectives[0] = _film_objective(net, arguments.classes, arguments.layers, threshold)
+        objectives[0] = _film_objective(
+            net, arguments.classes, arguments.layers, threshold, guide, arguments.runtime
+        )
     values: dict[str, dict[int, float]] = {}
     for frame, key in arguments.keys:
         name, equals, value = key.partition("=")
@@ -264,12 +269,19 @@ def film_classes(arguments: FilmArguments) -> list[ClassSpec]:
 
 
 def _film_objective(
-    net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSpec], threshold: float | None
+    net: Net,
+    classes: Sequence[ClassSpec],
+    layers: Sequence[LayerSpec],
+    threshold: float | None,
+    guide: Tensor | None = None,
+    runtime: Runtime | None = None,
 ) -> Objective:
     if any(each.region for each in classes):
         raise click.UsageError("a film has no regions: leave @ out")
     classes = expand_numbers(classes)
     parts = [layer_objective(net, layer) for layer in layers]
+    if guide is not None:
+        parts = [guide_objective(net, layer.name, guide, runtime=runtime) for layer in layers]
     if threshold is not None:
         if not parts or not all(isinstance(part, LayerL2) for part in parts):
             raise click.UsageError("--threshold is for a whole --layer")

@@ -36,7 +36,8 @@ from lucid.films.optical_flow import estimate_flow
 from lucid.films.video_dream import dream_over
 from lucid.films.warp import parse
 from lucid.imaging import video
-from lucid.imaging.io import from_pil, to_pil, write_image
+from lucid.imaging.filters import luma
+from lucid.imaging.io import from_pil, read_image, to_pil, write_image
 from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import load
 from lucid.tiling.regions import MaskRegion
@@ -514,3 +515,33 @@ def test_films_md_shows_eleven_films() -> None:
     _, *films = re.findall(r"^\| (.*?) \|", FILMS, re.MULTILINE)
     assert FILMS.startswith("# Eleven films")
     assert len(set(films)) == 11
+
+
+def test_a_film_takes_what_a_drawing_takes(desk: Path) -> None:
+    """Masks, colours, padding, canvases, presets and guides."""
+    plain = run(f"photo.png {OPTIONS} --frames 2 --seed 1 -o plain")
+    assert plain.exit_code == 0, plain.output
+    made = {}
+    for name, words in {
+        "mask": "--mask left",
+        "colors": "--keep-colors",
+        "padding": "--padding wrap",
+        "canvas": "--canvas pixels",
+        "preset": "--preset deepdream",
+        "scale": "--octaves 2 --octave-scale 1.2",
+    }.items():
+        film = run(f"photo.png {OPTIONS} --frames 2 --seed 1 {words} -o {name}")
+        assert film.exit_code == 0, film.output
+        made[name] = read_image(Path(name, "frame_000001.png"))
+    base, before = read_image(Path("photo.png")), read_image(Path("plain", "frame_000001.png"))
+    for name, frame in made.items():
+        assert not torch.equal(frame, before), name
+    middle = base.shape[2] * 3 // 4
+    assert torch.allclose(made["mask"][:, :, middle:], base[:, :, middle:], atol=2 / 255)
+    chroma = (made["colors"] - luma(made["colors"])) - (base - luma(base))
+    assert chroma.abs().mean() < 0.05
+    layer = OPTIONS.replace("--class goldfish", "--layer 2")
+    guided = run(f"photo.png {layer} --guide photo.png --frames 1 --seed 1 -o guided")
+    assert guided.exit_code == 0, guided.output
+    refused = run(f"photo.png {OPTIONS} --guide photo.png --frames 1 -o refused")
+    assert "--guide needs one --layer" in refused.stderr
