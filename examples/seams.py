@@ -26,7 +26,7 @@ import click
 import torch
 from metrics import TileEdges, edge_ratio, seam_ratio, worst_line
 
-from lucid.cli.click_types import parse_size
+from lucid.cli.click_types import parse_pixels
 from lucid.drawing.config import TILE
 from lucid.drawing.loop import Progress, draw
 from lucid.drawing.options import DrawOptions
@@ -70,7 +70,7 @@ def draw_change(
 @click.option("--weights", type=click.Path(path_type=Path))
 @click.option("--class", "class_name", default="goldfish", show_default=True)
 @click.option("--photo", "photos", type=click.Path(path_type=Path), multiple=True)
-@click.option("--size", "sizes", type=parse_size, multiple=True, default=["512x512", "1000x700"])
+@click.option("--size", "sizes", type=parse_pixels, multiple=True, default=["512x512", "1000x700"])
 @click.option("--seeds", default=8, show_default=True)
 @click.option("--iters", type=int, help="Passes at each octave; few show seams best.")
 def main(

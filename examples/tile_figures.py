@@ -20,7 +20,7 @@ import torch
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
-from lucid.cli.click_types import parse_size
+from lucid.cli.click_types import parse_pixels
 from lucid.core.device import Runtime
 from lucid.drawing.loop import passes
 from lucid.drawing.plan import prepare
@@ -326,7 +326,7 @@ def octaves_figure(octaves: Sequence[tuple[Image.Image, Pass]]) -> Panel:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--net", "net_name", default="lucid64", show_default=True)
 @click.option("--class", "class_name", default="beacon", show_default=True)
-@click.option("--size", type=parse_size, default="640x400", show_default=True)
+@click.option("--size", type=parse_pixels, default="640x400", show_default=True)
 @click.option("--tile-size", default=224, show_default=True)
 @click.option("--iters", type=int, help="Passes at each octave.")
 @click.option("--seed", default=4, show_default=True)

@@ -17,7 +17,7 @@ from PIL import Image, ImageColor
 from scipy.special import expit, ndtr
 
 import lucid
-from lucid.cli.click_types import parse_size
+from lucid.cli.click_types import parse_pixels
 from lucid.imaging import Size
 
 Array = NDArray[np.float64]
@@ -228,7 +228,7 @@ BASES: dict[str, Callable[[Size], Array]] = {
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--size", type=parse_size, default="768x512", show_default=True, help="Of each picture."
+    "--size", type=parse_pixels, default="768x512", show_default=True, help="Of each picture."
 )
 def main(folder: Path, size: Size) -> None:
     folder.mkdir(parents=True, exist_ok=True)

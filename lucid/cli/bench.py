@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SIDE, SIZE, SizeSpec
+from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SIDE, parse_pixels
 from lucid.cli.options import argument, flag, option, takes
 from lucid.cli.sections import SectionedCommand
 from lucid.errors import LucidError
@@ -26,8 +26,10 @@ class BenchArguments:
     net_name: str | None = option("Net, in place of each task's own.", "--net", metavar="NET")
     weights: Path | None = option("Weights of --net, in place of random ones.", type=FILE)
     layer: str = option("Layer of the task nightmare.", default="10")
-    size: SizeSpec | None = option(
-        "Size of the picture of the tasks nightmare, pass and film, in place of their own.", **SIZE
+    size: tuple[int, int] | None = option(
+        "Size of the picture of the tasks nightmare, pass and film, in place of their own.",
+        type=parse_pixels,
+        metavar="WxH",
     )
     tiles: str = option(
         "Order of the tiles in the task pass.",
@@ -96,7 +98,7 @@ def bench(arguments: BenchArguments) -> None:
         replace(
             task,
             net=arguments.net_name or task.net,
-            size=arguments.size.of(None) if arguments.size else task.size,
+            size=arguments.size or task.size,
             order=arguments.tiles,
             tile=arguments.tile_size,
             batch=arguments.batch,

@@ -125,6 +125,11 @@ def parse_size(text: str) -> SizeSpec:
     )
 
 
+def parse_pixels(text: str) -> tuple[int, int]:
+    """Read a size as ``parse_size`` does, where there is no picture: (height, width) in pixels."""
+    return parse_size(text).of(None)
+
+
 @dataclass(frozen=True)
 class ClassSpec:
     """A class as it was typed."""

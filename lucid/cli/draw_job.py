@@ -77,7 +77,9 @@ def draw_all(arguments: DrawArguments) -> None:
             else:
                 written = _Drawing(net, job, arguments, guide, mask, log).draw()
             if not arguments.quiet and str(arguments.output) != "-":
-                console.print_written(written, f" (seed {job.seed})")
+                # What was missing may have any of the seeds, which the names say.
+                note = "" if arguments.resume else f" (seed {job.seed})"
+                console.print_written(written, note)
 
 
 def _refuse_unfit(arguments: DrawArguments) -> None:

@@ -83,7 +83,7 @@ TOPICS = {
 """What the words mean, in a sentence or two for somebody who paints."""
 
 
-@click.command(cls=SectionedCommand)
+@click.command(cls=SectionedCommand, context_settings={"ignore_unknown_options": True})
 @click.argument("word", required=False)
 @click.pass_context
 def help(ctx: click.Context, word: str | None) -> None:
@@ -111,5 +111,6 @@ def help(ctx: click.Context, word: str | None) -> None:
         click.echo(click.wrap_text(f"{known[0]}: {TOPICS[known[0]]}", width=78))
     else:
         raise click.UsageError(
-            f"lucid help does not know {word!r}{nearest(name, [*TOPICS, *group.commands])}"
+            f"lucid help does not know {word!r}{nearest(name, [*TOPICS, *group.commands])}; "
+            f"lucid help lists the words"
         )

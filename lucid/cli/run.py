@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,8 +51,32 @@ def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
 
     more = list(itertools.takewhile(lambda word: word.endswith(".toml"), changes))
     found = [(path, recipes.read(path)) for path in find_files([file, *map(Path, more)])]
+    changes = changes[len(more) :]
+    if len(found) > 1:
+        _check_several(context, found, changes)
     for path, recipe in found:
-        follow(context, recipe, path, changes[len(more) :])
+        follow(context, recipe, path, changes)
+
+
+def _check_several(
+    context: click.Context, found: Sequence[tuple[Path, Recipe]], changes: tuple[str, ...]
+) -> None:
+    """Refuse, before the first recipe is followed, what one of several cannot be told."""
+    outputs = {"-o", "--output"}
+    for word, value in zip(changes, (*changes[1:], ""), strict=True):
+        name, _, behind = word.partition("=")
+        if name in outputs and "{" not in (behind or value):
+            raise click.UsageError(
+                f"{len(found)} recipes would all be written to {behind or value}: leave -o out, or "
+                'give it a word in braces, such as -o "{class}_{seed}.png"'
+            )
+    for path, recipe in found:
+        if recipe.command not in FOLLOWED:
+            continue  # which is refused when it is followed
+        try:
+            changed_parameters(recipe_command(context, recipe), changes)
+        except click.UsageError as error:
+            raise click.UsageError(f"{path}: {error.format_message()}") from error
 
 
 def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[str, ...]) -> None:

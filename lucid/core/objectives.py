@@ -145,10 +145,13 @@ class LayerObjective(Objective):
     """The base of objectives that read one layer.
 
     Attributes:
-        layer: its name.
+        layer: its name, or the number that a Darknet net has for it.
     """
 
     layer: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layer", str(self.layer))
 
     @property
     def layers(self) -> frozenset[str]:

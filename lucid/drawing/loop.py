@@ -301,6 +301,10 @@ def _canvas(
         canvas = call("canvas", plan.canvas, **given)
         if not isinstance(canvas, Canvas):
             raise UsageError(f"the canvas is a {type(canvas).__name__}: derive it from Canvas")
+        if (shape := tuple(canvas.image().shape)) != (3, *size):
+            raise UsageError(
+                f"the canvas's image() must be of shape {(3, *size)}, RGB, not {shape}"
+            )
     else:
         canvas = _unmasked_canvas(plan, size, octave, start, generator)
     resized = None if base is None else start_image(size, None, base, wrap=plan.wrap)

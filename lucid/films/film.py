@@ -105,7 +105,9 @@ def film(
     [(64, 64), (64, 64)]
     """
     if not isinstance(frames, int) or frames < 1:
-        raise UsageError(f"a film of {frames} frames shows nothing: use 1 or more")
+        raise UsageError(f"frames={frames!r} must be a whole number, 1 or more")
+    if isinstance(warps, str):
+        raise UsageError(f"warps={warps!r} must be a list of warps: [{warps!r}]")
     net = to_net(net)
     keyframes = resolve_keyframes(net, targets, warps)
     settings = complete_options(options)

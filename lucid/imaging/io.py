@@ -128,7 +128,9 @@ def _as_tensor(image: object, wanted: str) -> Tensor:
     if (isinstance(image, np.ndarray) and image.dtype.kind in "fu") or _is_bool(image):
         image = torch.from_numpy(np.array(image))
     if not isinstance(image, Tensor):
-        raise UsageError(f"{wanted}, not a {type(image).__name__}")
+        kind = getattr(image, "dtype", None)
+        found = f"{type(image).__name__} of {kind}" if kind else type(image).__name__
+        raise UsageError(f"{wanted}, floats or bytes, not a {found}")
     return image.float() / 255 if image.dtype == torch.uint8 else image
 
 

@@ -82,8 +82,8 @@ def test_only_what_is_missing_is_drawn(desk: Path, run: Run) -> None:
     result = run(*words[:-2], "-o", "some.png", "--resume")
     assert result.output.splitlines() == [
         "painting goldfish (0)",
-        "wrote some_seed4.png (seed 3)",
-        "wrote some.png (seed 3)",
+        "wrote some_seed4.png",
+        "wrote some.png",
     ]
     assert "painting" not in run(*words[:-2], "-o", "some.png", "--resume").output
     assert kept.stat().st_mtime_ns == before
@@ -95,7 +95,7 @@ def test_the_first_seed_is_found_again(desk: Path, run: Run) -> None:
     assert "nothing to resume: give --seed" in run(*words, "--resume").output
     assert run(*words, "--seed", "7").exit_code == 0
     (desk / "some_seed8.png").unlink()
-    assert "wrote some_seed8.png (seed 7)" in run(*words, "--resume").output
+    assert "wrote some_seed8.png" in run(*words, "--resume").output
 
 
 def test_pictures_of_other_settings_are_not_taken_for_finished(desk: Path, run: Run) -> None:
@@ -187,3 +187,19 @@ def test_several_recipes_are_followed(desk: Path, run: Run) -> None:
     more = run("run", "a.toml", "b.toml", "photo.v2.png", "--size", "16x16", "-o", "{stem}.webp")
     assert more.exit_code == 2  # both would write photo.v2.webp
     assert "exists" in more.output
+
+
+def test_several_recipes_are_checked_before_the_first_is_followed(desk: Path, run: Run) -> None:
+    small = "size = '32x24'\niters = 1\noctaves = 1\ntile-size = 32\nnet = 'tiny.cfg'\n"
+    Path("one.toml").write_text(f"command = 'draw'\nclass = 'goldfish'\nseed = 1\n{small}")
+    Path("night.toml").write_text(
+        "command = 'nightmare'\nwords = ['tiny.cfg', 'photo.v2.png', '0']\n"
+    )
+    before = set(desk.iterdir())
+    same = run("run", "one.toml", "one.toml", "-o", "same.png")
+    assert same.exit_code == 2
+    assert "2 recipes would all be written to same.png" in same.stderr
+    unfit = run("run", "one.toml", "night.toml", "--size", "48x40")
+    assert unfit.exit_code == 2
+    assert unfit.stderr.startswith("Error: night.toml: ")
+    assert set(desk.iterdir()) == before

@@ -60,6 +60,10 @@ PAINTING = RUNTIME | {
     "tile_size": "--tile-size 16",
     "seed": "--seed 2",
     "batch": "--batch 2",
+    "canvas": "--canvas pixels",
+    "mask": "--mask photo.png",
+    "padding": "--padding wrap",
+    "octave_scale": "--octave-scale 2",
 }
 TYPED = {
     "draw": PAINTING
@@ -70,8 +74,6 @@ TYPED = {
         "guide": "--layer 0 | --guide photo.png",
         "objectives": "--objective mine.py:mine",
         "preset": "--preset deepdraw",
-        "canvas": "--canvas pixels",
-        "mask": "--mask photo.png",
         "fit": "photo.png | --fit stretch",
         "quick": "--size 640x480 | --quick",
         "path": "--path line",
@@ -83,8 +85,6 @@ TYPED = {
         "tint": "--tint .1",
         "tiles": "--tiles grid",
         "overlap": "--overlap .2",
-        "padding": "--padding wrap",
-        "octave_scale": "--octave-scale 2",
         "subject": "--subject .5",
         "on_disk": "--on-disk",
     },
@@ -97,6 +97,9 @@ TYPED = {
         "frames": "--frames 4",
         "keys": "--at 2 class=tench",
         "contrast": "--contrast .5",
+        "guide": "--layer 0 --class tench | --guide photo.png",
+        "preset": "photo.png | --preset deepdream",
+        "keep_colors": "photo.png | --keep-colors",
         "fit": "--fit stretch",
         "blend": "clip.gif | --blend .5",
         "no_flow": "clip.gif | --no-flow",

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 import lucid
 from lucid.cli import main
+from lucid.core.canvas import Canvas
 from lucid.drawing.config import DrawConfig
 from lucid.errors import LucidError, UsageError
 from lucid.films.warp import parse
@@ -587,3 +588,26 @@ def test_a_recipe_of_a_film_says_what_only_the_program_has(photo: Tensor) -> Non
     assert "footage" in recipes.parse(dream.info["lucid"], "film").made["program"]
     (night,) = lucid.nightmare("lucid64", photo, "0")
     assert recipes.parse(night.info["lucid"], "nightmare").made["program"] == ["picture"]
+
+
+def test_what_a_newcomer_gets_wrong_is_a_sentence(classifier: Net) -> None:
+    assert lucid.Channel(2, 1) == lucid.Channel("2", 1)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="frames='2' must be a whole number"):
+        next(lucid.film(classifier, "goldfish", frames="2"))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"warps='zoom:.05' must be a list of warps"):
+        next(lucid.film(classifier, "goldfish", frames=2, warps="zoom:.05"))
+    with pytest.raises(UsageError, match="floats or bytes, not a ndarray of int64"):
+        lucid.draw(classifier, "goldfish", mask=np.ones((32, 32), int), **QUICK)
+
+    class Thin(Canvas):
+        def __init__(self, size: Any, start: Any, generator: Any, device: Any) -> None:
+            self.size, self.parameter = size, torch.zeros(1, *size, requires_grad=True)
+
+        def image(self) -> Tensor:
+            return self.parameter
+
+        def blur(self, sigma: float) -> None:
+            pass
+
+    with pytest.raises(UsageError, match=r"must be of shape .3, 32, 32., RGB, not .1, 32, 32."):
+        lucid.draw(classifier, "goldfish", canvas=Thin, **QUICK)
