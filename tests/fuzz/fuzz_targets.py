@@ -141,7 +141,8 @@ def fuzz_tables(data: bytes) -> None:
 def fuzz_key_frames(data: bytes) -> None:
     keys = [(number, text) for number, text in enumerate(typed(data).split("\n"))]
     arguments: Any = SimpleNamespace(
-        classes=(parse_class("lion"),), layers=(), threshold=None, keys=keys, warps=["zoom:.1"]
+        **{"classes": (parse_class("lion"),), "layers": (), "keys": keys, "warps": ["zoom:.1"]},
+        **{"threshold": None, "guide": None, "runtime": None},
     )
     cli_targets.read_keyframes(NET, arguments)
 
