@@ -16,7 +16,7 @@ demo: .venv/ready
 test: check
 	$(PYTEST)
 
-# The tests again, and which lines they do not reach: half as long again.
+# The tests again, and which lines they do not reach.
 coverage: .venv/ready
 	$(PYTEST) --cov
 

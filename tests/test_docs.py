@@ -213,7 +213,6 @@ def test_every_promise_about_security_names_its_test() -> None:
 
 
 NOT_AS_TYPED = {
-    "api/index.md": "its command is typed in tests/cli/test_recipes.py",
     "benchmarks.md": "every task of `lucid bench` runs in tests/test_bench.py",
     "extending.md": "it is typed in tests/cli/test_plugins.py, beside the file that it needs",
 }

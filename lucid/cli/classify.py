@@ -45,7 +45,6 @@ def classify(arguments: ClassifyArguments) -> None:
     net.require_classes()
     with torch.no_grad():
         probabilities = net.probabilities(center_crop_resize(picture, net.input_size)[None])[0]
-    for probability, number in zip(
-        *probabilities.topk(min(arguments.number, len(probabilities))), strict=True
-    ):
+    likely = probabilities.topk(min(arguments.number, len(probabilities)))
+    for probability, number in zip(*likely, strict=True):
         echo(f"{probability:6.1%}  {net.classes[int(number)]} ({int(number)})")

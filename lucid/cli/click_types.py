@@ -14,6 +14,7 @@ import click
 from lucid.cli import completers
 from lucid.errors import LARGEST
 from lucid.imaging.fit import FITS
+from lucid.nets.imagenet import read_range
 from lucid.plugins import is_code
 
 FILE = click.Path(path_type=Path)
@@ -90,7 +91,7 @@ class SizeSpec:
                 said is a square.
 
         Raises:
-            BadParameter: there is no picture whose percent could be meant, or nothing is left.
+            BadParameter: there is no picture whose percent could be meant, or a side is too long.
         """
         if self.width and self.height:
             return self.height, self.width
@@ -157,7 +158,7 @@ def parse_class(text: str) -> ClassSpec:
         ) from None
 
 
-NUMBERS = re.compile(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*")
+CLASS_NUMBERS = re.compile(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*")
 """Classes by their numbers: one, several, or ranges of them."""
 
 
@@ -165,12 +166,11 @@ def expand_numbers(classes: Iterable[ClassSpec]) -> list[ClassSpec]:
     """Take classes that were typed as numbers with commas and ranges (1,3,8-11) one by one."""
     expanded: list[ClassSpec] = []
     for each in classes:
-        if not NUMBERS.fullmatch(each.name):
+        if not CLASS_NUMBERS.fullmatch(each.name):
             expanded.append(each)
             continue
         for part in each.name.split(","):
-            first, _, last = part.partition("-")
-            numbers = range(int(first), int(last or first) + 1)
+            numbers = read_range(part)
             if not 0 < len(numbers) <= 10_000:
                 raise click.BadParameter(f"{part!r} is no range of classes, such as 3-7")
             expanded += [replace(each, name=str(number)) for number in numbers]
@@ -192,6 +192,7 @@ LAYER = re.compile(
     r":(?P<channels>\d{1,6}(?:,\d{1,6}){0,99})(?:@(?P<x>[\d.]+),(?P<y>[\d.]+))?"
     r"(?::(?P<weight>-?[\d.]+))?|::(?P<whole>-?[\d.]+))?"
 )
+"""A layer as it is typed; ``whole`` is the weight of a whole layer."""
 
 
 def parse_layer(text: str) -> LayerSpec:

@@ -291,9 +291,9 @@ class _Dream:
         last = self.frames[done - 1] if done else None
         guide = read_image(arguments.guide) if arguments.guide else None
         keyframes = targets.read_keyframes(self.net, arguments, guide)
-        base = (
-            read_image(files.resolve_stdin(self.base)) if self.base and not self.footage else None
-        )
+        base = None
+        if self.base and self.footage is None:
+            base = read_image(files.resolve_stdin(self.base))
         options: DrawOptions = {
             "size": arguments.size.of(self._shape(base)) if arguments.size else None,
             "fit": arguments.fit,

@@ -55,7 +55,9 @@ class _Rectify(torch.autograd.Function):
         (features,) = ctx.saved_tensors
         (grad,) = grads
         true = grad.where((features > 0) & (features < ctx.most), 0)
-        upwards = grad.where((features > 0) | (grad > 0), 0)
+        # Not further below zero, nor above the largest value.
+        useful = ((features < ctx.most) & (grad > 0)) | ((features > 0) & (grad < 0))
+        redirected = grad.where(useful, 0)
         # As a tensor: a GPU would have to be waited for to decide here.
         nothing = true.flatten(1).abs().amax(1) == 0
-        return upwards.where(nothing.view(-1, *[1] * (grad.ndim - 1)), true), None
+        return redirected.where(nothing.view(-1, *[1] * (grad.ndim - 1)), true), None

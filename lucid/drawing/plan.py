@@ -51,7 +51,7 @@ REDIRECTED = 16
 """Passes in which rectifiers are redirected, so that a feature begins that is not active yet."""
 
 MAX_VIEWS = 32
-"""The most views of a picture that is smaller than a tile."""
+"""The most views of an octave that is smaller than a tile."""
 
 DETAIL_SIGMA = 1.5
 """What is coarser than this, in pixels, stays as it is at octaves that only add detail."""
@@ -221,7 +221,7 @@ class Plan:
             transforms=transforms,
             tv_weight=config.tv_weight,
             blur_sigmas=config.blur_sigmas,
-            redirect=done < REDIRECTED * math.prod(size),
+            redirect=done < REDIRECTED * math.prod(size),  # done counts pixels, not passes
         )
 
     def _detail_settings(self, size: Size, octave: OctaveConfig, number: int) -> PassSettings:

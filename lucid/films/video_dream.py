@@ -86,7 +86,7 @@ def dream_over(
     net = to_net(net)
     keyframes = resolve_keyframes(net, targets)
     footage = iter(footage)
-    given = {"footage": footage, "blend": blend, "flow": flow, "contrast": contrast}
+    given = {"footage": footage, "contrast": contrast}
     plans: dict[bool, Plan] = {}
     before: Tensor | None = None
     for frame, image in enumerate(footage):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 from lucid.errors import LucidError, UsageError
-from lucid.reading import check_regular
+from lucid.imaging.av_files import open_av
 
 CODECS = {".mp4": "aac", ".webm": "libopus"}
 """Suffixes of the videos that hold sound, with FFmpeg's encoder names."""
@@ -20,17 +20,6 @@ RATE = 48_000
 """Samples a second of sound that is encoded anew."""
 
 
-def import_av() -> Any:
-    """Import the optional PyAV library; a UsageError says how to get it."""
-    try:
-        import av
-    except ImportError:
-        raise UsageError(
-            "videos need PyAV: pip install 'lucid-nightmare[video]', or end the name in .gif"
-        ) from None
-    return av
-
-
 @contextlib.contextmanager
 def open_sound(path: Path) -> Iterator[Any]:
     """Open the first sound of a file.
@@ -38,15 +27,10 @@ def open_sound(path: Path) -> Iterator[Any]:
     Raises:
         LucidError: the file cannot be read, or it has no sound.
     """
-    av = import_av()
-    check_regular(path)
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise LucidError(f"{path}: has no sound")
-            yield container.streams.audio[0]
-    except (av.FFmpegError, OSError) as error:
-        raise LucidError(f"{path}: its sound cannot be read ({error})") from error
+    with open_av(path, "its sound cannot be read") as container:
+        if not container.streams.audio:
+            raise LucidError(f"{path}: has no sound")
+        yield container.streams.audio[0]
 
 
 def has_sound(path: Path) -> bool:
@@ -70,45 +54,53 @@ def check_sound(path: Path, film: Path) -> None:
 
 
 class Soundtrack:
-    """Sound that is written to a video little by little, as its frames are.
+    """Sound that is written to a video little by little, as its frames are."""
 
-    Attributes:
-        container: the video that is written.
-    """
-
-    def __init__(self, container: Any, sound: Any, suffix: str) -> None:
+    def __init__(self, container: Any, path: Path, suffix: str) -> None:
         """Begin a soundtrack.
 
         Args:
             container: the video to write, with all of its other streams.
-            sound: the sound that ``open_sound`` opened.
+            path: the file whose first sound it gets.
             suffix: of the video.
+
+        Raises:
+            LucidError: the file cannot be read, or it has no sound.
         """
-        self.container = container
-        self._copied = sound.codec_context.name in COPIED[suffix]
-        if self._copied:
-            self._stream = container.add_stream_from_template(sound)
-        else:
-            self._stream = container.add_stream(CODECS[suffix], rate=RATE, layout="stereo")
-            self._stream.codec_context.thread_count = 1
-        self._packets = self._copies(sound) if self._copied else self._encoded(sound)
+        self._container = container
+        self._packets = _packets(container, path, suffix)
         self._next = next(self._packets, None)
 
     def write_until(self, seconds: float) -> None:
-        """Write the sound that begins before a time of the film."""
+        """Write the sound that begins before a time of the film.
+
+        Raises:
+            LucidError: the file cannot be read further.
+        """
         while self._next is not None:
             if self._next.pts is not None and self._next.pts * self._next.time_base >= seconds:
                 return
-            self.container.mux(self._next)
+            self._container.mux(self._next)
             self._next = next(self._packets, None)
 
-    def _copies(self, sound: Any) -> Iterator[Any]:
-        for packet in sound.container.demux(sound):
-            if packet.dts is not None:  # the last one is empty
-                packet.stream = self._stream
-                yield packet
+    def close(self) -> None:
+        """Close the file that the sound is read from."""
+        self._packets.close()
 
-    def _encoded(self, sound: Any) -> Iterator[Any]:
+
+def _packets(container: Any, path: Path, suffix: str) -> Generator[Any, None, None]:
+    """Add a stream to a video, and yield what is to be written there."""
+    # As a generator, so that `open_sound` does not take errors of the video for its own.
+    with open_sound(path) as sound:
+        if sound.codec_context.name in COPIED[suffix]:
+            stream = container.add_stream_from_template(sound)
+            for packet in sound.container.demux(sound):
+                if packet.dts is not None:  # the last one is empty
+                    packet.stream = stream
+                    yield packet
+            return
+        stream = container.add_stream(CODECS[suffix], rate=RATE, layout="stereo")
+        stream.codec_context.thread_count = 1
         for frame in sound.container.decode(sound):
-            yield from self._stream.encode(frame)
-        yield from self._stream.encode(None)
+            yield from stream.encode(frame)
+        yield from stream.encode(None)

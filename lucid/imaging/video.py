@@ -14,11 +14,11 @@ from PIL import Image, ImageSequence
 
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import files
+from lucid.imaging.av_files import import_av, open_av
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import FORMATS, atomic_write, check_path, open_image
 from lucid.imaging.metadata import metadata_options
-from lucid.imaging.sound import Soundtrack, import_av, open_sound
-from lucid.reading import check_regular
+from lucid.imaging.sound import Soundtrack
 
 DEFAULT_DELAY = 7
 """Time between frames in hundredths of a second."""
@@ -229,8 +229,7 @@ def write(
     frames = _checked(frames, path)
     with atomic_write(path, replace=replace) as part:
         if suffix in VIDEO_CODECS:
-            with open_sound(sound) if sound else contextlib.nullcontext() as audio:
-                _encode(frames, part, suffix, delay, metadata, audio)
+            _encode(frames, part, suffix, delay, metadata, sound)
         else:
             name = ANIMATION_FORMATS[suffix]
             options = {"duration": round(10 * delay), "loop": loop}
@@ -273,7 +272,7 @@ def _encode(
     suffix: str,
     delay: Fraction | int,
     metadata: str,
-    sound: Any = None,
+    sound: Path | None,
 ) -> None:
     av = import_av()
     codec, stream, soundtrack = VIDEO_CODECS[suffix], None, None
@@ -292,29 +291,26 @@ def _encode(
                 stream.pix_fmt = "yuv420p"
                 # With more threads, x264 now and then makes other bytes of the same frames.
                 stream.thread_count = 1
-                if sound is not None:
+                if sound:
                     soundtrack = Soundtrack(container, sound, suffix)
             container.mux(stream.encode(av.VideoFrame.from_image(even)))
             if soundtrack:
                 soundtrack.write_until(float(number * Fraction(delay) / 100))
         if stream is not None:
             container.mux(stream.encode())
+        if soundtrack:
+            soundtrack.close()
 
 
 @contextlib.contextmanager
 def _open_video(path: Path) -> Iterator[Any]:
-    av = import_av()
-    check_regular(path)
-    try:
-        with av.open(str(path)) as container:
-            for stream in container.streams.video:
-                if stream.width * stream.height > files.MAX_PIXELS:
-                    raise LucidError(
-                        f"{path}: {stream.width}x{stream.height} pixels are too many for a frame"
-                    )
-            yield container
-    except (av.FFmpegError, IndexError, OSError) as error:
-        raise LucidError(f"{path}: cannot be read as a video ({error})") from error
+    with open_av(path, "cannot be read as a video") as container:
+        for stream in container.streams.video:
+            if stream.width * stream.height > files.MAX_PIXELS:
+                raise LucidError(
+                    f"{path}: {stream.width}x{stream.height} pixels are too many for a frame"
+                )
+        yield container
 
 
 def _decode(path: Path) -> Iterator[Image.Image]:

@@ -15,7 +15,8 @@ from conftest import CLASS_NAMES, CLASSIFIER, write_net
 from PIL import Image
 
 from lucid.cli import main
-from lucid.cli.recipe_args import EXCLUDED
+from lucid.cli.recipe_args import EXCLUDED, parameters_by_name
+from lucid.films.film import FILM_OPTIONS
 from lucid.imaging import recipes
 from lucid.nets.net import Net
 
@@ -272,3 +273,7 @@ def test_a_film_that_was_begun_with_an_old_name_is_resumed(desk: Path) -> None:
     resumed = CliRunner().invoke(main, f"{words} --hold .5 -o frames --resume".split())
     assert resumed.exit_code == 0, resumed.output
     assert len(list((desk / "frames").glob("frame_*.png"))) == 2
+
+
+def test_what_a_film_from_python_writes_down_are_options() -> None:
+    assert set(parameters_by_name(main.commands["film"])) >= FILM_OPTIONS

@@ -8,10 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lucid
+from lucid.core.ascent import Ascent
+from lucid.core.device import Runtime
 from lucid.core.redirected_relu import RECTIFIERS, RedirectedReLU
 from lucid.drawing import plan
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
+from lucid.nets.registry import random_init
 
 
 def gradient(features: Tensor, weight: Tensor) -> Tensor:
@@ -75,8 +78,35 @@ def _activity(net: Net) -> float:
     return float(net.activations(from_pil(picture)[None], ["relu"])["relu"].max())
 
 
+def test_what_is_above_the_largest_value_is_not_pushed_further() -> None:
+    leaf = torch.tensor([[7.0, 8.0, -1.0]], requires_grad=True)
+    with RedirectedReLU():
+        active = F.relu6(leaf)
+    (grad,) = torch.autograd.grad((active * torch.tensor([[2.0, -3.0, 4.0]])).sum(), leaf)
+    assert torch.equal(grad, torch.tensor([[0.0, -3.0, 4.0]]))
+
+
 def test_a_dead_feature_is_brought_to_life(monkeypatch: pytest.MonkeyPatch) -> None:
     net = lucid.wrap(Shy(), input_size=(32, 32))
     assert _activity(net) > 0
     monkeypatch.setattr(plan, "REDIRECTED", 0)
     assert _activity(net) == 0
+
+
+@pytest.mark.slow
+def test_rectifiers_in_torchvisions_nets_are_redirected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which torch.fx calls in place, as functions."""
+    net = random_init("squeezenet1_1")
+    squeeze = net.get_submodule("model.features.3.squeeze")
+    assert isinstance(squeeze, nn.Conv2d)
+    assert squeeze.bias is not None
+    images = torch.full((1, 3, 224, 224), 0.5)
+    layer = "features.3.squeeze_activation"
+    with torch.no_grad():
+        squeeze.bias[0] -= (
+            net.activations(images, ["features.3.squeeze"])["features.3.squeeze"][0, 0].max() + 0.01
+        )
+    assert not net.activations(images, [layer])[layer][0, 0].any()
+    ascent, channel = Ascent(net, Runtime("cpu", "fp32")), lucid.Channel(layer, 0)
+    assert not ascent.gradient(images, channel).any()
+    assert ascent.gradient(images, channel, redirect=True).any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,20 @@ def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
         check_sound(text, tmp_path / "film.mp4")
     with pytest.raises(UsageError, match=r"film.gif: holds no sound: end the name in .mp4 or"):
         check_sound(silent, tmp_path / "film.gif")
+
+
+def test_an_error_of_the_film_is_not_the_sounds(tmp_path: Path) -> None:
+    sound = tmp_path / "clicks.wav"
+    write_clicks(sound, 3, (0.25,))
+
+    def broken() -> Iterator[Image.Image]:
+        yield from FRAMES[:2]
+        raise OSError("no space left")
+
+    with pytest.raises((OSError, LucidError), match="no space left") as caught:
+        video.write(broken(), tmp_path / "film.mp4", sound=sound)
+    assert "sound" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [sound]
 
 
 @pytest.mark.slow
