@@ -1,12 +1,14 @@
-"""Python of the user's own: an object in a file, or one that an installed package offers."""
+"""Python of the user's own: an object in a file or module, or one that a package offers."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.metadata
 import inspect
 import re
 import runpy
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +17,8 @@ from typing import Any
 from lucid.errors import LucidError, UsageError, nearest
 from lucid.reading import check_regular
 
-CODE = re.compile(r"(.+\.py):([A-Za-z_]\w*)")
-"""How an object in a file is named: ``my.py:make_net``."""
+CODE = re.compile(r"(?:(?P<file>.+\.py)|(?P<module>[A-Za-z_]\w*(?:\.\w+)*)):(?P<name>[A-Za-z_]\w*)")
+"""How an object is named: ``my.py:make_net``, or ``package.module:make_net``."""
 
 
 def call(kind: str, function: Callable[..., Any], **given: Any) -> Any:
@@ -41,28 +43,49 @@ def call(kind: str, function: Callable[..., Any], **given: Any) -> Any:
 
 
 def is_code(text: str) -> bool:
-    """Tell whether a text names an object in a Python file."""
+    """Tell whether a text names an object in a Python file or module."""
     return CODE.fullmatch(text) is not None
 
 
 def load_object(text: str) -> Any:
-    """Run a Python file and return an object of it.
+    """Run a Python file, or import a module, and return an object of it.
 
     Args:
-        text: the file and the object's name, such as ``my.py:make_net``.
+        text: the file or module and the object's name: ``my.py:make_net``, or
+            ``package.module:make_net``.
 
     Raises:
-        UsageError: the text names no object in a file, or the file has no such object.
+        UsageError: the text names no object, or there is no such object or module.
         LucidError: there is no such file, or running it fails; the message has the line.
     """
     match = CODE.fullmatch(text)
     if not match:
-        raise UsageError(f"{text!r} must be FILE.py:NAME")
-    namespace = _run_once(match[1])
-    if match[2] not in namespace:
-        own = [name for name in namespace if not name.startswith("_")]
-        raise UsageError(f"{match[1]} has no {match[2]!r}{nearest(match[2], own)}")
-    return namespace[match[2]]
+        raise UsageError(f"{text!r} must be FILE.py:NAME or package.module:NAME")
+    source, name = match["file"] or match["module"], match["name"]
+    namespace = _run_once(source) if match["file"] else _import_module(source)
+    if name not in namespace:
+        own = [known for known in namespace if not known.startswith("_")]
+        raise UsageError(f"{source} has no {name!r}{nearest(name, own)}")
+    return namespace[name]
+
+
+def _import_module(name: str) -> dict[str, Any]:
+    """Import a module, from the current folder as well, and return its names."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:  # `python -m` looks there, too
+        sys.path.insert(0, folder)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            raise UsageError(
+                f"there is no module {name!r}: give package.module:NAME of an installed package "
+                "or of this folder, or FILE.py:NAME"
+            ) from error
+        raise LucidError(f"{name} cannot be imported: {error}") from error
+    except Exception as error:
+        raise LucidError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+    return vars(module)
 
 
 def _run_once(file: str) -> dict[str, Any]:

@@ -101,8 +101,9 @@ class NetArguments:
     """Options of every command that reads a net's files."""
 
     weights: Path | None = option(
-        "File of the net's weights: .weights for a Darknet cfg, .pth or .safetensors for "
-        "torchvision. Without it, the file beside the cfg, or the one in the cache.",
+        "File of the net's weights: .weights for a Darknet cfg; .pth or .safetensors for "
+        "torchvision's and timm's nets, with any number of classes. Without it, the file beside "
+        "the cfg, or the published ones.",
         type=FILE,
     )
     names: Path | None = option("File of the net's class names, one a line.", type=FILE)
@@ -149,8 +150,9 @@ class PaintArguments(RunArguments):
 
     base: tuple[Path, ...] = argument(nargs=-1, type=FILE)
     net_name: str = option(
-        "Net to use: a name from `lucid models`, the path of a .cfg file, or FILE.py:NAME, Python "
-        "of your own that makes one.",
+        "Net to use: a name from `lucid models`, timm/NAME or hf-hub:OWNER/NAME, the path of a "
+        ".cfg or of a saved program (.pt, .pt2); or FILE.py:NAME or package.module:NAME, Python "
+        "that is run and makes one.",
         "--net",
         default="lucid64",
         shell_complete=completers.nets,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lucid.errors import LucidError, UsageError, is_out_of_memory
+from lucid.imaging.filters import luma
 from lucid.nets.net import LOGITS, ONE_AT_A_TIME, LayerInfo, Net
 
 INPUT_SIZE = (224, 224)
@@ -24,8 +25,8 @@ def wrap(
     module: nn.Module,
     *,
     classes: Sequence[str] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
+    mean: Sequence[float] | float | None = None,
+    std: Sequence[float] | float | None = None,
     input_size: tuple[int, int] | None = None,
     name: str | None = None,
     any_size: bool | None = None,
@@ -37,12 +38,14 @@ def wrap(
     ``copy.deepcopy(module)``.
 
     Args:
-        module: maps (n, 3, height, width) images to (n, classes) logits. If it ends in a softmax,
-            wrap the part before the softmax: the gradient of a softmax vanishes where one class is
-            nearly certain.
+        module: maps (n, 3, height, width) images to (n, classes) logits, or to a tuple or a mapping
+            with the logits in it. If its first convolution takes one channel, it is shown
+            brightness. If it ends in a softmax, wrap the part before the softmax: the gradient of
+            a softmax vanishes where one class is nearly certain.
         classes: the names of the classes, in order. Default: their numbers.
-        mean: subtracted from red, green and blue of images of 0..1 before the module sees them.
-            Default: the mean in a timm module's configuration, else 0.
+        mean: subtracted from red, green and blue of images of 0..1 before the module sees them;
+            one number for a module of one channel. Default: the mean in a timm module's
+            configuration, else 0.
         std: divides the result, above 0. Default: timm's, else 1.
         input_size: (height, width) of the images of its training, in pixels. Default: timm's, else
             224x224.
@@ -50,8 +53,8 @@ def wrap(
         any_size: whether images of other sizes reach the logits. Default: one is tried.
 
     Raises:
-        UsageError: the module cannot process an image of that size, does not return logits, or not
-            as many as there are names; or an argument is invalid.
+        UsageError: the module cannot process an image of that size, returns no logits, or not as
+            many as there are names; or an argument is invalid.
 
     >>> import lucid, torch
     >>> module = torch.nn.Sequential(
@@ -74,8 +77,9 @@ def wrap(
     # The configuration of a timm model, under its newer name or its older.
     found = getattr(module, "pretrained_cfg", None) or getattr(module, "default_cfg", None)
     config: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
-    mean = _check_rgb("mean", config.get("mean", (0, 0, 0)) if mean is None else mean)
-    std = _check_rgb("std", config.get("std", (1, 1, 1)) if std is None else std)
+    grey = _is_grey(module)
+    mean = _check_colours("mean", config.get("mean", (0, 0, 0)) if mean is None else mean, grey)
+    std = _check_colours("std", config.get("std", (1, 1, 1)) if std is None else std, grey)
     if min(std) <= 0:
         raise UsageError(f"std {std} must be above 0: images are divided by it")
     size = input_size or config.get("input_size", INPUT_SIZE)[-2:]
@@ -87,14 +91,25 @@ def wrap(
         return WrappedNet(module, name, classes, mean, std, (height, width), any_size)
 
 
-def _check_rgb(option: str, values: Sequence[float]) -> list[float]:
+def _is_grey(module: nn.Module) -> bool:
+    """Tell whether a module takes images of one channel, by its first convolution."""
+    first = next((part for part in module.modules() if isinstance(part, nn.Conv2d)), None)
+    return first is not None and first.in_channels == 1
+
+
+def _check_colours(option: str, values: Sequence[float] | float, grey: bool) -> list[float]:
+    """Return three numbers, or one for brightness."""
     try:
-        rgb = [float(value) for value in values]
+        given = [values] if isinstance(values, int | float) else values
+        colours = [float(value) for value in given]
     except (TypeError, ValueError):
-        rgb = []
-    if len(rgb) != 3 or not all(map(math.isfinite, rgb)):
-        raise UsageError(f"{option} {values!r} must be three numbers: red's, green's and blue's")
-    return rgb
+        colours = []
+    if grey and len(colours) == 3:
+        colours = [sum(colours) / 3]
+    if len(colours) != (1 if grey else 3) or not all(map(math.isfinite, colours)):
+        wanted = "one number" if grey else "three numbers: red's, green's and blue's"
+        raise UsageError(f"{option} {values!r} must be {wanted}")
+    return colours
 
 
 class WrappedNet(Net):
@@ -117,8 +132,8 @@ class WrappedNet(Net):
         module: nn.Module,
         name: str,
         classes: Sequence[str] | None,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: list[float],
+        std: list[float],
         input_size: tuple[int, int],
         any_size: bool | None,
     ) -> None:
@@ -129,8 +144,8 @@ class WrappedNet(Net):
         _clone_inference_tensors(module)
         self.requires_grad_(False)
         stored = next(itertools.chain(module.parameters(), module.buffers()), torch.empty(0))
-        for key, rgb in (("mean", mean), ("std", std)):
-            self.register_buffer(key, torch.tensor(rgb, device=stored.device)[:, None, None])
+        for key, colours in (("mean", mean), ("std", std)):
+            self.register_buffer(key, torch.tensor(colours, device=stored.device)[:, None, None])
         try:
             outputs = self._find_layers(torch.channels_last)  # the faster memory format
         except UsageError:
@@ -182,16 +197,18 @@ class WrappedNet(Net):
             return self._run(images), shapes
 
     def _run(self, images: Tensor) -> Any:
+        if len(self.mean) == 1:
+            images = luma(images.movedim(1, 0)).movedim(0, 1)
         normalized = (images - self.mean) / self.std
-        return self.model(normalized.contiguous(memory_format=self._memory_format))
+        return find_logits(self.model(normalized.contiguous(memory_format=self._memory_format)))
 
     def _check_classes(self, outputs: Sequence[Any], classes: Sequence[str] | None) -> list[str]:
         """Return the class names, once the outputs for one image and two prove to be logits."""
         for count, logits in enumerate(outputs, start=1):
             if not isinstance(logits, Tensor):
                 raise UsageError(
-                    f"{self.name} returns a {type(logits).__name__}, not a tensor: wrap a module "
-                    "that returns its class logits alone"
+                    f"{self.name} returns a {type(logits).__name__} without a tensor of logits, "
+                    "(n, classes): wrap a module that returns its class logits"
                 )
             if logits.ndim != 2 or len(logits) != count:
                 raise UsageError(
@@ -275,6 +292,20 @@ class WrappedNet(Net):
         if any(len(outputs[name]) != len(images) for name in layers):
             raise wrong_size
         return {name: outputs[name] for name in layers}
+
+
+def find_logits(output: Any) -> Any:
+    """Take the logits out of a tuple or mapping: under ``logits``, else what is (n, classes).
+
+    Modules of the Hugging Face Hub return mappings, some of torchvision's in training tuples.
+    """
+    if isinstance(output, Tensor) or not isinstance(output, Mapping | tuple | list):
+        return output
+    parts = list(output.values()) if isinstance(output, Mapping) else list(output)
+    if isinstance(output, Mapping) and "logits" in output:
+        parts.insert(0, output["logits"])
+    fitting = (part for part in parts if isinstance(part, Tensor) and part.ndim == 2)
+    return next(fitting, output)
 
 
 class _StopForward(BaseException):

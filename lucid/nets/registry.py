@@ -1,6 +1,7 @@
 """From the name of a net to the net: finding its cfg, weights and class names.
 
-A name is a bundled one, one of torchvision's, or a path to a ``.cfg``. The weights come from a
+A name is a bundled one, one of torchvision's, or a path to a ``.cfg``; others, such as timm's, are
+those of modules that ``lucid.nets.wrapped`` finds. The weights come from a
 file that is given, else from the file of the same stem beside the cfg, else from the cache. The
 class names of a Darknet net come from a file that is given, else from the ``.names`` file of the
 same stem beside the cfg or the weights.
@@ -22,21 +23,20 @@ from lucid.nets.darknet import weights as darknet_weights
 from lucid.nets.darknet.net import DarknetNet
 from lucid.nets.module import wrap
 from lucid.nets.net import ONE_AT_A_TIME, Net, read_names
-from lucid.nets.state_dicts import fill_model, read_state_dict
+from lucid.nets.state_dicts import count_classes, fill_model, read_state_dict
 from lucid.nets.torchvision import (
     TorchvisionNet,
     build_model,
+    categories,
     model_names,
     weights_enum,
 )
-from lucid.plugins import entry_points, is_code, load_entry_point, load_object
+from lucid.nets.wrapped import ENTRY_POINTS, wrapped_net
+from lucid.plugins import entry_points
 from lucid.resources import bundled, cache_folder
 
 PUBLISHED_URL = "https://pjreddie.com/media/files/"
 """Where Darknet's author publishes his weights."""
-
-ENTRY_POINTS = "lucid.nets"
-"""The group of entry points by which a package offers functions that return nets."""
 
 LARGEST_NET = "lucid1000"
 """The bundled net that knows the most classes."""
@@ -69,15 +69,41 @@ class _Source:
         ]
         return "".join(hint for applies, hint in hints if self.cfg and applies)
 
-    def build(self, weights: Path | None, names: Path | None) -> Net:
-        """Build the net, with memory for its weights only on the meta device."""
+    def read_state(self, weights: Path | None) -> Mapping[str, Tensor] | None:
+        """Read a file of weights that was given for a torchvision model."""
+        if self.cfg or weights is None:
+            return None
+        if not weights.is_file():
+            raise LucidError(f"{weights}: there is no such weights file{self.other_weights()}")
+        if weights.suffix == ".weights":
+            raise LucidError(
+                f"{weights}: torchvision's {self.name} takes a state dict (.pth, .safetensors); "
+                "Darknet weights need a .cfg as the net"
+            )
+        return read_state_dict(weights)
+
+    def build(
+        self, weights: Path | None, names: Path | None, state: Mapping[str, Tensor] | None
+    ) -> Net:
+        """Build the net, with memory for its weights only on the meta device.
+
+        Args:
+            weights: a file that was given.
+            names: a file that was given.
+            state: what ``weights`` holds, for a torchvision model.
+        """
         if self.cfg is None:
             class_names = read_names(names) if names else None
-            try:
-                with torch.device("meta"):
-                    model = build_model(self.name, class_names)
-            except NotImplementedError:  # a RegNet computes its widths with tensors
-                model = build_model(self.name, class_names)
+            model = _build_meta(self.name, None)
+            count = count_classes(model, state, len(categories(self.name))) if state else None
+            if count and class_names and len(class_names) != count:
+                raise LucidError(
+                    f"{names}: {len(class_names)} names, but {weights} has {count} classes"
+                )
+            if count:
+                class_names = class_names or list(map(str, range(count)))
+            if class_names:
+                model = _build_meta(self.name, len(class_names))
             return TorchvisionNet(self.name, model, class_names)
         net = DarknetNet(self.cfg)
         # A .names file beside a cfg may belong to another net: only one with classes reads it.
@@ -90,6 +116,15 @@ class _Source:
                 raise LucidError(f"{names}: {len(own)} names, but {net.name} has {count} classes")
             net.classes = own
         return net
+
+
+def _build_meta(name: str, count: int | None) -> nn.Module:
+    """Build a torchvision model without memory for its weights, where torchvision can."""
+    try:
+        with torch.device("meta"):
+            return build_model(name, count)
+    except NotImplementedError:  # a RegNet computes its widths with tensors
+        return build_model(name, count)
 
 
 def _find(name: str, weights: Path | None = None) -> _Source:
@@ -127,35 +162,15 @@ def local_weights(name: str) -> Path | None:
 def load_meta(name: str, weights: Path | None = None, names: Path | None = None) -> Net:
     """Build a net without its weights, on the meta device: layers, classes and sizes only.
 
-    Takes what ``load`` takes; of the weights only the path is used, to choose between two nets of
-    a name. Raises what ``load`` raises.
+    Takes what ``load`` takes; of the weights only names and shapes are used. Raises what ``load``
+    raises.
     """
-    if (own := _own_net(name, weights, names)) is not None:
+    if (own := wrapped_net(name, weights, names, meta=True)) is not None:
         return own
     source = _find(name, weights)
+    state = source.read_state(weights)
     with ONE_AT_A_TIME:
-        return source.build(weights, names).to("meta")
-
-
-def _own_net(
-    name: str, weights: str | Path | None = None, names: str | Path | None = None
-) -> Net | None:
-    """Make a net of the user's own, ``FILE.py:NAME``, or of an installed package; else None."""
-    if is_code(name):
-        made = load_object(name)
-    elif name in bundled() or name in model_names() or name not in entry_points(ENTRY_POINTS):
-        return None
-    else:
-        made = load_entry_point(ENTRY_POINTS, name)
-    if weights or names:
-        raise UsageError(f"{name} is Python, and brings weights and names itself: give neither")
-    try:
-        return to_net(made if isinstance(made, nn.Module) else made())
-    except TypeError as error:
-        raise UsageError(
-            f"{name} must be a net, a torch.nn.Module, or a function that returns one without "
-            f"being given anything ({error})"
-        ) from error
+        return source.build(weights, names, state).to("meta")
 
 
 def nets_with_class(name: str) -> list[str]:
@@ -194,13 +209,16 @@ def load(
     """Load a net with its weights.
 
     Args:
-        name: a bundled or torchvision name, or a path to a ``.cfg``; ``FILE.py:NAME``, Python
-            that makes a net; or a name that an installed package offers as one of ``lucid.nets``.
-        weights: a Darknet ``.weights`` file, or a state dict of a torchvision model as ``.pth`` or
-            ``.safetensors``. Default: the file of the same stem beside the cfg, else the one in
-            the cache; torchvision's are downloaded.
-        names: a file of class names, one a line. Default: ImageNet's for torchvision's nets, the
-            ``.names`` file beside cfg or weights for Darknet's.
+        name: a bundled or torchvision name, or a path to a ``.cfg``; ``timm/NAME`` or
+            ``hf-hub:OWNER/NAME``; a file of TorchScript or ``torch.export``; ``FILE.py:NAME`` or
+            ``package.module:NAME``, Python that is run and makes a net; or a name that an
+            installed package offers as one of ``lucid.nets``.
+        weights: a Darknet ``.weights`` file, or a state dict of a torchvision or timm model, with
+            any number of classes, as ``.pth`` or ``.safetensors``. Default: the file of the same
+            stem beside the cfg, else the one in the cache; torchvision's and timm's are
+            downloaded.
+        names: a file of class names, one a line. Default: ImageNet's for a thousand classes, the
+            ``.names`` file beside cfg or weights for Darknet's; else the classes' numbers.
         progress: whether a download shows its progress.
 
     Returns:
@@ -212,12 +230,13 @@ def load(
     """
     if not isinstance(name, str):
         raise UsageError(f"a net's name is a text, not a {type(name).__name__}")
-    if (own := _own_net(name, weights, names)) is not None:
+    given, own_names = Path(weights) if weights else None, Path(names) if names else None
+    if (own := wrapped_net(name, given, own_names)) is not None:
         return own
-    given = Path(weights) if weights else None
     source = _find(name, given)
+    state = source.read_state(given)
     with ONE_AT_A_TIME:
-        net = source.build(given, Path(names) if names else None)
+        net = source.build(given, own_names, state)
     file = given or (source.local_weights() if source.cfg else None)
     if file is not None and not file.is_file():
         raise LucidError(f"{file}: there is no such weights file{source.other_weights()}")
@@ -232,12 +251,7 @@ def load(
             raise LucidError(f"{file}: {source.name}.cfg takes Darknet's .weights files")
         darknet_weights.load(file, net.darknet_layers)
     elif isinstance(net, TorchvisionNet):
-        if file is not None and file.suffix == ".weights":
-            raise LucidError(
-                f"{file}: torchvision's {source.name} takes a state dict (.pth, .safetensors); "
-                "Darknet weights need a .cfg as the net"
-            )
-        state = read_state_dict(file) if file else _download_state_dict(source.name, progress)
+        state = state or _download_state_dict(source.name, progress)
         fill_model(net.model, state, str(file or source.name))
     check_weights(net, str(file or source.name))
     return net

@@ -14,17 +14,25 @@ from torch import Tensor, nn
 from lucid.errors import LucidError
 from lucid.imaging.files import atomic_write
 
+CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model", "net", "state_dict_ema")
+"""Where checkpoints of training keep the state dict."""
+
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
+"""What DataParallel, torch.compile and common training loops put before all names."""
+
 
 def read_state_dict(path: Path) -> Mapping[str, Tensor]:
     """Read a state dict, on the CPU, without running any code that a pickle may hold.
 
-    Takes ``.safetensors``, and what ``torch.save`` wrote of a state dict or a checkpoint with a
-    ``state_dict``. Raises LucidError if the file is damaged or the safetensors library is missing.
+    Takes ``.safetensors``, and what ``torch.save`` wrote of a state dict or of a checkpoint with
+    one. What a training loop put before all names, such as ``module.``, is taken off. Raises
+    LucidError if the file is damaged or the safetensors library is missing.
     """
     if path.suffix == ".safetensors":
         safetensors = import_safetensors(path)
         try:
-            return safetensors.torch.load(path.read_bytes())  # load_file takes only names in UTF-8
+            # load_file takes only names in UTF-8
+            return _without_prefix(safetensors.torch.load(path.read_bytes()))
         except (safetensors.SafetensorError, OSError) as error:
             raise LucidError(f"{path}: is not a whole .safetensors file ({error})") from error
     try:
@@ -33,15 +41,38 @@ def read_state_dict(path: Path) -> Mapping[str, Tensor]:
         raise LucidError(
             f"{path}: cannot be read as a state dict: truncated, or not one torch saved"
         ) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
+    for key in CHECKPOINT_KEYS:
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+            break
     if not isinstance(state, dict) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     ):
         raise LucidError(f"{path}: holds no state dict (a model's names and tensors)")
     for key, value in state.items():
         _check_plain(key, value, path)
+    return _without_prefix(state)
+
+
+def _without_prefix(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Take off what all names begin with, if training puts it there."""
+    for prefix in PREFIXES:
+        if state and all(key.startswith(prefix) for key in state):
+            short = {key.removeprefix(prefix): value for key, value in state.items()}
+            return _without_prefix(short)
     return state
+
+
+def count_classes(model: nn.Module, given: Mapping[str, Tensor], own: int) -> int | None:
+    """Find how many classes a state dict has, of a model of ``own`` classes built like it.
+
+    None if nothing shows it: the weights are of the same number of classes, or of another model.
+    """
+    for key, value in model.state_dict().items():
+        shape = given[key].shape if key in given else value.shape
+        if shape != value.shape and len(value) == own and shape[1:] == value.shape[1:]:
+            return shape[0]
+    return None
 
 
 def _check_plain(key: str, value: Tensor, path: Path) -> None:
@@ -81,7 +112,7 @@ def import_safetensors(path: Path) -> ModuleType:
 
 
 def fill_model(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Replace the tensors of a torchvision model and put it into eval mode.
+    """Replace the tensors of a torchvision or timm model and put it into eval mode.
 
     Auxiliary classifiers of training are ignored, and DenseNet's old names are understood. Raises
     LucidError, naming ``source``, if the names or shapes are not the model's.

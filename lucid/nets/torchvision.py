@@ -45,9 +45,15 @@ def categories(name: str) -> list[str]:
     return list(weights_enum(name).meta["categories"])
 
 
-def build_model(name: str, class_names: list[str] | None, init_weights: bool = False) -> nn.Module:
+def imagenet_names() -> list[str]:
+    """Return the names of ImageNet's thousand classes, in the order that all nets have."""
+    return categories("resnet18")
+
+
+def build_model(name: str, count: int | None = None, init_weights: bool = False) -> nn.Module:
     """Build a torchvision model, with random weights, whose modules match its published weights.
 
+    With ``count``, for so many classes in place of ImageNet's.
     With ``init_weights``, GoogLeNet and Inception draw weights by their own rule: it takes seconds.
     """
     from torchvision.models import get_model
@@ -58,8 +64,8 @@ def build_model(name: str, class_names: list[str] | None, init_weights: bool = F
         options = {"transform_input": True, "aux_logits": False, "init_weights": init_weights}
     if name.startswith("vit_"):
         options = {"image_size": weights_enum(name).meta["min_size"][0]}
-    if class_names is not None:
-        options["num_classes"] = len(class_names)
+    if count is not None:
+        options["num_classes"] = count
     return get_model(name, weights=None, **options)
 
 

@@ -33,7 +33,7 @@ def features(net: TorchvisionNet, picture: Tensor) -> list[Tensor]:
 def chain(request: pytest.FixtureRequest) -> TorchvisionNet:
     """The features of the real net, with a smaller classifier."""
     with torch.device("meta"):
-        model = build_model(request.param, None)
+        model = build_model(request.param)
     linear = next(
         part for part in model.get_submodule("classifier").children() if isinstance(part, nn.Linear)
     )
@@ -46,7 +46,7 @@ def chain(request: pytest.FixtureRequest) -> TorchvisionNet:
 @pytest.fixture(scope="module")
 def vgg16() -> TorchvisionNet:
     with torch.device("meta"):
-        model = build_model("vgg16", None)
+        model = build_model("vgg16")
     return TorchvisionNet("vgg16", randomize(model))
 
 

@@ -221,8 +221,8 @@ def test_invalid_arguments_are_refused(options: dict[str, Any], message: str) ->
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ((torch.zeros(3, 5), None), "returns returns a tuple, not a tensor: wrap a module"),
-        ({"logits": torch.zeros(3, 5)}, "returns returns a dict, not a tensor: wrap a module"),
+        ((torch.zeros(3), None), "returns returns a tuple without a tensor of logits"),
+        ({"logits": None}, "returns returns a dict without a tensor of logits"),
         (torch.zeros(1, 5, 1, 1), r"returns returns \(1, 5, 1, 1\) for a batch of 1, not \(1, cl"),
         (torch.zeros(5), r"returns returns \(5,\) for a batch of 1, not \(1, classes\)"),
         (torch.zeros(1, 5), r"returns returns \(1, 5\) for a batch of 2, not \(2, classes\)"),

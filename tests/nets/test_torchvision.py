@@ -145,7 +145,7 @@ def test_every_caffe_name_of_googlenet_resolves_to_a_layer_with_activations() ->
 
 def test_googlenet_is_built_for_googles_weights() -> None:
     """They expect images of -1..1: transform_input makes these of torchvision's own."""
-    model = build_model("googlenet", None)
+    model = build_model("googlenet")
     assert model.transform_input
     assert not model.aux_logits
 
@@ -180,7 +180,7 @@ def test_model_names_are_those_of_classifiers() -> None:
 def test_fusing_and_working_in_place_change_no_activation(name: str) -> None:
     """Each layer requested alone, with all before it fused and overwritten, has the activations
     and the gradient that it has beside all others, when nothing may be fused or overwritten."""
-    model = small_densenet() if name == "densenet121" else build_model(name, None)
+    model = small_densenet() if name == "densenet121" else build_model(name)
     # In double precision: in single, a ReLU or a maximum may fall on the other side.
     net = TorchvisionNet(name, model).double()
     for module in net.modules():
@@ -222,7 +222,7 @@ def test_state_dicts_are_read(tmp_path: Path, squeezenet11: Net, kind: str) -> N
 def test_published_state_dicts_may_differ_from_the_models(tmp_path: Path, name: str) -> None:
     """In versions of modules, names of old, buffers beside parameters, auxiliary classifiers."""
     with torch.device("meta"):
-        model = small_densenet() if name == "densenet121" else build_model(name, None)
+        model = small_densenet() if name == "densenet121" else build_model(name)
     own = model.state_dict()
     values = {
         key: torch.full(value.shape, number, dtype=value.dtype)
@@ -253,7 +253,7 @@ def test_published_state_dicts_may_differ_from_the_models(tmp_path: Path, name: 
 def test_the_weights_of_another_net_are_refused(squeezenet11: Net, name: str, message: str) -> None:
     state = {**torch_module(squeezenet11).state_dict(), "more": torch.zeros(1)}
     with torch.device("meta"):
-        model = build_model(name, None)
+        model = build_model(name)
     with pytest.raises(LucidError, match=f"w.pth: the weights of another net: {message}"):
         fill_model(model, state, "w.pth")
 
