@@ -98,7 +98,7 @@ def test_a_recipe_runs_no_code_that_is_not_typed() -> None:
         ("draw --net no.py:net --class a", "no.py: cannot be read"),
         ("draw --net my.py:make_nat --class a", "my.py has no 'make_nat'; the nearest is make_net"),
         ("draw --net my.py:petals --class a", "my.py:petals must be a net, a torch.nn.Module"),
-        ("draw --net my.py:make_net --weights a.pth --class a", "brings weights and names itself"),
+        ("draw --net my.py:make_net --weights a.pth --class a", "brings its weights itself"),
         ("draw --objective my.py:peeks", "my.py has no 'peeks'; the nearest"),
         ("draw --objective peeks", "there is no objective 'peeks'"),
         ("draw --objective my.py:Peaks", "my.py:Peaks must be made without arguments"),
