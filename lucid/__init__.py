@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lucid.drawing.diverse import draw_diverse
     from lucid.drawing.loop import draw, grow
     from lucid.drawing.skin import draw_skin
-    from lucid.drawing.targets import Target, classes, guide
+    from lucid.drawing.targets import Target, classes, guide, random_mix
     from lucid.films.film import film
     from lucid.films.keyframes import Keyframes
     from lucid.films.video_dream import dream_over
@@ -45,7 +45,7 @@ _EXPORTS = {
     "lucid.drawing.loop": ("draw", "grow"),
     "lucid.imaging.recipes": ("save",),
     "lucid.drawing.skin": ("draw_skin",),
-    "lucid.drawing.targets": ("Target", "classes", "guide"),
+    "lucid.drawing.targets": ("Target", "classes", "guide", "random_mix"),
     "lucid.films.film": ("film",),
     "lucid.films.keyframes": ("Keyframes",),
     "lucid.films.video_dream": ("dream_over",),
@@ -79,6 +79,7 @@ __all__ = [
     "guide",
     "load",
     "nightmare",
+    "random_mix",
     "reconstruct",
     "save",
     "tune_process",

@@ -14,7 +14,6 @@ from lucid.cli.click_types import (
     FILE,
     FIT,
     LAYERS,
-    SIDE,
     SIZE,
     ClassSpec,
     LayerSpec,
@@ -43,30 +42,12 @@ class DrawArguments(PaintArguments):
         metavar="NAME",
         shell_complete=completers.classes,
     )
-    mix: Path | None = option("TOML file of classes and weights: goldfish = 0.7", type=FILE)
-    random_classes: int | None = option(
-        "Number of classes to draw at random, by the seed, and to mix.", type=COUNT
-    )
     layers: tuple[LayerSpec, ...] = option(
         "Layer to excite, or channels of it, or one neuron at a position of the tile. Layers with "
         "weights (8:5:-0.5, and 8::-0.5 for a whole layer) are added up.",
         "--layer",
         metavar="LAYER[:CHANNEL,…[@X,Y]][:WEIGHT]",
         **LAYERS,
-    )
-    objectives: tuple[str, ...] = option(
-        "Objective of your own to maximise: FILE.py:NAME, or a name that an installed package "
-        "offers.",
-        "--objective",
-        multiple=True,
-        metavar="FILE.py:NAME",
-    )
-    path: str | None = option(
-        "Path to draw along with a soft round brush. X and Y are from 0 to 1.",
-        metavar="line|circle|sine|'X,Y X,Y …'",
-    )
-    brush: int | None = option(
-        "Diameter of the brush in pixels. Without it, the side of a tile.", type=SIDE
     )
     blur: float | None = option(
         "Standard deviation in pixels of a blur after each pass.", type=Number(0, 100)

@@ -106,7 +106,9 @@ def _inputs(
     mask: Tensor | str | None = None,
 ) -> tuple[list[Target], Tensor | None, DrawOptions]:
     """Return the targets, the base and the options of a drawing."""
-    found = targets.draw_targets(net, single.classes, job.config, job.size, arguments, guide)
+    found = targets.draw_targets(
+        net, single.classes, job.config, job.size, arguments, guide, single.seed
+    )
     base = read_image(files.resolve_stdin(job.base)) if job.base else None
     options: DrawOptions = {
         "size": job.size if arguments.quick or arguments.size else None,

@@ -96,11 +96,12 @@ def plan_job(
     if in_files:
         _check_on_disk(arguments, transparent)
     seed = _choose_seed(arguments, output, in_files=in_files)
-    classes = targets.requested_classes(meta, arguments, seed)
+    classes = targets.requested_classes(meta, arguments, arguments.classes, seed)
+    targets.check_targets(classes, arguments)
     config = _choose_config(arguments, meta, on_base=picture is not None, in_files=in_files)
     targets.draw_targets(meta, classes, config, size, arguments)  # errors appear before any work
     rows = targets.single_classes(meta, classes) if arguments.each else [classes]
-    stem = targets.output_stem(meta, classes, arguments.layers)
+    stem = targets.output_stem(meta, classes, arguments.layers) or "random"
     words = {
         "stem": file.stem if file else "noise",
         "net": meta.name,

@@ -29,9 +29,10 @@ class FilmArguments(PaintArguments):
     """Arguments of ``lucid film``."""
 
     classes: tuple[ClassSpec, ...] = option(
-        "Class to dream of, as in `lucid draw` but without a region. Several are mixed.",
+        "Class to dream of, as in `lucid draw`. Several are mixed. REGION says where: X,Y or "
+        "X,Y,DIAMETER (X and Y from 0 to 1, DIAMETER in pixels) or a mask image.",
         "--class",
-        metavar="NAME[:WEIGHT]",
+        metavar="NAME[:WEIGHT][@REGION]",
         **CLASSES,
     )
     layers: tuple[LayerSpec, ...] = option(
@@ -46,7 +47,8 @@ class FilmArguments(PaintArguments):
         type=Number(-10, 10),
     )
     warps: tuple[str, ...] = option(
-        "Warp of the picture between two frames; several in order. NUMBERS may be arithmetic in "
+        "Warp of the picture between two frames; several in order. On a video, the last dream is "
+        "warped before it is blended with the next frame. NUMBERS may be arithmetic in "
         "t, the number of the frame, and those of rolls in n, the number of the column: "
         "zoom:0.05, roll:15*sin(n/20). `lucid film --list-warps` names all.",
         "--warp",
@@ -61,9 +63,13 @@ class FilmArguments(PaintArguments):
     frames: int | None = option(
         "Number of frames.  [default: 60; of a video, all that it has]", type=COUNT
     )
+    start: int | None = option(
+        "Number of the video's frame to begin at, from 0.", type=WholeNumber(0, 2**31 - 1)
+    )
     keys: tuple[tuple[int, str], ...] = option(
-        "Key frame: class=NAME, layer=NAME, strength=NUMBER, or the first number of a warp "
-        "(zoom=0.1). Values in between are interpolated.",
+        "Key frame: class=NAME, layer=NAME, place=X,Y (where what is dreamt of has moved to), "
+        "strength=NUMBER, blend=NUMBER, or the first number of a warp (zoom=0.1). Values in "
+        "between are interpolated.",
         "--at",
         type=(WholeNumber(0, 2**31 - 1), str),
         multiple=True,
@@ -124,9 +130,12 @@ class FilmArguments(PaintArguments):
 
 
 SECTIONS = {
-    "What to dream of": ("classes", "layers", "guide", "threshold", "keys"),
-    "Where": ("mask", "keep_colors"),
-    "How it moves": ("warps", "own_warps", "list_warps", "frames", "blend", "no_flow"),
+    "What to dream of": (
+        *("classes", "mix", "random_classes", "layers", "objectives", "guide", "threshold"),
+        "keys",
+    ),
+    "Where": ("mask", "path", "brush", "keep_colors"),
+    "How it moves": ("warps", "own_warps", "list_warps", "frames", "start", "blend", "no_flow"),
     "How": ("strength", "contrast", "preset", "canvas", "iters", "variety", "seed"),
     "Size and tiles": ("size", "fit", "octaves", "octave_scale", "tile_size", "padding"),
     "Output": (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import click
 from PIL import Image
 from torch import Tensor
 
-from lucid.cli import console, files, hints, targets
+from lucid.cli import console, files, film_folder, film_targets, hints, targets
 from lucid.cli.film import FilmArguments
 from lucid.cli.film import film as command
 from lucid.cli.recipe_args import build_recipe, frozen_options
@@ -24,24 +23,18 @@ from lucid.drawing.config import default_config
 from lucid.drawing.loop import Progress
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.preset_files import read_preset
-from lucid.errors import LucidError
 from lucid.films import optical_flow, warp
 from lucid.films.film import film, film_config
 from lucid.films.video_dream import dream_over
 from lucid.imaging import Size, recipes, video
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.io import read_image, write_image
-from lucid.imaging.metadata import read_metadata
-from lucid.imaging.output_paths import exists
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import FILM_RECIPE, Recipe
 from lucid.imaging.sound import CODECS, check_sound, has_sound
 from lucid.imaging.video import Footage, Frames
 from lucid.nets.net import Net
 from lucid.plugins import is_code, load_object
-
-SHEET = "preview.png"
-"""File in a folder of frames that shows those so far."""
 
 FREE = ("frames", "batch", "delay", "fps", "audio", "loop", "reverse", "boomerang")
 """Options that may change when a film is resumed."""
@@ -106,7 +99,7 @@ def _name_film(
     file = files.resolve_stdin(base) if base else None
     words = {"stem": file.stem if file else "noise"}
     if meta:
-        classes = targets.film_classes(arguments)
+        classes = film_targets.film_classes(meta, arguments, seed or 0)
         words |= {"net": meta.name, "class": targets.output_stem(meta, classes, ())}
         words["layer"] = targets.output_stem(meta, [], arguments.layers)
         words |= {} if seed is None else {"seed": str(seed)}
@@ -125,7 +118,9 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path, seed: 
     if target.suffix:
         files.refuse_overwrite((target, recipes.sidecar_path(target)), arguments.force)
     file = arguments.source or (files.resolve_stdin(base) if base else None)
-    footage = video.Footage(file) if file and video.is_film(file) else None
+    footage: Footage | None = None
+    if file and video.is_film(file):
+        footage = Footage(file, arguments.start or 0, arguments.frames)
 
     def encode(frames: Iterable[Image.Image], recipe: Recipe) -> None:
         delay = arguments.delay or (footage.delay if footage else video.DEFAULT_DELAY)
@@ -133,6 +128,8 @@ def _make_film(arguments: FilmArguments, base: Path | None, target: Path, seed: 
             delay = (100 / Fraction(arguments.fps)).limit_denominator(1000)
         options: dict[str, Any] = {"delay": delay, "loop": arguments.loop}
         options["sound"] = arguments.audio or _own_sound(arguments, footage, target)
+        if footage and not arguments.audio:
+            options["sound_start"] = footage.start * Fraction(footage.delay) / 100
         text = "" if arguments.no_recipe else recipe.toml()
         video.write(frames, target, metadata=text, replace=arguments.force, **options)
 
@@ -181,7 +178,7 @@ def _show_again(
     if target.suffix:
         encode(counted, recipe)
     else:
-        folder = _empty_folder(target, arguments.force)
+        folder = film_folder.empty_folder(target, arguments.force)
         for frame in counted:
             folder.append(frame, MADE_BY_LUCID if arguments.no_recipe else recipe.toml())
     return f"{counted.count} frames", recipe
@@ -212,11 +209,16 @@ def _dream_frames(
 ) -> tuple[Frames, Recipe]:
     """Dream all frames that are not in the folder yet; return them all and the recipe."""
     count = _frame_count(arguments, footage)
-    targets.read_keyframes(arguments.load_meta(), arguments)  # errors appear before any download
+    # Errors appear before any download.
+    film_targets.read_keyframes(arguments.load_meta(), arguments, seed or 0)
     if base and footage is None:
         read_image(files.resolve_stdin(base))
-    before = _resumed_recipe(folder, arguments.seed) if arguments.resume else None
-    frames = _unfinished(folder) if before else _empty_folder(folder, arguments.force)
+    before = film_folder.resumed_recipe(folder, arguments.seed) if arguments.resume else None
+    frames = (
+        film_folder.unfinished(folder)
+        if before
+        else film_folder.empty_folder(folder, arguments.force)
+    )
     seed = before.options["seed"] if before else seed or 0
     dream = _Dream(arguments, arguments.load(), base, footage, frames, count, seed, arguments.batch)
     recipe = dream.recipe()
@@ -224,10 +226,12 @@ def _dream_frames(
         raise click.UsageError(f"{folder} was begun with other settings: give the same")
     recipes.write_sidecar(recipe, folder / FILM_RECIPE)
     console.start_log(arguments, dream.net, seed)
-    described = targets.describe_classes(dream.net, targets.film_classes(arguments))
+    described = targets.describe_classes(
+        dream.net, film_targets.film_classes(dream.net, arguments, seed)
+    )
     console.print_painting(arguments, described)
     if arguments.verbose:
-        console.echo(f"the frames so far: {folder / SHEET}", err=True)
+        console.echo(f"the frames so far: {folder / film_folder.SHEET}", err=True)
     with console.progress_bar(folder.name.removesuffix(".part"), count, arguments) as bar:
         bar.skip(min(len(frames), count))
         try:
@@ -244,7 +248,7 @@ def _dream_frames(
 
 def _remove(frames: Frames) -> None:
     """Delete a folder of frames, unless the user keeps something in it."""
-    frames.remove(SHEET, FILM_RECIPE)
+    frames.remove(film_folder.SHEET, FILM_RECIPE)
     with contextlib.suppress(OSError):
         frames.folder.rmdir()
 
@@ -283,19 +287,22 @@ class _Dream:
                 small = [
                     each.resize((160, max(1, 160 * each.height // each.width))) for each in some
                 ]
-                write_image(contact_sheet(small), self.frames.folder / SHEET, metadata)
+                write_image(contact_sheet(small), self.frames.folder / film_folder.SHEET, metadata)
 
     def dream(self) -> Iterator[Image.Image]:
         """Dream the frames that come after those in the folder."""
         arguments, done = self.arguments, len(self.frames)
         last = self.frames[done - 1] if done else None
-        guide = read_image(arguments.guide) if arguments.guide else None
-        keyframes = targets.read_keyframes(self.net, arguments, guide)
         base = None
         if self.base and self.footage is None:
             base = read_image(files.resolve_stdin(self.base))
+        shape = self._shape(base)
+        size = arguments.size.of(shape) if arguments.size else shape
+        keyframes = film_targets.read_keyframes(
+            self.net, arguments, self.seed, size, with_guide=True
+        )
         options: DrawOptions = {
-            "size": arguments.size.of(self._shape(base)) if arguments.size else None,
+            "size": size if arguments.size else None,
             "fit": arguments.fit,
             "mask": targets.requested_mask(arguments.mask),
             "keep_colors": arguments.keep_colors,
@@ -328,7 +335,7 @@ class _Dream:
         if arguments.blend is not None:
             over = functools.partial(dream_over, blend=arguments.blend)
         return over(
-            *(self.net, keyframes, itertools.islice(self.footage, self.count)),
+            *(self.net, keyframes, self.footage),
             flow=not arguments.no_flow,
             contrast=arguments.contrast,
             skip=done,
@@ -354,71 +361,11 @@ def _frame_count(arguments: FilmArguments, footage: Footage | None) -> int:
     if count is None:
         count = 60 if footage is None else footage.count
     if footage is None:
-        if arguments.blend is not None or arguments.no_flow:
-            raise click.UsageError("--blend and --no-flow are for videos")
+        if arguments.blend is not None or arguments.no_flow or arguments.start is not None:
+            raise click.UsageError("--blend, --no-flow and --start are for videos")
         return count
-    if arguments.warps:
-        raise click.UsageError("a video moves by itself: leave --warp out")
+    if arguments.warps and arguments.no_flow:
+        raise click.UsageError("--warp changes the last dream, which --no-flow leaves out")
     if not arguments.no_flow:
         optical_flow.check_installed()
     return count
-
-
-def _empty_folder(folder: Path, force: bool) -> Frames:
-    """Make a folder without frames; refuse to remove any without --force."""
-    files.make_folder(folder)
-    there = _frame_files(folder)
-    there += [path for path in (folder / SHEET, folder / FILM_RECIPE) if exists(path)]
-    if there and not force:
-        raise click.UsageError(f"{there[0]} exists: --resume goes on, --force begins anew")
-    _delete_own(there)
-    return Frames(folder)
-
-
-def _unfinished(folder: Path) -> Frames:
-    """The frames of a film to resume, up to the first gap; those behind that are deleted."""
-    frames = Frames(folder)
-    _delete_own([path for path in _frame_files(folder) if path not in frames.files])
-    return frames
-
-
-def _frame_files(folder: Path) -> list[Path]:
-    """List the files in a folder that have names of frames."""
-    numbered = folder.glob("frame_??????.png")
-    return sorted(path for path in numbered if path.stem[6:].isdecimal())
-
-
-def _delete_own(paths: Sequence[Path]) -> None:
-    """Delete files, all of which must have been made by lucid."""
-    for path in paths:
-        if not _is_own(path):
-            raise click.UsageError(
-                f"{path}: was not made by lucid, and is not replaced: move it, or give another -o"
-            )
-    for path in paths:
-        path.unlink()
-
-
-def _is_own(path: Path) -> bool:
-    """Tell whether lucid made a file: it holds lucid's text, or lies beside a film's recipe."""
-    try:
-        if path.name == SHEET and (path.parent / FILM_RECIPE).is_file():
-            path = path.parent / FILM_RECIPE  # until version 0.2, sheets held no text
-        if path.name == FILM_RECIPE:
-            return recipes.read(path).command == "film"
-        return read_metadata(path) is not None
-    except LucidError:
-        return False
-
-
-def _resumed_recipe(folder: Path, seed: int | None) -> Recipe:
-    """Read the recipe that the film to resume was begun with."""
-    if not (folder / FILM_RECIPE).is_file():
-        raise click.UsageError(f"{folder} holds nothing to resume: leave --resume out")
-    before = recipes.read(folder / FILM_RECIPE)
-    kept = before.options.get("seed")
-    if type(kept) is not int:
-        raise click.UsageError(f"{folder} holds no film that was cut short: leave --resume out")
-    if seed not in (None, kept):
-        raise click.UsageError(f"{folder} was begun with seed {kept}, not {seed}")
-    return before

@@ -168,7 +168,30 @@ class PaintArguments(RunArguments):
         "for that of photographs. The more, the less several seeds resemble each other.",
         type=Number(0, 10),
     )
+    mix: Path | None = option(
+        "TOML or JSON file of classes and weights (goldfish = 0.7); or random, every class with a "
+        "weight of 1 or -1 at random, by the seed.",
+        type=FILE,
+        metavar="FILE|random",
+    )
+    random_classes: int | None = option(
+        "Number of classes to draw at random, by the seed, and to mix.", type=COUNT
+    )
+    objectives: tuple[str, ...] = option(
+        "Objective of your own to maximise: FILE.py:NAME, or a name that an installed package "
+        "offers.",
+        "--objective",
+        multiple=True,
+        metavar="FILE.py:NAME",
+    )
     guide: Path | None = option("Image to resemble, as one --layer sees it.", type=FILE)
+    path: str | None = option(
+        "Path to draw along with a soft round brush. X and Y are from 0 to 1.",
+        metavar="line|circle|sine|'X,Y X,Y …'",
+    )
+    brush: int | None = option(
+        "Diameter of the brush in pixels. Without it, the side of a tile.", type=SIDE
+    )
     preset: str | None = option(
         "Hyperparameters of the drawing: deepdream (Google's, for --layer), deepdraw, or a .toml "
         "or .json file.",

@@ -24,6 +24,9 @@ EXCLUDED = {
 }
 """Parameters that say where a result goes and what is printed: they are not in a recipe."""
 
+FILM_RECIPE = "film.json"
+"""File name of the recipe in a folder of frames."""
+
 KNOWN_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".apng", ".toml", ".json"),
     *(".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".weights", ".pth", ".pt", ".safetensors"),
@@ -224,8 +227,12 @@ def _typing(parameter: click.Parameter, name: str) -> str:
 
 
 def is_trusted(source: Path) -> bool:
-    """Tell whether a recipe is a text file, which its user has written or read."""
-    return source.suffix.lower() == ".toml"
+    """Tell whether a recipe is a text file, which its user has written or read.
+
+    The JSON files beside pictures and films come with these, and may come from a stranger.
+    """
+    suffixes = [suffix.lower() for suffix in source.suffixes[-2:]]
+    return suffixes[-1:] == [".toml"] or (suffixes == [".json"] and source.name != FILM_RECIPE)
 
 
 def is_beside(name: str) -> bool:

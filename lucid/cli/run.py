@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lucid.cli.click_types import FILE
-from lucid.cli.files import find_files
+from lucid.cli.files import find_files, make_folder
 from lucid.cli.options import CHANGED
 from lucid.cli.sections import SectionedCommand
 from lucid.errors import LucidError
@@ -46,16 +46,36 @@ def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     \b
     lucid run recipe.toml -o picture.png --seed 7
     lucid run gallery/*.toml --size 320x240
-    """
-    from lucid.imaging import recipes
 
-    more = list(itertools.takewhile(lambda word: word.endswith(".toml"), changes))
-    found = [(path, recipes.read(path)) for path in find_files([file, *map(Path, more)])]
+    A JSON file of dream.py's settings is followed as well.
+    """
+    more = list(itertools.takewhile(lambda word: word.endswith((".toml", ".json")), changes))
+    found = [(path, _read(path)) for path in find_files([file, *map(Path, more)])]
     changes = changes[len(more) :]
     if len(found) > 1:
         _check_several(context, found, changes)
     for path, recipe in found:
         follow(context, recipe, path, changes)
+
+
+def _read(path: Path) -> Recipe:
+    """Read a recipe, or dream.py's settings as one."""
+    from lucid.cli.dream_settings import dream_recipe, is_dream_settings
+    from lucid.imaging import recipes
+    from lucid.reading import parse_json, read_text
+
+    if path.suffix.lower() == ".json":
+        content = parse_json(read_text(path), path)
+        if is_dream_settings(content):
+            recipe = dream_recipe(content, path)
+            if "output" in recipe.options:  # dream.py makes its folder
+                make_folder(Path(recipe.options["output"]).parent)
+            return recipe
+        if isinstance(content, list):
+            raise LucidError(
+                f"{path}: is a list of octaves, as deepdraw's: lucid draw --class … --preset {path}"
+            )
+    return recipes.read(path)
 
 
 def _check_several(

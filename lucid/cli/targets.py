@@ -12,18 +12,14 @@ import click
 import torch
 from torch import Tensor
 
-from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers, parse_class, parse_layer
+from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers
 from lucid.cli.recipe_args import is_beside
-from lucid.core.device import Runtime
-from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
+from lucid.core.objectives import Channel, LayerL2, Objective
 from lucid.drawing.config import TILE, DrawConfig
-from lucid.drawing.targets import Target, check_channel, find_targets, resolve_class
+from lucid.drawing.targets import Target, check_channel, find_targets, random_mix, resolve_class
 from lucid.drawing.targets import classes as class_objective
 from lucid.drawing.targets import guide as guide_objective
 from lucid.errors import nearest
-from lucid.films.film import film_config
-from lucid.films.keyframes import Keyframes
-from lucid.films.warp import WARPS, current_name, parse
 from lucid.imaging.filters import luma
 from lucid.imaging.io import read_image
 from lucid.imaging.masks import mask_name
@@ -35,19 +31,24 @@ from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
 
 if TYPE_CHECKING:
     from lucid.cli.draw import DrawArguments
-    from lucid.cli.film import FilmArguments
+    from lucid.cli.options import PaintArguments
 
 ENTRY_POINTS = "lucid.objectives"
 """The group of entry points by which a package offers objectives."""
+
+RANDOM = "random"
+"""The mix of all classes with random signs."""
 
 SHOWN = 4
 """The classes of a group that are named before it is painted."""
 
 
-def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[ClassSpec]:
-    """List the classes that ``lucid draw`` was asked for: --class, --mix and --random-classes."""
-    classes = expand_numbers(arguments.classes)
-    if arguments.mix:
+def requested_classes(
+    net: Net, arguments: PaintArguments, typed: Sequence[ClassSpec], seed: int
+) -> list[ClassSpec]:
+    """List the classes that were asked for: typed with --class, --mix and --random-classes."""
+    classes = expand_numbers(typed)
+    if arguments.mix and str(arguments.mix) != RANDOM:
         classes += _read_mix(arguments.mix)
     if arguments.random_classes:
         net.require_classes()
@@ -56,20 +57,25 @@ def requested_classes(net: Net, arguments: DrawArguments, seed: int) -> list[Cla
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(net.classes), generator=generator).tolist()
         classes += [ClassSpec(str(number)) for number in order[: arguments.random_classes]]
-    if not classes and not arguments.layers and not arguments.objectives:
-        raise click.UsageError(
-            "there is nothing to draw: give --class, --mix, --random-classes or --layer"
-        )
-    if arguments.guide and len(arguments.layers) != 1:
-        raise click.UsageError("--guide needs one --layer to see it with")
     if arguments.brush and not arguments.path and not any(each.region for each in classes):
         raise click.UsageError("--brush means nothing without --path or --class NAME@X,Y")
     return classes
 
 
+def check_targets(classes: Sequence[ClassSpec], arguments: DrawArguments) -> None:
+    """Refuse to draw nothing, and a guide without a layer."""
+    if not (classes or arguments.mix or arguments.layers or arguments.objectives):
+        raise click.UsageError(
+            "there is nothing to draw: give --class, --mix, --random-classes or --layer"
+        )
+    if arguments.guide and len(arguments.layers) != 1:
+        raise click.UsageError("--guide needs one --layer to see it with")
+
+
 def _read_mix(path: Path) -> list[ClassSpec]:
     classes = []
-    for key, weight in parse_table(read_text(path), path).items():
+    as_json = path.suffix.lower() == ".json"
+    for key, weight in parse_table(read_text(path), path, as_json=as_json).items():
         if type(weight) not in (int, float):
             raise click.UsageError(f"{path}: {key} = {weight!r} is no weight: write {key!r} = 0.5")
         name, _, region = key.partition("@")
@@ -86,20 +92,13 @@ def draw_targets(
     size: tuple[int, int] | None,
     arguments: DrawArguments,
     guide: Tensor | None = None,
+    seed: int = 0,
 ) -> list[Target]:
     """Build the targets of ``lucid draw``, on a picture of a size if that is known yet."""
-    brush, path = arguments.brush, arguments.path
-    default = _brush(path, size, brush) if path else None
-    mixes: dict[str | None, list[ClassSpec]] = {}
-    for each in classes:
-        mixes.setdefault(each.region, []).append(each)
-    targets = [
-        Target(
-            class_objective(net, _weights(mix), config),
-            _parse_region(region, size, brush) if region else default,
-        )
-        for region, mix in mixes.items()
-    ]
+    default = default_region(arguments, size)
+    targets = class_targets(net, classes, config, size, arguments)
+    if str(arguments.mix) == RANDOM:
+        targets.append(Target(random_mix(net, seed), default))
     layers = [layer_objective(net, layer) for layer in arguments.layers]
     if guide is not None:
         (layer,) = arguments.layers
@@ -108,12 +107,38 @@ def draw_targets(
         layers = [sum(layers[1:], layers[0])]  # of several targets, each would count as one
     targets += [Target(objective, default) for objective in layers]
     for name in arguments.objectives:
-        for found in find_targets(net, [_own_objective(name)], config):
+        for found in find_targets(net, [own_objective(name)], config):
             targets.append(replace(found, region=found.region or default))
     return targets
 
 
-def _own_objective(name: str) -> Objective:
+def default_region(arguments: PaintArguments, size: tuple[int, int] | None) -> Region | None:
+    """Where what has no region of its own is painted: along --path, or everywhere."""
+    return _brush(arguments.path, size, arguments.brush) if arguments.path else None
+
+
+def class_targets(
+    net: Net,
+    classes: Sequence[ClassSpec],
+    config: DrawConfig,
+    size: tuple[int, int] | None,
+    arguments: PaintArguments,
+) -> list[Target]:
+    """Build a target of the classes of each region."""
+    default = default_region(arguments, size)
+    mixes: dict[str | None, list[ClassSpec]] = {}
+    for each in classes:
+        mixes.setdefault(each.region, []).append(each)
+    return [
+        Target(
+            class_objective(net, _weights(mix), config),
+            parse_region(region, size, arguments.brush) if region else default,
+        )
+        for region, mix in mixes.items()
+    ]
+
+
+def own_objective(name: str) -> Objective:
     """Load an objective of the user's own; call what is a class."""
     if is_code(name):
         found = load_object(name)
@@ -160,7 +185,7 @@ def layer_objective(net: Net, layer: LayerSpec) -> Objective:
     return objective if layer.weight == 1 else layer.weight * objective
 
 
-def _parse_region(text: str, size: tuple[int, int] | None, brush: float | None) -> Region:
+def parse_region(text: str, size: tuple[int, int] | None, brush: float | None) -> Region:
     """Read a region: X,Y or X,Y,DIAMETER or the file of a mask."""
     try:
         numbers = [float(number) for number in text.split(",")]
@@ -219,73 +244,3 @@ def output_stem(net: Net, classes: Sequence[ClassSpec], layers: Sequence[LayerSp
     for layer in layers:
         words.append("-".join(map(str, (layer.name, *layer.channels))))
     return "+".join(re.sub(r"\W+", "-", word).strip("-") for word in words)[:100]
-
-
-def read_keyframes(net: Net, arguments: FilmArguments, guide: Tensor | None = None) -> Keyframes:
-    """Build the key frames of ``lucid film``: --class, --layer, --warp and --at."""
-    threshold = arguments.threshold
-    if arguments.guide and (len(arguments.layers) != 1 or threshold is not None):
-        raise click.UsageError("--guide needs one --layer to see it with, and no --threshold")
-    objectives: dict[int, Objective] = {}
-    if arguments.classes or arguments.layers:
-        objectives[0] = _film_objective(
-            net, arguments.classes, arguments.layers, threshold, guide, arguments.runtime
-        )
-    values: dict[str, dict[int, float]] = {}
-    for frame, key in arguments.keys:
-        name, equals, value = key.partition("=")
-        if not equals:
-            raise click.UsageError(f"--at {frame} {key!r}: write NAME=VALUE, such as zoom=0.1")
-        if name == "class":
-            classes = [parse_class(part) for part in value.split("+")]
-            objectives[frame] = _film_objective(net, classes, (), None)
-        elif name == "layer":
-            objectives[frame] = _film_objective(net, (), [parse_layer(value)], threshold)
-        else:
-            _check_key(name, frame, arguments.warps)
-            try:
-                values.setdefault(name, {})[frame] = float(value)
-            except ValueError:
-                raise click.UsageError(f"--at {frame} {key!r}: {value!r} is no number") from None
-    return Keyframes(objectives, [parse(text) for text in arguments.warps], values)
-
-
-def _check_key(name: str, frame: int, warps: Sequence[str]) -> None:
-    """Refuse the name of a key frame that nothing has."""
-    if current_name(name) not in WARPS and name != "strength":
-        own = [current_name(warp.partition(":")[0]) for warp in warps]
-        near = nearest(name, ["class", "layer", "strength", *(own or sorted(WARPS))])
-        raise click.UsageError(f"--at {frame}: there is no key {name!r}{near}")
-
-
-def film_classes(arguments: FilmArguments) -> list[ClassSpec]:
-    """List the classes of ``lucid film``: --class, then those of --at."""
-    classes = list(arguments.classes)
-    for _, key in arguments.keys:
-        name, _, value = key.partition("=")
-        if name == "class":
-            classes += map(parse_class, value.split("+"))
-    return expand_numbers(classes)
-
-
-def _film_objective(
-    net: Net,
-    classes: Sequence[ClassSpec],
-    layers: Sequence[LayerSpec],
-    threshold: float | None,
-    guide: Tensor | None = None,
-    runtime: Runtime | None = None,
-) -> Objective:
-    if any(each.region for each in classes):
-        raise click.UsageError("a film has no regions: leave @ out")
-    classes = expand_numbers(classes)
-    parts = [layer_objective(net, layer) for layer in layers]
-    if guide is not None:
-        parts = [guide_objective(net, layer.name, guide, runtime=runtime) for layer in layers]
-    if threshold is not None:
-        if not parts or not all(isinstance(part, LayerL2) for part in parts):
-            raise click.UsageError("--threshold is for a whole --layer")
-        parts = [Enhance(next(iter(part.layers)), threshold) for part in parts]
-    if classes:
-        parts.append(class_objective(net, _weights(classes), film_config(net)))
-    return sum(parts[1:], parts[0])

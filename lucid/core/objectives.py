@@ -204,22 +204,31 @@ class Channel(LayerObjective):
 
     def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
         """The channel's mean or the neuron's activation, (n,)."""
-        feature = activations[self.layer][:, self.channel]
-        if feature.ndim == 1:
-            return feature
-        if self.neuron is None:
-            return feature.flatten(1).mean(1)
-        x, y = self.neuron
-        if feature.ndim == 2:
-            grid = token_grid(feature.shape[1])
-            if grid is None:
-                raise UsageError(
-                    f"the {feature.shape[1]} tokens of layer {self.layer} are no square of places: "
-                    "leave @X,Y out"
-                )
-            return feature[:, grid.token(x, y)]
-        height, width = feature.shape[1:]
-        return feature[:, min(int(y * height), height - 1), min(int(x * width), width - 1)]
+        features = activations[self.layer][:, self.channel : self.channel + 1]
+        if self.neuron is not None:
+            features = at_place(features, self.neuron, self.layer)
+        return features.flatten(1).mean(1)
+
+
+def at_place(features: Tensor, place: tuple[float, float], layer: str) -> Tensor:
+    """The features of one neuron, (n, channels), at (x, y), fractions of width and height.
+
+    Raises:
+        UsageError: these are tokens that do not lie in a square.
+    """
+    x, y = place
+    if features.ndim == 2:
+        return features
+    if features.ndim == 3:
+        grid = token_grid(features.shape[2])
+        if grid is None:
+            raise UsageError(
+                f"the {features.shape[2]} tokens of layer {layer} are no square of places: "
+                "leave @X,Y out"
+            )
+        return features[:, :, grid.token(x, y)]
+    height, width = features.shape[2:]
+    return features[:, :, min(int(y * height), height - 1), min(int(x * width), width - 1)]
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class OctaveConfig:
         blur: after each pass, standard deviation of a Gaussian, in pixels.
         scale: how much larger the octave is than the one before.
         detail: whether only detail is painted, finer than the octave before could show.
+        layer: the classifier whose scores classes maximise, as the net or Caffe names it; None for
+            the net's own (deepdraw's late octaves climb GoogLeNet's auxiliary ones).
     """
 
     iterations: int
@@ -36,6 +38,7 @@ class OctaveConfig:
     blur: tuple[float, float] = (0, 0)
     scale: float = 1.4
     detail: bool = False
+    layer: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+import torch
 from torch import Tensor
+
+from lucid.drawing.plan import Plan
+
+
+def fingerprint(plan: Plan) -> str:
+    """The SHA-256 of everything that a picture depends on but its seed, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    settings = (plan.config, plan.tiling, plan.octaves, plan.strength, plan.keep_colors)
+    runtime = (plan.ascent.device.type, plan.ascent.dtype, torch.__version__)
+    net = (plan.net.name, plan.net.fingerprint)
+    digest.update(repr((settings, runtime, net)).encode())
+    for value in (plan.base, plan.mask, *plan.targets):
+        hash_value(digest, value)
+    return digest.hexdigest()
 
 
 def hash_value(digest: Any, value: object) -> None:

@@ -231,7 +231,7 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
     done, total, painted = 0, plan.total, None
     for size, octave in plan.octaves:
         canvas = _canvas(plan, size, octave, painted, base, generator)
-        targets = plan.detail_targets() if octave.detail else plan.targets
+        targets = plan.octave_targets(octave) if octave.detail or octave.layer else plan.targets
         optimizer: Optimizer
         if plan.optimizer:
             optimizer = call("optimizer", plan.optimizer, lr=0.0)
@@ -310,7 +310,7 @@ def _canvas(
     resized = None if base is None else start_image(size, None, base, wrap=plan.wrap)
     if plan.keep_colors and resized is not None:
         canvas = TintedCanvas(canvas, resized)
-    mask = _mask(plan, size)
+    mask = paintable(plan, size)
     if mask is None:
         return canvas
     background = canvas.image().detach() if start is None else start
@@ -366,7 +366,7 @@ def _unmasked_canvas(
     )
 
 
-def _mask(plan: Plan, size: Size) -> Tensor | None:
+def paintable(plan: Plan, size: Size) -> Tensor | None:
     """Where anything may change, (*size,), 0..1; None for everywhere."""
     regions = []
     for target in plan.targets:

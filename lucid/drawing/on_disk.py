@@ -27,6 +27,7 @@ from lucid.core.device import Runtime, to_device
 from lucid.core.optimizers import DeepDreamStep
 from lucid.drawing.config import default_config, on_canvas
 from lucid.drawing.disk_tensors import TensorFolder, bands, block, blocks_along, widen
+from lucid.drawing.fingerprint import fingerprint
 from lucid.drawing.options import DrawOptions, complete_options
 from lucid.drawing.plan import PassSettings, Plan, prepare
 from lucid.drawing.targets import Target, Targets
@@ -178,7 +179,7 @@ class DiskDrawing:
         self, plan: Plan, folder: Path, state: _State | None, watch: Callable[[int, int], None]
     ) -> None:
         self.plan, self.files, self.state, self.watch = plan, TensorFolder(folder), state, watch
-        self.fingerprint = plan.fingerprint()
+        self.fingerprint = fingerprint(plan)
         self.generator = Generator().manual_seed(plan.seed)
         self.done = 0
 
@@ -223,7 +224,7 @@ class DiskDrawing:
                 canvas = self._start(index, size, canvas)
                 self._save_state(index, 0)
             gradient = self.files.tensor("gradient", 3, *size)
-            targets = self.plan.detail_targets() if octave.detail else self.plan.targets
+            targets = self.plan.octave_targets(octave)
             for number in range(first, octave.iterations):
                 settings = self.plan.pass_settings(size, octave, number, self.done, self.generator)
                 # A pass that is cut short leaves the canvas before it as it was.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from lucid.core.ascent import Ascent, Step, View
-from lucid.core.objectives import ClassLogits, Objective
+from lucid.core.objectives import CallableObjective, ClassLogits, Objective
 from lucid.core.optimizers import Optimizer
 from lucid.core.transforms import (
     Transform,
@@ -23,7 +22,6 @@ from lucid.core.transforms import (
     draw_shrink,
 )
 from lucid.drawing.config import TILE, DrawConfig, OctaveConfig, default_config, on_canvas
-from lucid.drawing.fingerprint import hash_value
 from lucid.drawing.options import CanvasFactory, DrawOptions, complete_options
 from lucid.drawing.subject import (
     choose_subject,
@@ -32,7 +30,7 @@ from lucid.drawing.subject import (
     detail_octaves,
     detail_tiling,
 )
-from lucid.drawing.targets import Target, Targets, find_targets
+from lucid.drawing.targets import Target, Targets, find_classifier, find_targets
 from lucid.errors import UsageError
 from lucid.imaging import Size
 from lucid.imaging.fit import fit_image, fit_mask, fit_size
@@ -150,10 +148,20 @@ class Plan:
         """Pixels to pass over before the octaves that only add detail."""
         return replace(self, octaves=[each for each in self.octaves if not each[1].detail]).total
 
-    def detail_targets(self) -> Sequence[Target]:
-        """What octaves paint that only add detail."""
-        objective = detail_objective(self.net)
-        return [Target(objective)] if objective else []
+    def octave_targets(self, octave: OctaveConfig) -> Sequence[Target]:
+        """What an octave paints: detail, or the targets, whose classes may be another layer's."""
+        if octave.detail:
+            objective = detail_objective(self.net)
+            return [Target(objective)] if objective else []
+        if octave.layer is None:
+            return self.targets
+        names = ((LOGITS, octave.layer),)
+        return [
+            replace(target, objective=CallableObjective(target.objective.forward, names))
+            if target.objective.layers == {LOGITS}
+            else target
+            for target in self.targets
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Resolved settings as JSON-compatible values."""
@@ -167,17 +175,6 @@ class Plan:
             ],
             "config": self.config.to_dict(),
         }
-
-    def fingerprint(self) -> str:
-        """A SHA-256 of everything that the picture depends on but the seed, as hex digits."""
-        digest = hashlib.sha256()
-        settings = (self.config, self.tiling, self.octaves, self.strength, self.keep_colors)
-        runtime = (self.ascent.device.type, self.ascent.dtype, torch.__version__)
-        net = (self.net.name, self.net.fingerprint)
-        digest.update(repr((settings, runtime, net)).encode())
-        for value in (self.base, self.mask, *self.targets):
-            hash_value(digest, value)
-        return digest.hexdigest()
 
     def pass_settings(
         self, size: Size, octave: OctaveConfig, number: int, done: int, generator: Generator
@@ -367,7 +364,11 @@ def _octaves(
         raise UsageError("the octave scale must be from 1 to 10")
     if config.octave_configs:
         configs = [
-            replace(octave, iterations=iterations or octave.iterations)
+            replace(
+                octave,
+                iterations=iterations or octave.iterations,
+                layer=None if octave.layer is None else find_classifier(net, octave.layer),
+            )
             for octave in config.octave_configs
         ]
         sizes = sizes_from_scales([octave.scale for octave in configs], size)

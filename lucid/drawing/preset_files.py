@@ -9,7 +9,7 @@ from typing import Any
 
 from lucid.drawing.config import DrawConfig, OctaveConfig
 from lucid.errors import LARGEST, LucidError, UsageError, nearest
-from lucid.reading import parse_table, read_text
+from lucid.reading import parse_json, parse_table, read_text
 from lucid.resources import presets
 
 log = logging.getLogger("lucid")
@@ -44,7 +44,7 @@ _WORDS = {"canvas", "optimizer", "order", "detail_space"}
 _KEYS = _COUNTS | _NUMBERS | _WORDS | {"scale", "blur_sigmas"}
 _OCTAVE_KEYS = (
     *("iter_n", "scale", "start_sigma", "end_sigma"),
-    *("start_step_size", "end_step_size"),
+    *("start_step_size", "end_step_size", "layer", "window"),
 )
 
 
@@ -53,7 +53,10 @@ def read_preset(name: str, start: DrawConfig) -> DrawConfig:
 
     The file holds attributes of ``DrawConfig``, and a table ``[[octaves]]`` for each octave with
     deepdraw's keys: ``iter_n``, ``scale``, ``start_sigma``, ``end_sigma``, ``start_step_size``,
-    ``end_step_size`` (in units of 1/255 for the optimizer ``deepdream``).
+    ``end_step_size`` (in units of 1/255 for the optimizer ``deepdream``) and ``layer``, the
+    classifier that classes climb. ``window``, where deepdraw's random crops lie, has no effect: a
+    pass covers the whole picture. A JSON file may be such a list of octaves alone, as deepdraw's
+    own programs have them; the rest is then the preset ``deepdraw``.
 
     Args:
         name: of a preset, or a path that ends in .toml or .json.
@@ -68,7 +71,11 @@ def read_preset(name: str, start: DrawConfig) -> DrawConfig:
         raise UsageError(
             f"there is no preset {name!r}: {', '.join(presets())}, or a .toml or .json file"
         )
-    content = parse_table(read_text(path), path, as_json=path.suffix == ".json")
+    content: dict[str, Any]
+    if path.suffix == ".json" and isinstance(listed := parse_json(read_text(path), path), list):
+        start, content = read_preset("deepdraw", start), {"octaves": listed}
+    else:
+        content = parse_table(read_text(path), path, as_json=path.suffix == ".json")
     octaves = content.pop("octaves", start.octaves)  # None for as many as suit the net
     if content.pop("pad", 0):
         log.warning("%s: pad is no longer supported, and left out", path)
@@ -121,6 +128,10 @@ def _octave(path: Path, octave: object, config: DrawConfig) -> OctaveConfig:
     for key, value in octave.items():
         if key not in _OCTAVE_KEYS:
             raise LucidError(f"{path}: no octave has {key!r}{nearest(key, _OCTAVE_KEYS)}")
+        if key == "layer":
+            if not isinstance(value, str) or not value:
+                raise LucidError(f"{path}: layer = {value!r} is not the name of a classifier")
+            continue
         largest = MAX_BLUR if key.endswith("sigma") else LARGEST
         if not _is_number(value, largest):
             raise LucidError(f"{path}: {key} = {value!r} is not a number from 0 to {largest:.0f}")
@@ -138,4 +149,5 @@ def _octave(path: Path, octave: object, config: DrawConfig) -> OctaveConfig:
         lr=(lr, octave.get("end_step_size", lr / unit) * unit),
         blur=(sigma, octave.get("end_sigma", sigma)),
         scale=scale,
+        layer=octave.get("layer"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from numbers import Integral, Real
 from typing import Unpack
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from lucid.core.ascent import Ascent
 from lucid.core.device import Runtime, RuntimeOptions, resolve_runtime
+from lucid.core.directions import Direction
 from lucid.core.objectives import (
     SHARE_PENALTY,
     CallableObjective,
@@ -31,6 +33,8 @@ from lucid.nets.net import LOGITS, Net, UnknownClassError
 from lucid.nets.registry import LARGEST_NET, NetLike, load_meta, nets_with_class, to_net
 from lucid.plugins import call
 from lucid.tiling.regions import Region
+
+log = logging.getLogger("lucid")
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,57 @@ def class_weights(net: Net, named: Classes) -> dict[int | tuple[int, ...], float
     for found in weights:
         weights[found] /= total
     return weights
+
+
+def random_mix(net: NetLike, seed: int) -> Direction:
+    """The objective of every class, each with a weight of the same size and a random sign.
+
+    From dream.py (the "lucid dreaming" post, 2015), which calls that ``randomise``.
+
+    Args:
+        net: a net with classes.
+        seed: of the signs, 0 or more.
+
+    Raises:
+        UsageError: the net has no classes.
+
+    >>> import lucid
+    >>> lucid.random_mix("lucid64", seed=3).vector[:3].tolist()
+    [-1.0, -1.0, 1.0]
+    """
+    net = to_net(net)
+    net.require_classes()
+    signs = torch.randint(2, (len(net.classes),), generator=Generator().manual_seed(seed))
+    return Direction(LOGITS, 2.0 * signs - 1)
+
+
+CAFFE_CLASSIFIERS = ("loss1/classifier", "loss2/classifier", "loss3/classifier", "fc8", "prob")
+"""How Caffe's nets name the layers that score classes; the first two are GoogLeNet's auxiliary."""
+
+
+def find_classifier(net: Net, name: str) -> str | None:
+    """Find the layer that scores classes, by the net's name for it or Caffe's.
+
+    Returns:
+        The layer's name; None for the net's own class logits.
+
+    Raises:
+        UsageError: there is no such layer, or it does not score the classes.
+    """
+    try:
+        layer = net.resolve_layer(name)
+    except UsageError:
+        if name not in CAFFE_CLASSIFIERS:
+            raise
+        if name in CAFFE_CLASSIFIERS[:2]:
+            log.warning("%s has no %s here: its class scores are maximised", net.name, name)
+        return None
+    shape = next(shape for known, _, shape in net.describe() if known == layer)
+    if shape != (len(net.classes),):
+        raise UsageError(
+            f"layer {name} of {net.name} does not score its {len(net.classes)} classes"
+        )
+    return None if layer == net.describe()[-1].name else layer
 
 
 def resolve_class(net: Net, name: str) -> int | tuple[int, ...]:

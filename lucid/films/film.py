@@ -12,12 +12,13 @@ from torch import Generator, Tensor
 
 from lucid.core.provenance import made_by
 from lucid.drawing.config import DrawConfig, default_config
-from lucid.drawing.loop import Progress, passes
+from lucid.drawing.loop import Progress, paintable, passes
 from lucid.drawing.options import DrawOptions, complete_options
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import Stop, UsageError, tell
+from lucid.films.guide_frames import GuideFrames
 from lucid.films.keyframes import Keyframes
 from lucid.films.spectrum import SpectrumLimit
 from lucid.films.warp import parse
@@ -28,7 +29,6 @@ from lucid.imaging.recipes import Recipe, with_recipe
 from lucid.nets.net import Net
 from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import start_image
-from lucid.tiling.regions import MaskRegion
 
 CONTRAST = 1.1
 """How loud waves of any length may become in a film (see ``SpectrumLimit``)."""
@@ -74,10 +74,11 @@ def film(
 
     Args:
         net: the net that draws.
-        targets: what to draw, as for ``draw`` but without regions; or ``Keyframes``, for targets
-            and warps that change.
+        targets: what to draw, as for ``draw``; or ``Keyframes``, for targets and warps that
+            change.
         base: what frame 0 is drawn on: a Pillow image, or (3, height, width), RGB, 0..1. Without
-            it frame 0 is drawn from noise, with the ``config``, octaves and iterations of ``draw``.
+            it frame 0 is drawn from noise, with the octaves and iterations of ``draw``, and with
+            its ``config`` unless one is given.
         frames: number of frames; the first is frame 0.
         warps: applied between two frames, typed as on the command line: ``zoom:.05``. Keyframes
             have warps of their own.
@@ -125,13 +126,14 @@ def film(
         first: DrawOptions = {
             **settings,
             # Without tint and noise, as the frames that follow.
-            "config": replace(default_config(net, on_base=False), tint=0.0, noise=0.0),
+            "config": settings["config"]
+            or replace(default_config(net, on_base=False), tint=0.0, noise=0.0),
             "octave_count": None,
             "octave_scale": None,
             "iterations": None,
             "strength": settings["strength"] * keyframes.strength(0),
         }
-        plan = prepare(net, keyframes.objective(0), **first)
+        plan = prepare(net, keyframes.at(0), **first)
         limit = spectrum_limit(plan, None, contrast)
         try:
             painted = _paint(plan, 0, watch)
@@ -142,8 +144,7 @@ def film(
         recipe = film_recipe(plan, targets, started, options, given)
         yield with_recipe(image, recipe)
     settings["config"] = settings["config"] or film_config(net)
-    # As a sum, since a mix of classes would cool down, for which a few passes are too short.
-    plan = prepare(net, 1 * keyframes.objective(0), image, **settings)
+    plan = prepare(net, as_sums(keyframes.at(0)), image, **settings)
     limit = spectrum_limit(plan, base, contrast)
     recipe = film_recipe(plan, targets, started, options, given)
     for frame in range(number + 1, frames):
@@ -201,16 +202,22 @@ def resolve_keyframes(
 ) -> Keyframes:
     """Turn what ``film`` is given into keyframes, with the net's own names of layers."""
     if not isinstance(targets, Keyframes):
-        (target, *others) = find_targets(net, targets, film_config(net))
-        if others or target.region:
-            raise UsageError("a film's targets have no regions: give it objectives or a mask")
-        return Keyframes({0: target.objective}, [parse(warp) for warp in warps])
+        found = find_targets(net, targets, film_config(net))
+        return Keyframes({0: found}, [parse(warp) for warp in warps])
     if warps:
         raise UsageError("keyframes have warps of their own: give them those")
-    objectives = {}
-    for frame, objective in targets.targets.items():
-        objectives[frame] = find_targets(net, objective, film_config(net))[0].objective
-    return replace(targets, targets=objectives)
+    if isinstance(targets.targets, GuideFrames):
+        return targets
+    resolved = {}
+    for frame, value in targets.targets.items():
+        listed = list(value) if isinstance(value, Sequence) else [value]
+        resolved[frame] = [find_targets(net, [each], film_config(net))[0] for each in listed]
+    return replace(targets, targets=resolved)
+
+
+def as_sums(targets: Sequence[Target]) -> list[Target]:
+    """Targets that are no mixes of classes: such would cool down, which takes many passes."""
+    return [replace(target, objective=1 * target.objective) for target in targets]
 
 
 def draw_frame(
@@ -230,15 +237,14 @@ def draw_frame(
     frame_plan = replace(
         plan,
         base=base,
-        targets=[Target(keyframes.objective(frame))],
+        targets=keyframes.at(frame),
         strength=plan.strength * keyframes.strength(frame),
     )
     painted = _paint(frame_plan, frame, watch, generator)
     if limit is None:
         return to_pil(painted)
-    if plan.mask is None:
-        return to_pil(limit(painted))
-    return to_pil(painted.lerp(limit(painted), MaskRegion(plan.mask).mask(plan.size).cpu()))
+    mask = paintable(frame_plan, plan.size)
+    return to_pil(limit(painted) if mask is None else painted.lerp(limit(painted), mask.cpu()))
 
 
 def _paint(

@@ -7,7 +7,7 @@ from typing import Any, Unpack, cast
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Generator, Tensor
 
 from lucid.drawing.options import DrawOptions, complete_options
 from lucid.drawing.plan import Plan, prepare
@@ -16,6 +16,7 @@ from lucid.errors import Stop, UsageError
 from lucid.films.film import (
     CONTRAST,
     Watch,
+    as_sums,
     draw_frame,
     film_config,
     film_recipe,
@@ -56,9 +57,10 @@ def dream_over(
 
     Args:
         net: the net that draws.
-        targets: what to draw, as for ``film``; the warps of keyframes are not used.
+        targets: what to draw, as for ``film``. The warps of keyframes change the last result
+            before it is blended with the video's frame.
         footage: the video's frames, all of one size unless ``size`` is given.
-        blend: weight of the warped last result in the blend, 0..1.
+        blend: weight of the warped last result in the blend, 0..1. Keyframes may change it.
         flow: whether results are warped and blended; otherwise each frame is drawn by itself.
         contrast: how loud waves of any length may become, as a multiple of what they are in the
             video's frame or in photographs, whichever is more; 0 for no limit. Frames that are
@@ -102,13 +104,15 @@ def dream_over(
         if frame >= skip:
             start, follows = now, False
             if flow and before is not None and last is not None:
-                start = estimate_flow(before, now).blend(from_pil(last), now, blend)
-                follows = True
+                generator = Generator().manual_seed((settings["seed"] * 1_000_003 + frame) % 2**63)
+                warped = keyframes.warp(from_pil(last), frame, generator)
+                share = keyframes.blend(blend, frame)
+                start, follows = estimate_flow(before, now).blend(warped, now, share), True
             if follows not in plans:
                 # A frame on which nothing is drawn yet takes as many passes as a single picture.
                 config = settings["config"] or (film_config(net) if follows else None)
                 plan_options: DrawOptions = {**settings, "config": config}
-                plans[follows] = prepare(net, 1 * keyframes.objective(0), now, **plan_options)
+                plans[follows] = prepare(net, as_sums(keyframes.at(frame)), now, **plan_options)
             plan = plans[follows]
             recipe = film_recipe(plan, targets, None, options, given)
             limit = spectrum_limit(plan, now, contrast) if follows else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -56,19 +57,20 @@ def check_sound(path: Path, film: Path) -> None:
 class Soundtrack:
     """Sound that is written to a video little by little, as its frames are."""
 
-    def __init__(self, container: Any, path: Path, suffix: str) -> None:
+    def __init__(self, container: Any, path: Path, suffix: str, start: Fraction) -> None:
         """Begin a soundtrack.
 
         Args:
             container: the video to write, with all of its other streams.
             path: the file whose first sound it gets.
             suffix: of the video.
+            start: of the sound that goes with the first frame, in seconds.
 
         Raises:
             LucidError: the file cannot be read, or it has no sound.
         """
         self._container = container
-        self._packets = _packets(container, path, suffix)
+        self._packets = _packets(container, path, suffix, start)
         self._next = next(self._packets, None)
 
     def write_until(self, seconds: float) -> None:
@@ -88,19 +90,28 @@ class Soundtrack:
         self._packets.close()
 
 
-def _packets(container: Any, path: Path, suffix: str) -> Generator[Any, None, None]:
+def _packets(
+    container: Any, path: Path, suffix: str, start: Fraction
+) -> Generator[Any, None, None]:
     """Add a stream to a video, and yield what is to be written there."""
     # As a generator, so that `open_sound` does not take errors of the video for its own.
     with open_sound(path) as sound:
         if sound.codec_context.name in COPIED[suffix]:
             stream = container.add_stream_from_template(sound)
             for packet in sound.container.demux(sound):
-                if packet.dts is not None:  # the last one is empty
-                    packet.stream = stream
-                    yield packet
+                if packet.dts is None or packet.pts * packet.time_base < start:
+                    continue  # the last one is empty
+                ticks = round(start / packet.time_base)
+                packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
+                packet.stream = stream
+                yield packet
             return
         stream = container.add_stream(CODECS[suffix], rate=RATE, layout="stereo")
         stream.codec_context.thread_count = 1
         for frame in sound.container.decode(sound):
+            if start and frame.pts is not None:
+                if frame.pts * frame.time_base < start:
+                    continue
+                frame.pts -= round(start / frame.time_base)
             yield from stream.encode(frame)
         yield from stream.encode(None)

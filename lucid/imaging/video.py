@@ -139,13 +139,21 @@ class Footage:
 
     Attributes:
         path: an animation, a video or a folder of images.
-        count: number of frames.
+        start: number of the first frame, from 0; those before it are left out.
+        count: number of frames from there on.
         delay: time between frames in hundredths of a second.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read the number of frames and the frame rate of a path for which ``is_film`` is true."""
-        self.path = path
+    def __init__(self, path: Path, start: int = 0, most: int | None = None) -> None:
+        """Read the number of frames and the frame rate of a path for which ``is_film`` is true.
+
+        With ``most``, there are at most so many frames.
+
+        Raises:
+            UsageError: the film ends before ``start``.
+            LucidError: the film cannot be read.
+        """
+        self.path, self.start = path, start
         self.delay = Fraction(DEFAULT_DELAY)
         if path.is_dir():
             self.count = len(read(path))
@@ -160,9 +168,13 @@ class Footage:
                 milliseconds = Fraction(image.info.get("duration") or 10 * DEFAULT_DELAY)
                 self.delay = (milliseconds / 10).limit_denominator(1000)
                 self.count = getattr(image, "n_frames", 1)
+        if start >= self.count:
+            raise UsageError(f"{path}: has {self.count} frames, and none of number {start}")
+        self.count = min(self.count - start, most or self.count)
 
     def __iter__(self) -> Iterator[Image.Image]:
-        return iter(read(self.path)) if self.path.is_dir() else _stream(self.path)
+        frames = iter(read(self.path)) if self.path.is_dir() else _stream(self.path)
+        return itertools.islice(frames, self.start, self.start + self.count)
 
 
 def is_film(path: Path) -> bool:
@@ -211,13 +223,15 @@ def write(
     loop: int = 0,
     metadata: str = "",
     sound: Path | None = None,
+    sound_start: Fraction = Fraction(0),
     replace: bool = True,
 ) -> None:
     """Write RGB images as an animation or a video, atomically, with ASCII metadata.
 
     The delay between frames is in hundredths of a second. An animation plays ``loop`` times, or
     for ever if this is 0; videos do not store it. A video has the first sound of the file
-    ``sound``, as far as the frames last. Without ``replace``, an existing file is kept (see
+    ``sound`` from ``sound_start`` in seconds, as far as the frames last. Without ``replace``, an
+    existing file is kept (see
     ``atomic_write``).
 
     Raises:
@@ -229,7 +243,7 @@ def write(
     frames = _checked(frames, path)
     with atomic_write(path, replace=replace) as part:
         if suffix in VIDEO_CODECS:
-            _encode(frames, part, suffix, delay, metadata, sound)
+            _encode(frames, part, suffix, delay, metadata, sound, sound_start)
         else:
             name = ANIMATION_FORMATS[suffix]
             options = {"duration": round(10 * delay), "loop": loop}
@@ -273,6 +287,7 @@ def _encode(
     delay: Fraction | int,
     metadata: str,
     sound: Path | None,
+    sound_start: Fraction,
 ) -> None:
     av = import_av()
     codec, stream, soundtrack = VIDEO_CODECS[suffix], None, None
@@ -292,7 +307,7 @@ def _encode(
                 # With more threads, x264 now and then makes other bytes of the same frames.
                 stream.thread_count = 1
                 if sound:
-                    soundtrack = Soundtrack(container, sound, suffix)
+                    soundtrack = Soundtrack(container, sound, suffix, sound_start)
             container.mux(stream.encode(av.VideoFrame.from_image(even)))
             if soundtrack:
                 soundtrack.write_until(float(number * Fraction(delay) / 100))

@@ -94,7 +94,10 @@ class _Source:
         """
         if self.cfg is None:
             class_names = read_names(names) if names else None
-            model = _build_meta(self.name, None)
+            # torchvision's own file has auxiliary classifiers, but they were never trained.
+            heads = bool(state) and any(key.startswith("aux1.") for key in state or ())
+            heads = heads and weights != _torchvision_cache(self.name)
+            model = _build_meta(self.name, None, heads)
             count = count_classes(model, state, len(categories(self.name))) if state else None
             if count and class_names and len(class_names) != count:
                 raise LucidError(
@@ -103,7 +106,7 @@ class _Source:
             if count:
                 class_names = class_names or list(map(str, range(count)))
             if class_names:
-                model = _build_meta(self.name, len(class_names))
+                model = _build_meta(self.name, len(class_names), heads)
             return TorchvisionNet(self.name, model, class_names)
         net = DarknetNet(self.cfg)
         # A .names file beside a cfg may belong to another net: only one with classes reads it.
@@ -118,11 +121,11 @@ class _Source:
         return net
 
 
-def _build_meta(name: str, count: int | None) -> nn.Module:
+def _build_meta(name: str, count: int | None, heads: bool) -> nn.Module:
     """Build a torchvision model without memory for its weights, where torchvision can."""
     try:
         with torch.device("meta"):
-            return build_model(name, count)
+            return build_model(name, count, heads=heads)
     except NotImplementedError:  # a RegNet computes its widths with tensors
         return build_model(name, count)
 

@@ -114,15 +114,15 @@ def import_safetensors(path: Path) -> ModuleType:
 def fill_model(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Replace the tensors of a torchvision or timm model and put it into eval mode.
 
-    Auxiliary classifiers of training are ignored, and DenseNet's old names are understood. Raises
-    LucidError, naming ``source``, if the names or shapes are not the model's.
+    Auxiliary classifiers that the model lacks are ignored, and DenseNet's old names are
+    understood. Raises LucidError, naming ``source``, if the names or shapes are not the model's.
     """
+    filled: Any = model.state_dict()
     given = {
         re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", key): value
         for key, value in state.items()
-        if not re.match(r"(aux\d|AuxLogits)\.", key)
+        if key in filled or not re.match(r"(aux\d|AuxLogits)\.", key)
     }
-    filled: Any = model.state_dict()
     # The version of each module at the time of writing; MNASNet needs to know.
     filled._metadata = getattr(state, "_metadata", filled._metadata)
     wrong = f"{source}: the weights of another net"

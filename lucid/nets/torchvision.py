@@ -50,10 +50,13 @@ def imagenet_names() -> list[str]:
     return categories("resnet18")
 
 
-def build_model(name: str, count: int | None = None, init_weights: bool = False) -> nn.Module:
+def build_model(
+    name: str, count: int | None = None, init_weights: bool = False, heads: bool = False
+) -> nn.Module:
     """Build a torchvision model, with random weights, whose modules match its published weights.
 
-    With ``count``, for so many classes in place of ImageNet's.
+    With ``count``, for so many classes in place of ImageNet's; with ``heads``, GoogLeNet with its
+    auxiliary classifiers.
     With ``init_weights``, GoogLeNet and Inception draw weights by their own rule: it takes seconds.
     """
     from torchvision.models import get_model
@@ -66,6 +69,10 @@ def build_model(name: str, count: int | None = None, init_weights: bool = False)
         options = {"image_size": weights_enum(name).meta["min_size"][0]}
     if count is not None:
         options["num_classes"] = count
+    if heads and name == "googlenet":
+        from lucid.nets.googlenet import GoogLeNetWithHeads
+
+        return GoogLeNetWithHeads(**{**options, "aux_logits": True})
     return get_model(name, weights=None, **options)
 
 
@@ -74,7 +81,7 @@ class TorchvisionNet(Net):
 
     A layer is a module that calls no other (``features.28``) or an operation (``layer3.2.add``).
     The name of a larger module (``layer3``) is an alias of its last node. GoogLeNet's layers have
-    their names in Caffe as aliases, too.
+    their names in other programs as aliases, too.
     """
 
     mean: Tensor
@@ -104,9 +111,12 @@ class TorchvisionNet(Net):
             for module in itertools.accumulate(node.split(".")[:-1], "{}.{}".format)
         }
         if name == "googlenet":
-            self.aliases |= {
-                caffe: self.aliases.get(own, own) for caffe, own in CAFFE_NAMES.items()
-            }
+            from lucid.nets.googlenet import OTHER_NAMES
+
+            for other, module in OTHER_NAMES.items():
+                own = self.aliases.get(module, module)
+                if own in self.layers:  # its weights may have no auxiliary classifiers
+                    self.aliases[other] = own
         # SqueezeNet's output passes a ReLU, behind which a class with a negative logit has no
         # gradient. The logits are taken before it, and averaged over the image here.
         self._pool_logits = isinstance(model, SqueezeNet)
@@ -218,31 +228,3 @@ def _make_relus_inplace(extractor: fx.GraphModule) -> None:
 
 def _module_of(extractor: fx.GraphModule, node: fx.Node) -> nn.Module | None:
     return extractor.get_submodule(str(node.target)) if node.op == "call_module" else None
-
-
-_INCEPTION_BRANCHES = {
-    "output": "",
-    "1x1": ".branch1",
-    "3x3_reduce": ".branch2.0",
-    "3x3": ".branch2.1",
-    "5x5_reduce": ".branch3.0",
-    "5x5": ".branch3.1",  # with 3x3 kernels in torchvision
-    "pool": ".branch4.0",
-    "pool_proj": ".branch4.1",
-}
-CAFFE_NAMES = {
-    "conv1/7x7_s2": "conv1",
-    "pool1/3x3_s2": "maxpool1",
-    "conv2/3x3_reduce": "conv2",
-    "conv2/3x3": "conv3",
-    "pool2/3x3_s2": "maxpool2",
-    "pool3/3x3_s2": "maxpool3",
-    "pool4/3x3_s2": "maxpool4",
-    "pool5/7x7_s1": "avgpool",
-    "loss3/classifier": "fc",
-} | {
-    f"inception_{block}/{branch}": f"inception{block}{module}"
-    for block in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
-    for branch, module in _INCEPTION_BRANCHES.items()
-}
-"""The layers of GoogLeNet as Caffe's bvlc_googlenet names them, and torchvision's modules."""

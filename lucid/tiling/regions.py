@@ -189,6 +189,28 @@ class _DabView:
         return TileView(self.dabs, self.tiles).scatter(back)
 
 
+def move(first: Region | None, last: Region | None, share: float) -> Region | None:
+    """A region on its way from one to another: brushes move, masks are mixed, others stay.
+
+    Args:
+        first: where it comes from; None for the whole picture.
+        last: where it goes to.
+        share: of the way that is behind it, 0..1.
+    """
+    if isinstance(first, PathRegion) and isinstance(last, PathRegion):
+        if len(first.points) != len(last.points):
+            return first
+        points = tuple(
+            (x0 + share * (x1 - x0), y0 + share * (y1 - y0))
+            for (x0, y0), (x1, y1) in zip(first.points, last.points, strict=True)
+        )
+        return PathRegion(points, first.diameter + share * (last.diameter - first.diameter))
+    if isinstance(first, MaskRegion) and isinstance(last, MaskRegion):
+        size = (first.shape.shape[0], first.shape.shape[1])
+        return MaskRegion(first.shape.lerp(last.mask(size), share))
+    return first
+
+
 _ANGLES = [2 * math.pi * step / 64 for step in range(65)]
 
 PATHS: dict[str, tuple[Point, ...]] = {

@@ -140,7 +140,7 @@ def test_a_users_own_warps_are_read_and_not_run(desk: Path) -> None:
 def test_presets(desk: Path) -> None:
     (desk / "dream.toml").touch()
     found = offers("draw", "--preset", "d")
-    assert found == ["deepdraw", "deepdream", "dream.toml"]
+    assert found == ["deepdraw", "deepdream", "dreampy", "dream.toml"]
 
 
 def test_the_words_of_a_nightmare(desk: Path) -> None:

@@ -92,6 +92,12 @@ TYPED = {
     "film": PAINTING
     | {
         "base": "photo.png",
+        "mix": "--mix mix.toml",
+        "random_classes": "--random-classes 2",
+        "objectives": "--objective mine.py:mine",
+        "path": "--path line",
+        "brush": "--path line | --brush 16",
+        "start": "clip.gif --no-flow | --start 1",
         "threshold": "--layer 0 | --threshold 1",
         "warps": "--warp zoom:.1",
         "own_warps": "--warps own.py --warp darker:.1",

@@ -127,11 +127,12 @@ def test_what_is_no_preset_says_why(tmp_path: Path, text: str, message: str) -> 
 
 
 def test_no_such_preset_names_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no preset 'deepdrem': deepdraw, deepdream, or a \.toml"):
+    known = "deepdraw, deepdream, dreampy"
+    with pytest.raises(UsageError, match=rf"no preset 'deepdrem': {known}, or a \.toml"):
         read_preset("deepdrem", FROM_NOISE)
     with pytest.raises(LucidError, match="cannot be read"):
         read_preset(str(tmp_path / "none.toml"), FROM_NOISE)
-    assert set(presets()) == {"deepdraw", "deepdream"}
+    assert set(presets()) == {"deepdraw", "deepdream", "dreampy"}
 
 
 def test_a_mix_cools_down(classifier: Net) -> None:

@@ -40,7 +40,7 @@ from lucid.imaging.filters import luma
 from lucid.imaging.io import from_pil, read_image, to_pil, write_image
 from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import load
-from lucid.tiling.regions import MaskRegion
+from lucid.tiling.regions import MaskRegion, PathRegion, move
 
 CPU = Runtime("cpu", "fp32")
 QUICK: dict[str, Any] = {"tile_size": 32, "octave_count": 1, "iterations": 1, "runtime": CPU}
@@ -166,7 +166,6 @@ def test_a_film_draws_any_function_of_activations(classifier: Net, photo: Tensor
 def test_targets_that_make_no_film_are_refused(classifier: Net, photo: Tensor) -> None:
     goldfish = classes(classifier, ["goldfish"])
     for targets, warps, said in (
-        (Target(goldfish, MaskRegion(torch.ones(40, 56))), (), "no regions"),
         (Keyframes({0: goldfish}), ["zoom:1"], "warps of their own"),
         (Keyframes({0: goldfish, 9: LayerL2("77")}), (), "no layer 77"),
     ):
@@ -473,7 +472,100 @@ def test_every_frame_of_a_video_is_drawn_on(desk: Path) -> None:
     assert len(list(made)) == 3
     assert run(f"clip.mp4 {OPTIONS} --frames 2 -o dream.gif").exit_code == 0
     assert video.Footage(Path("dream.gif")).count == 2
-    assert "moves by itself" in run(f"clip.mp4 {OPTIONS} --warp zoom:1 -o x.mp4").stderr
+    assert "leaves out" in run(f"clip.mp4 {OPTIONS} --warp zoom:1 --no-flow -o x.mp4").stderr
+    assert "none of number 3" in run(f"clip.mp4 {OPTIONS} --start 3 -o x.mp4").stderr
+    assert run(f"clip.mp4 {OPTIONS} --start 1 --frames 5 -o rest.gif").exit_code == 0
+    assert video.Footage(Path("rest.gif")).count == 2
+
+
+def test_warps_and_key_frames_of_the_blend_change_a_video(classifier: Net, photo: Tensor) -> None:
+    pytest.importorskip("cv2")
+    footage = [to_pil(frame) for frame in camera_frames(photo, 3, (40, 48), pan=2, turn=0.5)]
+    goldfish = classes(classifier, ["goldfish"])
+    plain = list(dream_over(classifier, goldfish, footage, **QUICK))
+    for keyframes in (
+        Keyframes({0: goldfish}, ["translate:5"]),
+        Keyframes({0: goldfish}, keyframes={"blend": {0: 0.85, 1: 0.2}}),
+    ):
+        changed = list(dream_over(classifier, keyframes, footage, **QUICK))
+        assert same(changed[0], plain[0])
+        assert not same(changed[1], plain[1])
+    # A blend of 0 keeps nothing: each frame is the video's, dreamt on alone.
+    alone = Keyframes({0: goldfish}, keyframes={"hold": {0: 0}})
+    one = list(dream_over(classifier, alone, footage[1:], contrast=0, **QUICK))
+    two = list(dream_over(classifier, alone, footage, contrast=0, **QUICK))
+    assert same(one[1], two[2])
+
+
+def test_regions_move_between_key_frames(classifier: Net, photo: Tensor) -> None:
+    goldfish = classes(classifier, ["goldfish"])
+    left, right = PathRegion(((0.2, 0.5),), 0.4), PathRegion(((0.8, 0.5),), 0.6)
+    keyframes = Keyframes({0: Target(goldfish, left), 2: Target(goldfish, right)})
+    (halfway,) = keyframes.at(1)
+    assert halfway.objective is goldfish
+    assert halfway.region == PathRegion(((0.5, 0.5),), 0.5)
+    frames = list(film(classifier, keyframes, photo, frames=3, contrast=0, **QUICK))
+    for before, after, region in zip(frames, frames[1:], (halfway.region, right), strict=False):
+        changed = (from_pil(after) - from_pil(before)).abs().amax(0) > 0
+        allowed = region.mask((photo.shape[1], photo.shape[2])) > 0
+        assert changed.any()
+        assert not changed[~allowed].any()
+    with pytest.raises(UsageError, match="nothing to dream of"):
+        Keyframes({})
+
+
+def test_masks_are_mixed_between_key_frames() -> None:
+    dark, bright = MaskRegion(torch.zeros(4, 4)), MaskRegion(torch.ones(8, 8))
+    mixed = move(dark, bright, 0.25)
+    assert isinstance(mixed, MaskRegion)
+    torch.testing.assert_close(mixed.shape, torch.full((4, 4), 0.25))
+    assert move(None, bright, 0.5) is None
+    assert move(dark, None, 0.5) is dark
+
+
+def test_places_and_mixes_of_films(desk: Path) -> None:
+    (desk / "mix.json").write_text('{"tench": 1, "goldfish": 0.5}')
+    small = "--size 64x48 --tile-size 32 --octaves 1 --iters 1 --device cpu --seed 1 --frames 3"
+    for words in (
+        "--class goldfish@.2,.5,16 --class tench@.8,.5,16",
+        "--class goldfish@.2,.5,16 --at 2 place=.8,.5",
+        "--class goldfish@.2,.5,16 --at 2 class=tench@.8,.5,20",
+        "--class goldfish --path line --brush 16",
+        "--mix mix.json",
+        "--mix random",
+        "--random-classes 2",
+    ):
+        made = run(f"photo.png --net tiny.cfg {words} {small} -o film.gif --force")
+        assert made.exit_code == 0, made.output
+        again = CliRunner().invoke(main, ["redo", "film.gif", "-o", "again.gif", "--force"])
+        assert again.exit_code == 0, again.output
+        assert (desk / "again.gif").read_bytes() == (desk / "film.gif").read_bytes()
+    for words, said in (
+        ("--class goldfish --at 1 place=2,2", "X and Y must be from 0 to 1"),
+        ("--layer 0 --at 1 plac=.5,.5", "no key 'plac'; the nearest"),
+        ("--class goldfish --at 1 blend=2", "a blend must be from 0 to 1"),
+        ("--at 1 place=.5,.5", "give a --class to be there"),
+    ):
+        refused = run(f"photo.png --net tiny.cfg {words} {small} -o no.gif")
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+
+
+def test_a_guide_that_is_a_film(desk: Path, photo: Tensor) -> None:
+    frames = [to_pil(frame) for frame in (photo.flip(0), photo.flip(1))]
+    video.write(frames, Path("guide.gif"))
+    small = "--tile-size 32 --octaves 1 --iters 1 --device cpu --seed 1 --frames 4"
+    made = run(f"photo.png --net tiny.cfg --layer 0 --guide guide.gif {small} -o moving")
+    assert made.exit_code == 0, made.output
+    # The guide's last frame stays, so the first two frames of another guide decide.
+    write_image(frames[0], desk / "still.png")
+    still = run(f"photo.png --net tiny.cfg --layer 0 --guide still.png {small} -o still")
+    assert still.exit_code == 0, still.output
+    one, other = (video.Frames(Path(name)) for name in ("moving", "still"))
+    assert len(one) == len(other) == 4
+    assert not same(one[1], other[1])
+    refused = run(f"photo.png --net tiny.cfg --layer 0 --guide guide.gif --at 1 layer=0 {small}")
+    assert "the frames of --guide say" in refused.stderr
 
 
 FILMS = (Path(__file__).parents[2] / "examples" / "films.md").read_text(encoding="utf-8")

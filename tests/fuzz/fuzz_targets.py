@@ -16,6 +16,7 @@ from typing import Any
 import click
 import torch
 
+from lucid.cli import film_targets
 from lucid.cli import targets as cli_targets
 from lucid.cli.click_types import parse_class, parse_grey, parse_layer, parse_size
 from lucid.drawing import on_disk
@@ -77,7 +78,7 @@ def fuzz_places(data: bytes) -> None:
     except EXPECTED as error:
         check_line(error)
     if not Path(text).suffix:  # which would be the file of a mask
-        cli_targets._parse_region(text, (64, 80), None)
+        cli_targets.parse_region(text, (64, 80), None)
 
 
 def fuzz_expressions(data: bytes) -> None:
@@ -142,9 +143,10 @@ def fuzz_key_frames(data: bytes) -> None:
     keys = [(number, text) for number, text in enumerate(typed(data).split("\n"))]
     arguments: Any = SimpleNamespace(
         **{"classes": (parse_class("lion"),), "layers": (), "keys": keys, "warps": ["zoom:.1"]},
-        **{"threshold": None, "guide": None, "runtime": None},
+        **{"threshold": None, "guide": None, "runtime": None, "mix": None, "random_classes": None},
+        **{"objectives": (), "path": None, "brush": None},
     )
-    cli_targets.read_keyframes(NET, arguments)
+    film_targets.read_keyframes(NET, arguments)
 
 
 def fuzz_states(data: bytes) -> None:

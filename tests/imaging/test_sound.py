@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import wave
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,12 @@ def heard(path: Path) -> tuple[float, list[float]]:
     """How long the sound of a file lasts, and when it is loud for the first time after silence."""
     with open_sound(path) as sound:
         rate = sound.rate
-        parts = [frame.to_ndarray() for frame in sound.container.decode(sound)]
+        frames = list(sound.container.decode(sound))
+    parts = [frame.to_ndarray() for frame in frames]
+    begin = float(frames[0].pts * frames[0].time_base)
     flat = [part.reshape(1, -1, 2).mean(2) if len(part) == 1 else part for part in parts]
     samples = np.concatenate([np.abs(part.astype(float)).mean(0) for part in flat])
-    loud = np.flatnonzero(samples > samples.max() / 3) / rate
+    loud = begin + np.flatnonzero(samples > samples.max() / 3) / rate
     starts = [loud[0], *(b for a, b in itertools.pairwise(loud) if b - a > 0.1)]
     return len(samples) / rate, starts
 
@@ -55,6 +58,12 @@ def test_a_film_gets_a_soundtrack_that_ends_with_it(suffix: str, tmp_path: Path)
     assert abs(length - 1) < 0.1
     assert len(starts) == 2
     assert np.allclose(starts, [0.25, 0.7], atol=0.04)
+    later = tmp_path / f"later{suffix}"
+    video.write(FRAMES, later, delay=10, sound=sound, sound_start=Fraction(1, 2))
+    assert np.allclose(heard(later)[1], [0.2], atol=0.04)
+    copied = tmp_path / f"copied{suffix}"  # the same, of sound that is not encoded anew
+    video.write(FRAMES[:5], copied, delay=10, sound=film, sound_start=Fraction(1, 2))
+    assert np.allclose(heard(copied)[1], [0.2], atol=0.06)
     again = tmp_path / f"again{suffix}"
     video.write(FRAMES, again, delay=10, sound=sound)
     assert again.read_bytes() == film.read_bytes()

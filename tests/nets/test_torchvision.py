@@ -10,13 +10,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from torchvision.models import DenseNet
+from torchvision.models import DenseNet, GoogLeNet
 
 from lucid.errors import LucidError, UsageError
+from lucid.nets.googlenet import CAFFE_NAMES, LUCID_NAMES, NEURAL_DREAM_NAMES
 from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import download, load, load_meta, local_weights, random_init
 from lucid.nets.state_dicts import fill_model, read_state_dict
-from lucid.nets.torchvision import CAFFE_NAMES, TorchvisionNet, build_model, model_names
+from lucid.nets.torchvision import TorchvisionNet, build_model, model_names
 
 meta_net = functools.cache(load_meta)
 """Building a net traces its graph twice, which takes seconds: the tests here share them."""
@@ -124,7 +125,8 @@ def test_the_name_of_a_module_resolves_to_its_last_node() -> None:
 @pytest.mark.slow
 def test_every_caffe_name_of_googlenet_resolves_to_a_layer_with_activations() -> None:
     net = meta_net("googlenet")
-    resolved = {caffe: net.resolve_layer(caffe) for caffe in CAFFE_NAMES}
+    known = [name for name in CAFFE_NAMES if not name.startswith(("loss1", "loss2"))]
+    resolved = {caffe: net.resolve_layer(caffe) for caffe in known}
     assert len(set(resolved.values())) == 9 + 9 * 8
     images = torch.zeros(1, 3, *net.input_size, device="meta")
     activations = net.activations(images, list(resolved.values()))
@@ -141,6 +143,18 @@ def test_every_caffe_name_of_googlenet_resolves_to_a_layer_with_activations() ->
         assert activations[resolved[caffe]].shape[1] == channels
     with pytest.raises(UsageError, match=r"the nearest are .*inception_4c/output"):
         net.resolve_layer("inception_4c/outptu")
+    for typed, layer in {
+        "inception_4c/relu_5x5": "inception4c.branch3.1.relu",
+        "pool1/norm1": "maxpool1",
+        "conv2/relu_3x3_reduce": "conv2.relu",
+        "inception_4d_3x3_reduce": "inception4d.branch2.0.relu",
+        "mixed4c": "inception4c.cat",
+        "mixed4d_3x3_bottleneck_pre_relu": "inception4d.branch2.0.bn",
+        "conv2d0_pre_relu": "conv1.bn",
+    }.items():
+        assert net.resolve_layer(typed) == layer
+    for name in [*NEURAL_DREAM_NAMES, *LUCID_NAMES]:
+        assert name.startswith(("loss1", "loss2")) or net.resolve_layer(name) in net.layers
 
 
 def test_googlenet_is_built_for_googles_weights() -> None:
@@ -148,6 +162,36 @@ def test_googlenet_is_built_for_googles_weights() -> None:
     model = build_model("googlenet")
     assert model.transform_input
     assert not model.aux_logits
+
+
+@pytest.fixture(scope="module")
+def googlenet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state dict with trained auxiliary classifiers, as far as a test can tell."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("googlenet") / "trained.pth"
+    torch.save(build_model("googlenet", 9, heads=True).state_dict(), path)
+    return path
+
+
+@pytest.mark.slow
+def test_auxiliary_classifiers_of_googlenet(googlenet_weights: Path) -> None:
+    net = load("googlenet", googlenet_weights)
+    assert isinstance(net, TorchvisionNet)
+    images = torch.rand(2, 3, 224, 224)
+    layers = [net.resolve_layer(f"loss{number}/classifier") for number in (1, 2, 3)]
+    found = net.activations(images, layers)
+    reference = build_model("googlenet", 9, heads=True).train()
+    reference.load_state_dict(net.model.state_dict())
+    for module in reference.modules():
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.Dropout):
+            module.eval()
+    # torchvision's own forward pass computes them in training only.
+    transformed: torch.Tensor = reference._transform_input(  # type: ignore[operator]
+        (images - net.mean) / net.std
+    )
+    x, aux2, aux1 = GoogLeNet._forward(reference, transformed)
+    for layer, expected in zip(layers, (aux1, aux2, x), strict=True):
+        torch.testing.assert_close(found[layer], expected, atol=1e-4, rtol=1e-3)
 
 
 def test_a_file_of_names_sets_the_number_of_classes(tmp_path: Path) -> None:

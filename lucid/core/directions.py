@@ -1,0 +1,70 @@
+"""Objectives along directions of a layer: vectors that weigh all of its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lucid.core.objectives import LayerObjective, at_place
+from lucid.errors import UsageError
+
+LEAST_COSINE = 0.1
+"""The least cosine similarity that a power is taken of, as in tensorflow/lucid: below it, there
+would be no gradient to start with."""
+
+
+@dataclass(frozen=True)
+class Direction(LayerObjective):
+    """How far a layer's features point in a direction: the mean of their dot products with it.
+
+    From Olah, Mordvintsev and Schubert, "Feature Visualization", 2017. The direction may be a row
+    of a sparse autoencoder's decoder, the weights of a linear probe, or a principal component.
+
+    Attributes:
+        vector: the direction, (channels,).
+        cosine_power: the dot product is multiplied by the cosine similarity to this power, 0 or
+            more: the more, the less other features are painted as well.
+        neuron: (x, y) of the only position that counts, as in ``Channel``; None for the mean over
+            all positions.
+    """
+
+    vector: Tensor
+    cosine_power: float = 0
+    neuron: tuple[float, float] | None = None
+
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """The mean dot product, (n,).
+
+        Raises:
+            UsageError: the vector is not as long as the layer has channels.
+        """
+        features = activations[self.layer]
+        if self.vector.shape != features.shape[1:2]:
+            raise UsageError(
+                f"a direction of shape {tuple(self.vector.shape)} for layer {self.layer}, which "
+                f"has {features.shape[1]} channels: give one number for each"
+            )
+        if self.neuron is not None:
+            features = at_place(features, self.neuron, self.layer)
+        features = features.flatten(2) if features.ndim > 2 else features[:, :, None]
+        vector = self.vector.to(features)
+        return powered_dot(features, vector[:, None], self.cosine_power, axis=1).mean(1)
+
+
+@dataclass(frozen=True)
+class DirectionNeuron(Direction):
+    """How far one neuron's features point in a direction; by default the middle one's."""
+
+    neuron: tuple[float, float] | None = (0.5, 0.5)
+
+
+def powered_dot(first: Tensor, second: Tensor, power: float, axis: int) -> Tensor:
+    """Dot products along an axis, each times a power of the cosine similarity (``dot_compare``)."""
+    dot = (first * second).sum(axis)
+    if not power:
+        return dot
+    cosine = torch.cosine_similarity(first, second.expand_as(first), dim=axis)
+    return dot * cosine.clamp(min=LEAST_COSINE) ** power
