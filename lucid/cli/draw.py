@@ -153,7 +153,7 @@ SECTIONS = {
     "Where": ("mask", "path", "brush", "keep_colors"),
     "How": (
         *("strength", "iters", "octaves", "octave_scale", "variety", "preset", "canvas"),
-        *("blur", "tv", "noise", "tint", "seed"),
+        *("blur", "tv", "noise", "tint", "weight_decay", "laplacian", "flip", "seed"),
     ),
     "Size and tiles": (
         "size",

@@ -20,9 +20,10 @@ from lucid.cli.draw import draw as command
 from lucid.cli.draw_plan import Job, Single, plan_job
 from lucid.cli.pass_log import PassLog
 from lucid.cli.recipe_args import build_recipe, frozen_options
+from lucid.core.device import check_memory
 from lucid.drawing import on_disk
 from lucid.drawing.diverse import prepare_group
-from lucid.drawing.loop import Progress, check_memory, passes
+from lucid.drawing.loop import Progress, passes
 from lucid.drawing.measurements import dead_channels
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
@@ -124,6 +125,9 @@ def _inputs(
         "iterations": arguments.iters,
         "strength": arguments.strength,
         "variety": arguments.variety,
+        "weight_decay": arguments.weight_decay,
+        "laplacian": arguments.laplacian,
+        "flip": arguments.flip or None,
         "mask": mask,
         "keep_colors": arguments.keep_colors,
         "seed": single.seed,

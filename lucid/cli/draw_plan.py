@@ -14,9 +14,9 @@ import click
 from lucid.cli import files, targets
 from lucid.cli.click_types import ClassSpec
 from lucid.cli.draw import DrawArguments
+from lucid.core.device import fits_memory
 from lucid.drawing import on_disk
 from lucid.drawing.config import TILE, DrawConfig, default_config, on_canvas
-from lucid.drawing.loop import fits_memory
 from lucid.drawing.preset_files import read_preset
 from lucid.imaging import recipes
 from lucid.imaging.files import check_writable

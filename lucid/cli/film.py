@@ -136,7 +136,10 @@ SECTIONS = {
     ),
     "Where": ("mask", "path", "brush", "keep_colors"),
     "How it moves": ("warps", "own_warps", "list_warps", "frames", "start", "blend", "no_flow"),
-    "How": ("strength", "contrast", "preset", "canvas", "iters", "variety", "seed"),
+    "How": (
+        *("strength", "contrast", "preset", "canvas", "iters", "variety"),
+        *("weight_decay", "laplacian", "flip", "seed"),
+    ),
     "Size and tiles": ("size", "fit", "octaves", "octave_scale", "tile_size", "padding"),
     "Output": (
         *(*OUTPUT[:1], "delay", "fps", "loop", "audio", "reverse", "boomerang", "source", "resume"),

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import COUNT, DEVICE, FILE, PRECISION, SEED, SIDE, NameOrCode, Number
+from lucid.cli.click_types import (
+    COUNT,
+    DEVICE,
+    FILE,
+    PRECISION,
+    SEED,
+    SIDE,
+    NameOrCode,
+    Number,
+    WholeNumber,
+)
 from lucid.cli.hints import OTHER_NAMES
 from lucid.cli.sections import SectionedCommand, Sections
 
@@ -51,7 +61,7 @@ def argument(**settings: Any) -> Any:
 OUTPUT = ("output", "force", "no_recipe", "preview", "verbose", "quiet", "yes")
 MACHINE: Sections = {
     "Net": ("net_name", "weights", "names"),
-    "Machine": ("device", "precision", "deterministic", "batch"),
+    "Machine": ("device", "precision", "deterministic", "batch", "pooling"),
 }
 """Parameters by the sections of the help in which several commands have them."""
 
@@ -122,13 +132,20 @@ class DeviceArguments(NetArguments):
     deterministic: bool = flag(
         "Use only operations that give the same bytes on every run (on a CPU, all do)."
     )
+    pooling: str = option(
+        "How the net pools: by maxima, as it was trained, or by averages, for smoother pictures.",
+        type=click.Choice(["max", "avg"]),
+        default="max",
+    )
 
     @property
     def runtime(self) -> Runtime:
         """Where and how the net runs."""
         from lucid.core.device import Runtime
 
-        return Runtime(self.device, self.precision, deterministic=self.deterministic)
+        return Runtime(
+            self.device, self.precision, deterministic=self.deterministic, pooling=self.pooling
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +220,17 @@ class PaintArguments(RunArguments):
         "contrast of photographs (MACO).  [default: fourier]",
         type=NameOrCode("fourier", "pixels", "phase"),
     )
+    weight_decay: float | None = option(
+        "How fast what is painted fades to grey while it is painted: 1 is gentle, 20 leaves only "
+        "what the net insists on.",
+        type=Number(0, 100),
+    )
+    laplacian: int | None = option(
+        "Levels of a Laplacian pyramid by which the gradient is normalised, as in Google's later "
+        "DeepDream: broad shapes then grow as fast as fine ones. 4 is usual.",
+        type=WholeNumber(0, 16),
+    )
+    flip: bool | None = flag("Mirror half of what the net is shown, at random.")
     mask: Path | None = option(
         "Image that is bright where the picture may change; or top, bottom, left, right, center or "
         "sky.",

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lucid.core.after_fork import Process
@@ -33,8 +32,10 @@ from lucid.core.device import (
     reraise_oom,
     saved_activation_bytes,
 )
+from lucid.core.gradient_filters import normalize_laplacian, total_variation_grad
 from lucid.core.objectives import Activations, Enhance, Objective
 from lucid.core.optimizers import Optimizer, rms
+from lucid.core.pooling import POOLINGS, AveragePooling
 from lucid.core.receptive_field import SAFETY_FACTOR, Window, Windows
 from lucid.core.redirected_relu import RedirectedReLU
 from lucid.core.transforms import Transform
@@ -75,6 +76,7 @@ class Step:
         windows: how to cut a picture that does not fit into memory; not with transforms.
         tv_weight: weight of the images' total variation, which is subtracted from the objective,
             in units of a normalised gradient.
+        laplacian: levels of the Laplacian pyramid whose bands are made equally strong; 0 for none.
         redirect: whether rectifiers let a gradient through while nothing is active behind them.
         high_pass: standard deviation in pixels of a Gaussian that is subtracted from the gradient,
             so that only detail finer than that changes; 0 for the whole gradient.
@@ -86,6 +88,7 @@ class Step:
     normalize_grad: bool = False
     windows: Windows | None = None
     tv_weight: float = 0
+    laplacian: int = 0
     redirect: bool = False
     high_pass: float = 0
 
@@ -99,20 +102,23 @@ class Worker:
         device: where it runs.
         dtype: the number format it computes in.
         graphed: callable used instead of ``activations``; None without CUDA graphs.
+        pooling: ``max``, as the net has it, or ``avg`` in its place.
     """
 
     net: Net
     device: torch.device
     dtype: torch.dtype
     graphed: GraphedForward | None = None
+    pooling: str = "max"
 
     def activations(self, images: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
         """The outputs of layers, computed at the worker's precision, in fp32."""
+        pooling = AveragePooling() if self.pooling == "avg" else contextlib.nullcontext()
         precision: AbstractContextManager[None] = contextlib.nullcontext()
         if self.dtype != torch.float32:
             # No cache: a CUDA graph would take cached casts for the weights themselves.
             precision = torch.autocast(self.device.type, self.dtype, cache_enabled=False)
-        with precision:
+        with precision, pooling:
             outputs = self.net.activations(images, layers)
         for name in outputs:
             outputs[name] = outputs[name].float()
@@ -203,6 +209,8 @@ class Ascent:
         self.runtime = runtime = runtime or Runtime()
         if runtime.batch is not None and runtime.batch < 1:
             raise UsageError(f"a batch of {runtime.batch} holds nothing: use 1 or more")
+        if runtime.pooling not in POOLINGS:
+            raise UsageError(f"pooling {runtime.pooling!r} is not {' or '.join(POOLINGS)}")
         devices = find_devices(runtime.device)
         self.device = devices[0]
         self._batch = runtime.batch
@@ -217,7 +225,8 @@ class Ascent:
             own = copy.deepcopy(net) if self.workers else net
             own.to(device)
             own.to(memory_format=torch.channels_last)
-            self.workers.append(Worker(own, device, find_precision(runtime.precision, device)))
+            dtype = find_precision(runtime.precision, device)
+            self.workers.append(Worker(own, device, dtype, pooling=runtime.pooling))
         if len(devices) == 1:  # while one device captures, no other may run
             self.workers = [self.workers[0].with_graphs()]
         self.dtype = self.workers[0].dtype
@@ -266,6 +275,8 @@ class Ascent:
         grad = self.gradient(
             *(images, step.objective, step.transforms, step.windows), redirect=step.redirect
         )
+        if step.laplacian:
+            grad = normalize_laplacian(grad, step.laplacian)
         if step.normalize_grad:
             grad /= rms(grad)
         if step.tv_weight:
@@ -369,20 +380,3 @@ class Ascent:
             value = objective.forward(core_activations(cut, pixels)).sum()
             cut.pixels(total).add_(torch.autograd.grad(value, pixels)[0])
         return total
-
-
-def total_variation_grad(images: Tensor) -> Tensor:
-    """The gradient of the total variation of images (Rudin, Osher and Fatemi, 1992).
-
-    Args:
-        images: (n, channels, height, width), 0..1.
-
-    Returns:
-        (n, channels, height, width): up to a few units where pixels stand alone.
-    """
-    dy, dx = (F.pad(images.diff(dim=axis), pad) for axis, pad in ((2, (0, 0, 0, 1)), (3, (0, 1))))
-    # Differences of less than a grey level count as none, or flat areas would flicker.
-    length = (dy.square() + dx.square() + (1 / 255) ** 2).sqrt()
-    dy, dx = dy / length, dx / length
-    above, left = F.pad(dy, (0, 0, 1, 0))[..., :-1, :], F.pad(dx, (1, 0))[..., :-1]
-    return above - dy + left - dx

@@ -57,9 +57,17 @@ class Canvas(ABC):
             sigma: its standard deviation in pixels, above 0.
         """
 
+    def clamp(self) -> None:  # noqa: B027, most canvases need nothing
+        """Bring numbers back that make no picture, after a step."""
+
+    def decay(self, factor: float) -> None:
+        """Draw what is painted towards grey, by a factor of 0 to 1 (weight decay)."""
+        with torch.no_grad():
+            self.parameter.mul_(factor)
+
 
 class PixelCanvas(Canvas):
-    """The pixels themselves. The optimizer keeps them within 0..1."""
+    """The pixels themselves, within 0..1."""
 
     def __init__(self, image: Tensor) -> None:
         """Start from an image, (3, height, width), 0..1."""
@@ -75,6 +83,16 @@ class PixelCanvas(Canvas):
     def image(self) -> Tensor:
         """The pixels."""
         return self.parameter
+
+    def clamp(self) -> None:
+        """Keep the pixels within 0..1."""
+        with torch.no_grad():
+            self.parameter.clamp_(0, 1)
+
+    def decay(self, factor: float) -> None:
+        """Draw the pixels towards mid grey."""
+        with torch.no_grad():
+            self.parameter.sub_(0.5).mul_(factor).add_(0.5)
 
     def blur(self, sigma: float) -> None:
         """Blur the pixels."""
@@ -251,8 +269,34 @@ class PhaseCanvas(SpectralCanvas):
         """Raise a UsageError: amplitudes are fixed."""
         raise UsageError("phases cannot be blurred: use the canvas fourier or pixels")
 
+    def decay(self, factor: float) -> None:
+        """Raise a UsageError: amplitudes are fixed."""
+        raise UsageError("phases do not decay: use the canvas fourier or pixels")
 
-class LayeredCanvas(Canvas):
+
+class WrappingCanvas(Canvas):
+    """A canvas that shows another one in its own way.
+
+    Attributes:
+        canvas: what is painted.
+    """
+
+    canvas: Canvas
+
+    def blur(self, sigma: float) -> None:
+        """Blur what is painted."""
+        self.canvas.blur(sigma)
+
+    def clamp(self) -> None:
+        """Bring back what makes no picture."""
+        self.canvas.clamp()
+
+    def decay(self, factor: float) -> None:
+        """Draw what is painted towards grey."""
+        self.canvas.decay(factor)
+
+
+class LayeredCanvas(WrappingCanvas):
     """A canvas that is shown through a mask, over a picture that does not change.
 
     Attributes:
@@ -269,12 +313,8 @@ class LayeredCanvas(Canvas):
         """The canvas and the background, mixed by the mask."""
         return self.background + self.mask * (self.canvas.image() - self.background)
 
-    def blur(self, sigma: float) -> None:
-        """Blur the canvas, not the background."""
-        self.canvas.blur(sigma)
 
-
-class TintedCanvas(Canvas):
+class TintedCanvas(WrappingCanvas):
     """A canvas whose brightness is shown in the colours of a picture, (3, height, width), 0..1."""
 
     def __init__(self, canvas: Canvas, colours: Tensor) -> None:
@@ -285,10 +325,6 @@ class TintedCanvas(Canvas):
         """The picture that lends its colours, as bright as the canvas."""
         change = luma(self.canvas.image()) - luma(self.colours)
         return (self.colours + change).clamp(0, 1)
-
-    def blur(self, sigma: float) -> None:
-        """Blur the canvas."""
-        self.canvas.blur(sigma)
 
 
 def grey_noise(image: Tensor, background: float, generator: Generator) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lucid.errors import LucidError, UsageError, is_out_of_memory
+from lucid.imaging import Size
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,15 @@ class Runtime:
             for as many as pay and fit. The same batch size gives the same bytes.
         deterministic: whether to use only operations that give the same bytes each time, from
             then on in the whole process. A CPU's always do.
+        pooling: ``max``, as nets have it, or ``avg``: averages in place of maxima, for smoother
+            pictures.
     """
 
     device: str = "auto"
     precision: str = "auto"
     batch: int | None = None
     deterministic: bool = False
+    pooling: str = "max"
 
 
 class RuntimeOptions(TypedDict, total=False):
@@ -172,3 +176,32 @@ def total_memory(device: torch.device) -> float:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return math.inf
+
+
+BYTES_PER_PIXEL = 300
+"""Memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's two
+moments, the picture, its tiles and their gradients."""
+
+
+def fits_memory(size: Size, tile: Size) -> bool:
+    """Whether this machine can hold a picture of (height, width) that ``draw`` paints."""
+    try:
+        check_memory(size, tile)
+    except UsageError:
+        return False
+    return True
+
+
+def check_memory(size: Size, tile: Size) -> None:
+    """Raise a UsageError if this machine cannot hold a picture of (height, width) in tiles."""
+    available = total_memory(torch.device("cpu"))
+    # A picture smaller than a tile is padded to one.
+    needed = BYTES_PER_PIXEL * max(size[0], tile[0]) * max(size[1], tile[1])
+    if needed > available:
+        side = math.isqrt(int(available / BYTES_PER_PIXEL)) // 64 * 64
+        raise UsageError(
+            f"size {size[1]}x{size[0]} in tiles of {tile[0]} needs about "
+            f"{needed / 2**30:,.0f} GiB of memory, and this machine has "
+            f"{available / 2**30:,.0f}: pictures in memory go up to about {side}x{side} here; "
+            "larger ones `lucid draw` paints on disk, as pixels, and without masks"
+        )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -56,6 +57,45 @@ class Adam:
         canvas.parameter.grad = torch.empty_like(canvas.parameter).copy_(grad)
         self._adam.param_groups[0]["lr"] = self.lr
         self._adam.step()
+
+
+TorchOptimizerFactory = Callable[..., torch.optim.Optimizer]
+"""A class of ``torch.optim``, or a partial of one: from parameters and ``lr`` to an optimizer."""
+
+
+def is_torch_optimizer(factory: object) -> TypeGuard[TorchOptimizerFactory]:
+    """Tell whether something makes optimizers of torch's: a class, or ``functools.partial``."""
+    kind = factory.func if isinstance(factory, functools.partial) else factory
+    return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)
+
+
+@dataclass
+class TorchOptimizer:
+    """The step of any optimizer of ``torch.optim``.
+
+    L-BFGS takes one step at a time and no line search, since each step is shown something else.
+    One of these belongs to one canvas, whose state it keeps.
+
+    Attributes:
+        lr: the step size.
+        make: makes torch's optimizer.
+    """
+
+    lr: float
+    make: TorchOptimizerFactory
+    _made: torch.optim.Optimizer | None = field(default=None, init=False, repr=False)
+
+    def step(self, canvas: Canvas, grad: Tensor) -> None:
+        """Move the parameter uphill."""
+        if self._made is None:
+            own = self.make.func if isinstance(self.make, functools.partial) else self.make
+            more = {"max_iter": 1} if own is torch.optim.LBFGS else {}
+            self._made = self.make([canvas.parameter], lr=self.lr, **more)
+        canvas.parameter.grad = torch.empty_like(canvas.parameter).copy_(-grad)
+        for group in self._made.param_groups:
+            group["lr"] = self.lr
+        self._made.step(lambda: 0.0)  # whose value nothing reads that takes one step at a time
+        canvas.clamp()
 
 
 @dataclass

@@ -45,6 +45,11 @@ def checked_transform(transform: Transform) -> Transform:
     return checked
 
 
+def mirror(images: Tensor) -> Tensor:
+    """Mirror a batch of images, (n, 3, height, width), left to right."""
+    return images.flip(3)
+
+
 @dataclass(frozen=True)
 class Affine:
     """Rotate, scale and shift a batch of images about their centres.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lucid.core.ascent import Step, View
+from lucid.core.objectives import Objective
+from lucid.core.transforms import Transform
 from lucid.errors import LARGEST, UsageError
-from lucid.nets.net import Net
+from lucid.nets.net import LOGITS, Net
+from lucid.tiling.tiles import Tiling
 
 TILE = 224
 """The default side of a tile, in pixels: what most of ImageNet's nets are trained at."""
@@ -83,6 +88,11 @@ class DrawConfig:
             to a base.
         cooldown: the final fraction of the work in which the lr decays to 3 % and each tile is
             averaged over 8 mild augmentations: what is seen then is what stays.
+        weight_decay: how fast what is painted fades to grey: after each step it is multiplied by 1
+            minus this times the lr (Loshchilov and Hutter, 2017); for photographs and layers.
+        laplacian: levels of the Laplacian pyramid of the gradient whose bands are made equally
+            strong; 0 for none.
+        flip: whether half of what the net is shown is mirrored, at random.
         detail_iterations: passes at each octave that only adds detail.
         detail_lr: step size at its first pass; a tenth of that at its last.
         detail_decay_power: of ``FourierCanvas`` at these octaves.
@@ -118,6 +128,9 @@ class DrawConfig:
     order: str | None = None
     detail_space: str = "logits"
     cooldown: float = 0
+    weight_decay: float = 0
+    laplacian: int = 0
+    flip: bool = False
     detail_iterations: int = 8
     detail_lr: float = 0.12
     detail_decay_power: float = 0.7
@@ -148,6 +161,44 @@ class DrawConfig:
         blurs = self.blur or any(any(octave.blur) for octave in self.octave_configs)
         if self.canvas == "phase" and blurs:
             raise UsageError("phases cannot be blurred: use the canvas fourier or pixels")
+
+
+@dataclass(frozen=True)
+class PassSettings:
+    """Settings of one pass, computed from the configuration.
+
+    Attributes:
+        lr: step size of the optimizer.
+        blur: standard deviation of a Gaussian after the pass, in pixels.
+        tiling: how the octave is cut into tiles.
+        transforms: one sequence of transforms for each augmented view of a tile.
+        tv_weight: weight of total variation.
+        blur_sigmas: of ``DeepDreamStep``.
+        laplacian: of ``Step``.
+        redirect: of ``Step``: of the first passes.
+        high_pass: of ``Step``: only detail finer than this changes, in pixels.
+    """
+
+    lr: float
+    blur: float
+    tiling: Tiling
+    transforms: Sequence[Sequence[Transform]]
+    tv_weight: float
+    blur_sigmas: Sequence[float] = ()
+    laplacian: int = 0
+    redirect: bool = False
+    high_pass: float = 0
+
+    def step(self, view: View, objective: Objective) -> Step:
+        """Make a step of the pass."""
+        return Step(
+            *(view, objective, self.transforms),
+            normalize_grad=True,
+            tv_weight=self.tv_weight,
+            laplacian=self.laplacian,
+            redirect=self.redirect and objective.layers != {LOGITS},
+            high_pass=self.high_pass,
+        )
 
 
 # Most nets. Found by eye on SqueezeNet at 224 to 768 pixels. A photograph is half the way to a

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 from PIL import Image
@@ -21,11 +22,17 @@ from lucid.core.canvas import (
     PixelCanvas,
     TintedCanvas,
 )
-from lucid.core.device import total_memory
-from lucid.core.optimizers import Adam, DeepDreamStep, Optimizer
-from lucid.drawing.config import OctaveConfig
+from lucid.core.device import check_memory
+from lucid.core.optimizers import (
+    Adam,
+    DeepDreamStep,
+    Optimizer,
+    TorchOptimizer,
+    is_torch_optimizer,
+)
+from lucid.drawing.config import OctaveConfig, PassSettings
 from lucid.drawing.options import DrawOptions
-from lucid.drawing.plan import PassSettings, Plan, prepare
+from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.targets import Target, Targets
 from lucid.errors import Stop, UsageError, tell
@@ -40,10 +47,6 @@ from lucid.tiling.tiles import RolledView, Tile, TileView
 
 MARGIN = 16
 """Pixels around a picture of Fourier coefficients, so that opposite borders need not fit."""
-
-BYTES_PER_PIXEL = 300
-"""Memory at the last octave, as measured at 2048x2048: coefficients, their gradient, Adam's two
-moments, the picture, its tiles and their gradients."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +237,10 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
         targets = plan.octave_targets(octave) if octave.detail or octave.layer else plan.targets
         optimizer: Optimizer
         if plan.optimizer:
-            optimizer = call("optimizer", plan.optimizer, lr=0.0)
+            make: Callable[..., Any] = plan.optimizer
+            if is_torch_optimizer(make):
+                make = functools.partial(TorchOptimizer, make=make)
+            optimizer = call("optimizer", make, lr=0.0)
             if not callable(getattr(optimizer, "step", None)):
                 raise UsageError(f"the optimizer is a {type(optimizer).__name__} without step()")
         else:
@@ -255,6 +261,8 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
                 ascent.step(canvas, settings.step(shown, target.objective), optimizer)
             if settings.blur:
                 canvas.blur(settings.blur)
+            if config.weight_decay:
+                canvas.decay(max(0, 1 - settings.lr * config.weight_decay))
             if octave.detail and number == octave.iterations - 1:
                 canvas = _with_composition(plan, size, octave, canvas, painted, base, generator)
             done += math.prod(size)
@@ -377,27 +385,3 @@ def paintable(plan: Plan, size: Size) -> Tensor | None:
         return limited
     mask = MaskRegion(plan.mask).mask(size)
     return mask if limited is None else mask * limited
-
-
-def fits_memory(size: Size, tile: Size) -> bool:
-    """Whether this machine can hold a picture of (height, width) that ``draw`` paints."""
-    try:
-        check_memory(size, tile)
-    except UsageError:
-        return False
-    return True
-
-
-def check_memory(size: Size, tile: Size) -> None:
-    """Raise a UsageError if this machine cannot hold a picture of (height, width) in tiles."""
-    available = total_memory(torch.device("cpu"))
-    # A picture smaller than a tile is padded to one.
-    needed = BYTES_PER_PIXEL * max(size[0], tile[0]) * max(size[1], tile[1])
-    if needed > available:
-        side = math.isqrt(int(available / BYTES_PER_PIXEL)) // 64 * 64
-        raise UsageError(
-            f"size {size[1]}x{size[0]} in tiles of {tile[0]} needs about "
-            f"{needed / 2**30:,.0f} GiB of memory, and this machine has "
-            f"{available / 2**30:,.0f}: pictures in memory go up to about {side}x{side} here; "
-            "larger ones `lucid draw` paints on disk, as pixels, and without masks"
-        )

@@ -25,11 +25,11 @@ from torch import Generator, Tensor
 from lucid.core.canvas import grey_noise
 from lucid.core.device import Runtime, to_device
 from lucid.core.optimizers import DeepDreamStep
-from lucid.drawing.config import default_config, on_canvas
+from lucid.drawing.config import PassSettings, default_config, on_canvas
 from lucid.drawing.disk_tensors import TensorFolder, bands, block, blocks_along, widen
 from lucid.drawing.fingerprint import fingerprint
 from lucid.drawing.options import DrawOptions, complete_options
-from lucid.drawing.plan import PassSettings, Plan, prepare
+from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.targets import Target, Targets
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import Size

@@ -52,8 +52,9 @@ class DrawOptions(TypedDict, total=False):
             like those in ``lucid.tiling.tiles.ORDERS``. Default: ``spiral``.
         canvas: how the picture is parameterized: ``fourier``, ``pixels`` or ``phase``, or a class
             or function of your own (see ``CanvasFactory``). Default: the config's.
-        optimizer: ``adam`` or ``deepdream``, or a class or function of your own that takes the lr
-            and returns an ``Optimizer``. Default: the config's.
+        optimizer: ``adam`` or ``deepdream``; a class of ``torch.optim``, or a ``functools.partial``
+            of one (``torch.optim.LBFGS``); or a class or function of your own that takes the lr and
+            returns an ``Optimizer``. Default: the config's.
         transforms: functions of your own, from images (n, 3, height, width), 0..1, to images of
             that shape, applied to what the net is shown besides the config's. Default: none.
         subject: the side of one thing: a share of the picture's shorter side, above 0; pixels,
@@ -72,6 +73,11 @@ class DrawOptions(TypedDict, total=False):
         strength: factor of the config's lr, 0 (no change) to 100. Default: 1.
         variety: contrast of the broad random shapes that a picture from noise starts with, 0 to
             10. Default: the config's.
+        weight_decay: how fast what is painted fades to grey (see ``DrawConfig``), 0 to 100.
+            Default: the config's.
+        laplacian: levels of a Laplacian pyramid by which the gradient is normalised, 0 to 16.
+            Default: the config's.
+        flip: whether half of what the net is shown is mirrored. Default: the config's.
         mask: the picture changes only where this is bright: a picture or its file,
             (height, width), 0..1, or ``top``, ``bottom``, ``left``, ``right``, ``center`` or
             ``sky``, which is looked for in the base. Default: all of it changes.
@@ -100,6 +106,9 @@ class DrawOptions(TypedDict, total=False):
     iterations: int | None
     strength: float
     variety: float | None
+    weight_decay: float | None
+    laplacian: int | None
+    flip: bool | None
     mask: Picture | None
     fit: str
     keep_colors: bool
@@ -123,6 +132,9 @@ DEFAULT_OPTIONS: DrawOptions = {
     "iterations": None,
     "strength": 1,
     "variety": None,
+    "weight_decay": None,
+    "laplacian": None,
+    "flip": None,
     "mask": None,
     "fit": "crop",
     "keep_colors": False,
@@ -185,7 +197,12 @@ def _is_size(value: object) -> bool:
     return pair or _is_whole(value)
 
 
-RANGES = {"seed": (0, 2**63 - 1), "variety": (0, 10)}
+RANGES = {
+    "seed": (0, 2**63 - 1),
+    "variety": (0, 10),
+    "weight_decay": (0, 100),
+    "laplacian": (0, 16),
+}
 """The least and largest values, of options whose range nothing else checks."""
 
 WANTED: dict[str, tuple[str, Callable[[object], bool]]] = {
@@ -193,15 +210,21 @@ WANTED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "config": ("a DrawConfig", lambda value: isinstance(value, DrawConfig)),
     "runtime": ("a lucid.Runtime", lambda value: isinstance(value, Runtime)),
     "fit": (" or ".join(FITS), lambda value: value in FITS),
-    "keep_colors": ("True or False", lambda value: isinstance(value, bool)),
+    **dict.fromkeys(
+        ("keep_colors", "flip"), ("True or False", lambda value: isinstance(value, bool))
+    ),
     "transforms": (
         "a list of functions of images",
         lambda value: isinstance(value, tuple | list) and all(map(callable, value)),
     ),
     **dict.fromkeys(
-        ("tile_size", "octave_count", "iterations", "seed"), ("a whole number", _is_whole)
+        ("tile_size", "octave_count", "iterations", "seed", "laplacian"),
+        ("a whole number", _is_whole),
     ),
-    **dict.fromkeys(("overlap", "octave_scale", "strength", "variety"), ("a number", _is_number)),
+    **dict.fromkeys(
+        ("overlap", "octave_scale", "strength", "variety", "weight_decay"),
+        ("a number", _is_number),
+    ),
     **dict.fromkeys(
         ("order", "canvas", "optimizer"),
         ("a name or a function", lambda value: isinstance(value, str) or callable(value)),

@@ -11,8 +11,8 @@ from typing import Any, Unpack, cast
 import torch
 from torch import Generator, Tensor
 
-from lucid.core.ascent import Ascent, Step, View
-from lucid.core.objectives import CallableObjective, ClassLogits, Objective
+from lucid.core.ascent import Ascent
+from lucid.core.objectives import CallableObjective, ClassLogits
 from lucid.core.optimizers import Optimizer
 from lucid.core.transforms import (
     Transform,
@@ -20,8 +20,16 @@ from lucid.core.transforms import (
     draw_affines,
     draw_disturbance,
     draw_shrink,
+    mirror,
 )
-from lucid.drawing.config import TILE, DrawConfig, OctaveConfig, default_config, on_canvas
+from lucid.drawing.config import (
+    TILE,
+    DrawConfig,
+    OctaveConfig,
+    PassSettings,
+    default_config,
+    on_canvas,
+)
 from lucid.drawing.options import CanvasFactory, DrawOptions, complete_options
 from lucid.drawing.subject import (
     choose_subject,
@@ -51,43 +59,11 @@ REDIRECTED = 16
 MAX_VIEWS = 32
 """The most views of an octave that is smaller than a tile."""
 
+IN_CONFIG = ("variety", "weight_decay", "laplacian", "flip")
+"""Options of a drawing that replace attributes of the configuration."""
+
 DETAIL_SIGMA = 1.5
 """What is coarser than this, in pixels, stays as it is at octaves that only add detail."""
-
-
-@dataclass(frozen=True)
-class PassSettings:
-    """Settings of one pass, computed from the configuration.
-
-    Attributes:
-        lr: step size of the optimizer.
-        blur: standard deviation of a Gaussian after the pass, in pixels.
-        tiling: how the octave is cut into tiles.
-        transforms: one sequence of transforms for each augmented view of a tile.
-        tv_weight: weight of total variation.
-        blur_sigmas: of ``DeepDreamStep``.
-        redirect: of ``Step``: of the first passes.
-        high_pass: of ``Step``: only detail finer than this changes, in pixels.
-    """
-
-    lr: float
-    blur: float
-    tiling: Tiling
-    transforms: Sequence[Sequence[Transform]]
-    tv_weight: float
-    blur_sigmas: Sequence[float] = ()
-    redirect: bool = False
-    high_pass: float = 0
-
-    def step(self, view: View, objective: Objective) -> Step:
-        """Make a step of the pass."""
-        return Step(
-            *(view, objective, self.transforms),
-            normalize_grad=True,
-            tv_weight=self.tv_weight,
-            redirect=self.redirect and objective.layers != {LOGITS},
-            high_pass=self.high_pass,
-        )
 
 
 @dataclass(frozen=True)
@@ -206,6 +182,8 @@ class Plan:
         transforms: list[list[Transform]] = []
         for affine in affines:
             transforms.append([affine, shrink] if shrink else [affine])
+            if config.flip and torch.rand((), generator=generator) < 0.5:
+                transforms[-1].insert(0, mirror)
             if config.tint or config.noise:
                 transforms[-1].append(draw_disturbance(generator, config.tint, config.noise))
             transforms[-1] += self.transforms
@@ -218,6 +196,7 @@ class Plan:
             transforms=transforms,
             tv_weight=config.tv_weight,
             blur_sigmas=config.blur_sigmas,
+            laplacian=config.laplacian,
             redirect=done < REDIRECTED * math.prod(size),  # done counts pixels, not passes
         )
 
@@ -258,8 +237,9 @@ def prepare(
     settings = complete_options(options)
     net = to_net(net)
     config = settings["config"] or default_config(net, on_base=base is not None)
-    if settings["variety"] is not None:
-        config = replace(config, variety=settings["variety"])
+    for name in IN_CONFIG:
+        if (value := settings[name]) is not None:  # type: ignore[literal-required]
+            config = replace(config, **{name: value})
     if isinstance(settings["canvas"], str):
         config = on_canvas(config, settings["canvas"])
     if isinstance(settings["optimizer"], str):

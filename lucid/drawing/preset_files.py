@@ -35,13 +35,15 @@ RENAMED = {
 """Keys of version 0.1, and what they are called now."""
 
 _COUNTS = {"octaves", "iterations", "first_octave_factor", "last_octave_factor", "jitter"}
+_COUNTS |= {"laplacian"}
 _COUNTS |= {"detail_iterations", "mix_last_octave_factor"}
 _NUMBERS = {"octave_scale", "lr", "decay_power", "background", "max_angle", "shift", "blur"}
 _NUMBERS |= {"tv_weight", "tiled_tv_weight", "log_prob_weight", "mix_log_prob_weight", "cooldown"}
 _NUMBERS |= {"detail_lr", "detail_decay_power", "detail_tv_weight", "variety", "mix_cooldown"}
-_NUMBERS |= {"tint", "noise"}
+_NUMBERS |= {"tint", "noise", "weight_decay"}
+_FROM_ZERO = {"jitter", "laplacian"}
 _WORDS = {"canvas", "optimizer", "order", "detail_space"}
-_KEYS = _COUNTS | _NUMBERS | _WORDS | {"scale", "blur_sigmas"}
+_KEYS = _COUNTS | _NUMBERS | _WORDS | {"scale", "blur_sigmas", "flip"}
 _OCTAVE_KEYS = (
     *("iter_n", "scale", "start_sigma", "end_sigma"),
     *("start_step_size", "end_step_size", "layer", "window"),
@@ -96,7 +98,7 @@ def read_preset(name: str, start: DrawConfig) -> DrawConfig:
 
 def _checked(path: Path, key: str, value: Any) -> Any:
     """The value of an attribute of ``DrawConfig``, if it can be one."""
-    if key in _COUNTS and type(value) is int and (key != "jitter") <= value < 2**31:
+    if key in _COUNTS and type(value) is int and (key not in _FROM_ZERO) <= value < 2**31:
         return value
     if key in _NUMBERS and _is_number(value, MAX_BLUR if key == "blur" else LARGEST):
         return value
@@ -106,7 +108,7 @@ def _checked(path: Path, key: str, value: Any) -> Any:
         return tuple(value)
     if key == "optimizer" and value == "mean":  # its name in version 0.1
         return "deepdream"
-    if key in _WORDS and isinstance(value, str):
+    if (key in _WORDS and isinstance(value, str)) or (key == "flip" and isinstance(value, bool)):
         return value
     if key in _KEYS:
         raise LucidError(f"{path}: {key} = {value!r} is not a possible value of {key}")

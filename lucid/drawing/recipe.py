@@ -26,6 +26,7 @@ NAMES = {
     "octave_scale": "octave-scale",
     "iterations": "iters",
     "keep_colors": "keep-colors",
+    "weight_decay": "weight-decay",
 }
 """What the command line calls an option, where that differs."""
 
@@ -72,6 +73,7 @@ def draw_recipe(
         "precision": precision_name(plan.ascent.dtype),
         **resolved_options(plan),
         **({"deterministic": True} if runtime.deterministic else {}),
+        **({"pooling": runtime.pooling} if runtime.pooling != "max" else {}),
     }
     made = {**made_by(plan.net, plan.ascent.device), **plan.to_dict()}
     made |= {} if passes is None else {"passes": passes}

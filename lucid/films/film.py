@@ -36,7 +36,8 @@ CONTRAST = 1.1
 FILM_OPTIONS = {
     *("class", "layer", "base", "warp", "frames", "size", "fit", "octaves", "iters", "contrast"),
     *("net", "strength", "variety", "tile-size", "seed", "precision", "deterministic"),
-    *("mask", "keep-colors", "padding", "octave-scale", "canvas"),
+    *("mask", "keep-colors", "padding", "octave-scale", "canvas", "weight-decay", "laplacian"),
+    *("flip", "pooling"),
 }
 """What ``lucid film`` can be told of a film that a program made."""
 

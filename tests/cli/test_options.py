@@ -46,6 +46,7 @@ RUNTIME = {
     "device": "--device cpu,cpu",
     "precision": "--precision bf16",
     "deterministic": "--deterministic",
+    "pooling": "--pooling avg",
     "weights": "--weights other.weights",
     "names": "--names other.names",
 }
@@ -65,6 +66,9 @@ PAINTING = RUNTIME | {
     "mask": "--mask photo.png",
     "padding": "--padding wrap",
     "octave_scale": "--octave-scale 2",
+    "weight_decay": "--weight-decay 2",
+    "laplacian": "--laplacian 3",
+    "flip": "--flip",
 }
 TYPED = {
     "draw": PAINTING

@@ -1,0 +1,52 @@
+"""Average pooling in place of maximum pooling, in any net.
+
+The gradient of a maximum reaches one pixel in four, that of an average all of them: pictures are
+smoother (Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks",
+2016; an option of neural-dream).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+POOLINGS = ("max", "avg")
+
+
+class AveragePooling(TorchFunctionMode):
+    """A context in which torch pools by averages where a net asks for maxima."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: object,
+        arguments: tuple[Any, ...] = (),
+        options: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call a function of torch, or average pooling in the place of maximum pooling."""
+        if function in (F.max_pool2d, torch.max_pool2d):
+            return _average(*arguments, **(options or {}))
+        return function(*arguments, **(options or {}))
+
+
+def _average(
+    images: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,  # averages have none
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor:
+    """Average pooling with the arguments of maximum pooling; padding counts for nothing."""
+
+    def pool(values: Tensor) -> Tensor:
+        return F.avg_pool2d(values, kernel_size, stride or None, padding, ceil_mode)
+
+    shown = images > -torch.inf  # Darknet's nets are padded before they are pooled
+    return pool(images.where(shown, 0)) / pool(shown.to(images)).clamp(min=1e-6)
