@@ -23,8 +23,10 @@ from lucid.process import tune_process  # noqa: E402, comes before torch
 
 if TYPE_CHECKING:
     from lucid.core.device import Runtime
+    from lucid.core.directions import Direction, DirectionNeuron
     from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
     from lucid.drawing.diverse import draw_diverse
+    from lucid.drawing.explain import attribute, rank_channels
     from lucid.drawing.loop import draw, grow
     from lucid.drawing.skin import draw_skin
     from lucid.drawing.targets import Target, classes, guide, random_mix
@@ -39,9 +41,11 @@ if TYPE_CHECKING:
     from lucid.nightmares.reconstruct import reconstruct
 
 _EXPORTS = {
+    "lucid.core.directions": ("Direction", "DirectionNeuron"),
     "lucid.core.objectives": ("Channel", "LayerL2", "Enhance", "Objective"),
     "lucid.core.device": ("Runtime",),
     "lucid.drawing.diverse": ("draw_diverse",),
+    "lucid.drawing.explain": ("attribute", "rank_channels"),
     "lucid.drawing.loop": ("draw", "grow"),
     "lucid.imaging.recipes": ("save",),
     "lucid.drawing.skin": ("draw_skin",),
@@ -60,6 +64,8 @@ _RENAMED = {"Energy": "LayerL2", "Script": "Keyframes", "Wish": "Target"}
 
 __all__ = [
     "Channel",
+    "Direction",
+    "DirectionNeuron",
     "Enhance",
     "Keyframes",
     "LayerL2",
@@ -69,6 +75,7 @@ __all__ = [
     "Stop",
     "Target",
     "UsageError",
+    "attribute",
     "classes",
     "draw",
     "draw_diverse",
@@ -80,6 +87,7 @@ __all__ = [
     "load",
     "nightmare",
     "random_mix",
+    "rank_channels",
     "reconstruct",
     "save",
     "tune_process",

@@ -29,6 +29,7 @@ from lucid.cli.console import log_printable
 from lucid.cli.convert import convert
 from lucid.cli.doctor import doctor
 from lucid.cli.draw import draw
+from lucid.cli.explain import explain
 from lucid.cli.film import film
 from lucid.cli.help import help
 from lucid.cli.layers import layers
@@ -37,6 +38,7 @@ from lucid.cli.nightmare import nightmare
 from lucid.cli.redo import redo
 from lucid.cli.run import run
 from lucid.cli.sections import SectionedGroup
+from lucid.cli.sheet import sheet
 from lucid.cli.show import show
 from lucid.cli.weights import weights
 from lucid.plugins import own_error
@@ -120,7 +122,9 @@ def write_crash_report(error: Exception) -> Path | None:
 SECTIONS = {
     "Make pictures": ("draw", "film", "nightmare"),
     "Make them again": ("redo", "run", "show"),
-    "Look into nets": ("models", "classes", "layers", "classify", "weights", "convert"),
+    "Look into nets": (
+        *("sheet", "explain", "classify", "models", "classes", "layers", "weights", "convert"),
+    ),
     "Get on": ("help", "doctor", "bench", "completion"),
 }
 
@@ -149,7 +153,7 @@ def main(debug: bool) -> None:
 
 
 for command in (
-    *(draw, nightmare, film, show, redo, run),
+    *(draw, nightmare, film, sheet, explain, show, redo, run),
     *(models, layers, classes, classify, weights, convert, bench),
     *(help, doctor, completion),
 ):

@@ -149,7 +149,16 @@ class DrawArguments(PaintArguments):
 
 
 SECTIONS = {
-    "What to draw": ("classes", "skin", "mix", "random_classes", "layers", "objectives", "guide"),
+    "What to draw": (
+        "classes",
+        "skin",
+        "mix",
+        "random_classes",
+        "layers",
+        "channels",
+        "objectives",
+        "guide",
+    ),
     "Where": ("mask", "path", "brush", "keep_colors"),
     "How": (
         *("strength", "iters", "octaves", "octave_scale", "variety", "preset", "canvas"),

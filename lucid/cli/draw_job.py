@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,7 @@ def _refuse_unfit(arguments: DrawArguments) -> None:
     ):
         if arguments.diverse and value:
             raise click.UsageError(f"--diverse and {name} cannot be combined: leave one out")
+    targets.check_channels(arguments)
     if arguments.each and arguments.layers:
         raise click.UsageError("--each is for classes: leave --layer out")
 
@@ -107,10 +108,11 @@ def _inputs(
     mask: Tensor | str | None = None,
 ) -> tuple[list[Target], Tensor | None, DrawOptions]:
     """Return the targets, the base and the options of a drawing."""
-    found = targets.draw_targets(
-        net, single.classes, job.config, job.size, arguments, guide, single.seed
-    )
     base = read_image(files.resolve_stdin(job.base)) if job.base else None
+    arguments = replace(arguments, layers=targets.ranked_layers(net, arguments, base))
+    found = targets.draw_targets(
+        *(net, single.classes, job.config, job.size, arguments), guide=guide, seed=single.seed
+    )
     options: DrawOptions = {
         "size": job.size if arguments.quick or arguments.size else None,
         "fit": arguments.fit,

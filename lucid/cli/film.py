@@ -131,7 +131,16 @@ class FilmArguments(PaintArguments):
 
 SECTIONS = {
     "What to dream of": (
-        *("classes", "mix", "random_classes", "layers", "objectives", "guide", "threshold"),
+        *(
+            "classes",
+            "mix",
+            "random_classes",
+            "layers",
+            "channels",
+            "objectives",
+            "guide",
+            "threshold",
+        ),
         "keys",
     ),
     "Where": ("mask", "path", "brush", "keep_colors"),

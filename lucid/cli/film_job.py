@@ -6,7 +6,7 @@ import contextlib
 import functools
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -209,6 +209,7 @@ def _dream_frames(
 ) -> tuple[Frames, Recipe]:
     """Dream all frames that are not in the folder yet; return them all and the recipe."""
     count = _frame_count(arguments, footage)
+    targets.check_channels(arguments)
     # Errors appear before any download.
     film_targets.read_keyframes(arguments.load_meta(), arguments, seed or 0)
     if base and footage is None:
@@ -298,6 +299,9 @@ class _Dream:
             base = read_image(files.resolve_stdin(self.base))
         shape = self._shape(base)
         size = arguments.size.of(shape) if arguments.size else shape
+        if arguments.channels:
+            seen = base if self.footage is None else next(iter(self.footage))
+            arguments = replace(arguments, layers=targets.ranked_layers(self.net, arguments, seen))
         keyframes = film_targets.read_keyframes(
             self.net, arguments, self.seed, size, with_guide=True
         )

@@ -58,6 +58,9 @@ def argument(**settings: Any) -> Any:
     return field(metadata={"add": functools.partial(click.argument, **settings)})
 
 
+RANKS = ("strongest", "weakest", "average")
+"""Of channels, as ``lucid.rank_channels`` takes them."""
+
 OUTPUT = ("output", "force", "no_recipe", "preview", "verbose", "quiet", "yes")
 MACHINE: Sections = {
     "Net": ("net_name", "weights", "names"),
@@ -194,6 +197,12 @@ class PaintArguments(RunArguments):
     random_classes: int | None = option(
         "Number of classes to draw at random, by the seed, and to mix.", type=COUNT
     )
+    channels: tuple[str, int] | None = option(
+        "Channels of the --layer to excite: so many of the strongest, weakest or most average "
+        "ones, as the layer sees BASE.",
+        type=(click.Choice(RANKS), COUNT),
+        metavar="strongest|weakest|average N",
+    )
     objectives: tuple[str, ...] = option(
         "Objective of your own to maximise: FILE.py:NAME, or a name that an installed package "
         "offers.",
@@ -221,8 +230,8 @@ class PaintArguments(RunArguments):
         type=NameOrCode("fourier", "pixels", "phase"),
     )
     weight_decay: float | None = option(
-        "How fast what is painted fades to grey while it is painted: 1 is gentle, 20 leaves only "
-        "what the net insists on.",
+        "How fast what is painted fades to grey while it is painted: .5 is soft, 2 a mist: only "
+        "what the net insists on stays.",
         type=Number(0, 100),
     )
     laplacian: int | None = option(

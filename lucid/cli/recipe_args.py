@@ -167,7 +167,8 @@ def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[s
                 raise LucidError(f"{source}: {name} = {value!r} must be true or false")
             options += [f"--{name}"] * value
         elif parameter.nargs > 1:
-            for each in values:
+            several = isinstance(parameter, click.Option) and parameter.multiple
+            for each in values if several else [values]:
                 if not isinstance(each, list) or len(each) != parameter.nargs:
                     raise LucidError(
                         f"{source}: {name} must be lists of {parameter.nargs} in a list"

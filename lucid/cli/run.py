@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 """Settings of a command whose words behind the file belong to another command."""
 
-FOLLOWED = ("draw", "film", "layers", "nightmare")
+FOLLOWED = ("draw", "explain", "film", "layers", "nightmare", "sheet")
 """Commands that make pictures."""
 
 
@@ -40,8 +40,8 @@ def run(context: click.Context, file: Path, changes: tuple[str, ...]) -> None:
     size = "512x384"
     seed = 3
 
-    The command is draw, film, nightmare or layers; every other line is one of its options by its
-    long name, without dashes. Options behind the file replace those in it:
+    The command is draw, film, nightmare, sheet, explain or layers; every other line is one of its
+    options by its long name, without dashes. Options behind the file replace those in it:
 
     \b
     lucid run recipe.toml -o picture.png --seed 7

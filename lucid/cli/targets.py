@@ -13,15 +13,17 @@ import torch
 from torch import Tensor
 
 from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers
+from lucid.cli.console import print_painting
 from lucid.cli.recipe_args import is_beside
 from lucid.core.objectives import Channel, LayerL2, Objective
 from lucid.drawing.config import TILE, DrawConfig
+from lucid.drawing.explain import rank_channels
 from lucid.drawing.targets import Target, check_channel, find_targets, random_mix, resolve_class
 from lucid.drawing.targets import classes as class_objective
 from lucid.drawing.targets import guide as guide_objective
 from lucid.errors import nearest
 from lucid.imaging.filters import luma
-from lucid.imaging.io import read_image
+from lucid.imaging.io import Picture, read_image
 from lucid.imaging.masks import mask_name
 from lucid.nets.imagenet import find_group
 from lucid.nets.net import Net
@@ -31,6 +33,7 @@ from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
 
 if TYPE_CHECKING:
     from lucid.cli.draw import DrawArguments
+    from lucid.cli.film import FilmArguments
     from lucid.cli.options import PaintArguments
 
 ENTRY_POINTS = "lucid.objectives"
@@ -173,6 +176,32 @@ def _weights(classes: Sequence[ClassSpec]) -> dict[str, float]:
     for each in classes:
         weights[each.name] = weights.get(each.name, 0.0) + each.weight
     return weights
+
+
+def ranked_layers(
+    net: Net, arguments: DrawArguments | FilmArguments, base: Picture | None
+) -> tuple[LayerSpec, ...]:
+    """The layers that were typed, with the channels of --channels once there is a base to see."""
+    if arguments.channels is None:
+        return arguments.layers
+    check_channels(arguments)
+    if base is None:
+        raise click.UsageError("--channels looks at a picture: give BASE")
+    (layer,), (rank, count) = arguments.layers, arguments.channels
+    found = rank_channels(net, layer.name, base, rank, count, runtime=arguments.runtime)
+    numbers = ", ".join(map(str, found))
+    print_painting(arguments, f"channels {numbers} of layer {layer.name}, the {rank}")
+    return (replace(layer, channels=tuple(found)),)
+
+
+def check_channels(arguments: DrawArguments | FilmArguments) -> None:
+    """Refuse --channels without a layer whose channels could be meant."""
+    if arguments.channels is None:
+        return
+    if len(arguments.layers) != 1 or arguments.layers[0].channels:
+        raise click.UsageError("--channels needs one --layer, without channels of its own")
+    if not arguments.base:
+        raise click.UsageError("--channels looks at a picture: give BASE")
 
 
 def layer_objective(net: Net, layer: LayerSpec) -> Objective:

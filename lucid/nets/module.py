@@ -235,9 +235,11 @@ class WrappedNet(Net):
 
     @contextlib.contextmanager
     def _hooks(
-        self, names: Collection[str], callback: Callable[[str, object], None]
+        self, names: Collection[str], callback: Callable[[str, object], Any]
     ) -> Iterator[None]:
         """Call ``callback`` with the name and output of each of these submodules.
+
+        What it returns, unless that is None, takes the output's place.
 
         The hooks last for one forward pass: permanent ones would, in a deep copy of the net, still
         call back to the original.
@@ -263,13 +265,13 @@ class WrappedNet(Net):
         outputs: dict[str, Any] = {}
         calls: Counter[str] = Counter()
 
-        def keep(name: str, output: Any) -> None:
+        def keep(name: str, output: Any) -> Any:
             calls[name] += 1
             if name == deepest and calls[name] == self._calls[name]:
                 outputs[name] = output
                 raise _StopForward
-            # Later operations may work in place.
-            outputs[name] = output.clone()
+            outputs[name] = output
+            return output.clone()  # to go on with: later operations may work in place
 
         size = tuple(images.shape[-2:])
         wrong_size = LucidError(
