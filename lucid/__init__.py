@@ -23,10 +23,11 @@ from lucid.process import tune_process  # noqa: E402, comes before torch
 
 if TYPE_CHECKING:
     from lucid.core.device import Runtime
-    from lucid.core.directions import Direction, DirectionNeuron
+    from lucid.core.directions import Caricature, Direction, DirectionNeuron
     from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
     from lucid.drawing.diverse import draw_diverse
     from lucid.drawing.explain import attribute, rank_channels
+    from lucid.drawing.interpolation import draw_interpolated
     from lucid.drawing.loop import draw, grow
     from lucid.drawing.skin import draw_skin
     from lucid.drawing.targets import Target, classes, guide, random_mix
@@ -41,10 +42,11 @@ if TYPE_CHECKING:
     from lucid.nightmares.reconstruct import reconstruct
 
 _EXPORTS = {
-    "lucid.core.directions": ("Direction", "DirectionNeuron"),
+    "lucid.core.directions": ("Caricature", "Direction", "DirectionNeuron"),
     "lucid.core.objectives": ("Channel", "LayerL2", "Enhance", "Objective"),
     "lucid.core.device": ("Runtime",),
     "lucid.drawing.diverse": ("draw_diverse",),
+    "lucid.drawing.interpolation": ("draw_interpolated",),
     "lucid.drawing.explain": ("attribute", "rank_channels"),
     "lucid.drawing.loop": ("draw", "grow"),
     "lucid.imaging.recipes": ("save",),
@@ -63,6 +65,7 @@ _RENAMED = {"Energy": "LayerL2", "Script": "Keyframes", "Wish": "Target"}
 """Names of version 0.1, which keep working."""
 
 __all__ = [
+    "Caricature",
     "Channel",
     "Direction",
     "DirectionNeuron",
@@ -79,6 +82,7 @@ __all__ = [
     "classes",
     "draw",
     "draw_diverse",
+    "draw_interpolated",
     "draw_skin",
     "dream_over",
     "film",

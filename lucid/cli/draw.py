@@ -73,6 +73,9 @@ class DrawArguments(PaintArguments):
         **SIZE,
     )
     fit: str = option(**FIT)
+    alpha: bool = flag(
+        "Make the picture transparent where what was painted matters little to the net."
+    )
     quick: bool = flag(
         "Make a preview: at most 320 pixels wide and 320 high, with half of the usual passes."
     )
@@ -159,7 +162,7 @@ SECTIONS = {
         "objectives",
         "guide",
     ),
-    "Where": ("mask", "path", "brush", "keep_colors"),
+    "Where": ("mask", "path", "brush", "keep_colors", "alpha"),
     "How": (
         *("strength", "iters", "octaves", "octave_scale", "variety", "preset", "canvas"),
         *("blur", "tv", "noise", "tint", "weight_decay", "laplacian", "flip", "seed"),

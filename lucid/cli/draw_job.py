@@ -94,7 +94,7 @@ def _refuse_unfit(arguments: DrawArguments) -> None:
     ):
         if arguments.diverse and value:
             raise click.UsageError(f"--diverse and {name} cannot be combined: leave one out")
-    targets.check_channels(arguments)
+    targets.check_base(arguments)
     if arguments.each and arguments.layers:
         raise click.UsageError("--each is for classes: leave --layer out")
 
@@ -132,6 +132,7 @@ def _inputs(
         "flip": arguments.flip or None,
         "mask": mask,
         "keep_colors": arguments.keep_colors,
+        "alpha": arguments.alpha,
         "seed": single.seed,
         "runtime": arguments.runtime,
     }

@@ -83,7 +83,7 @@ def plan_job(
     """
     file = files.resolve_stdin(base) if base else None
     picture = read_image(file) if file else None
-    transparent = file is not None and read_alpha(file) is not None
+    transparent = arguments.alpha or (file is not None and read_alpha(file) is not None)
     several = arguments.count > 1 or arguments.each
     in_files = arguments.on_disk or (arguments.resume and not several)
     size = None if picture is None else (picture.shape[1], picture.shape[2])
@@ -188,6 +188,7 @@ def _check_on_disk(arguments: DrawArguments, transparent: bool) -> None:
         "--log": arguments.log,
         "--path": arguments.path,
         "--skin": arguments.skin,
+        "--caricature": arguments.caricature,
         "transparency": transparent,
     }
     for name, value in refused.items():

@@ -209,7 +209,7 @@ def _dream_frames(
 ) -> tuple[Frames, Recipe]:
     """Dream all frames that are not in the folder yet; return them all and the recipe."""
     count = _frame_count(arguments, footage)
-    targets.check_channels(arguments)
+    targets.check_base(arguments)
     # Errors appear before any download.
     film_targets.read_keyframes(arguments.load_meta(), arguments, seed or 0)
     if base and footage is None:

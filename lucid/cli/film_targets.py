@@ -10,6 +10,7 @@ import click
 from lucid.cli import targets
 from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers, parse_class, parse_layer
 from lucid.cli.film import FilmArguments
+from lucid.core.directions import Caricature
 from lucid.core.objectives import Enhance, LayerL2, Objective
 from lucid.drawing.targets import Target, find_targets, random_mix
 from lucid.drawing.targets import guide as guide_objective
@@ -48,7 +49,8 @@ def read_keyframes(
     classes = targets.requested_classes(net, arguments, arguments.classes, seed)
     film = _FilmTargets(net, arguments, seed, size)
     guides: GuideFrames | None = None
-    if classes or arguments.layers or arguments.objectives or arguments.mix:
+    begun = (arguments.layers, arguments.objectives, arguments.mix, arguments.caricature)
+    if classes or any(begun):
         film.typed[0] = film.targets(classes, arguments.layers, others=True)
     if arguments.guide and with_guide:
         if is_film(arguments.guide):
@@ -135,6 +137,8 @@ class _FilmTargets:
             parts = [
                 guide_objective(self.net, layer.name, guide, runtime=runtime) for layer in layers
             ]
+        if others and arguments.direction is not None:
+            parts = [targets.typed_direction(self.net, arguments)]
         if threshold is not None and layers:
             if not all(isinstance(part, LayerL2) for part in parts):
                 raise click.UsageError("--threshold is for a whole --layer")
@@ -145,6 +149,8 @@ class _FilmTargets:
         if others:
             if str(arguments.mix) == targets.RANDOM:
                 parts.append(random_mix(self.net, self.seed))
+            if arguments.caricature is not None:
+                parts.append(Caricature(self.net.resolve_layer(arguments.caricature)))
             for name in arguments.objectives:
                 own = find_targets(self.net, [targets.own_objective(name)], self.config)
                 parts += [target.objective for target in own]

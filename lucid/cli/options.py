@@ -211,6 +211,20 @@ class PaintArguments(RunArguments):
         metavar="FILE.py:NAME",
     )
     guide: Path | None = option("Image to resemble, as one --layer sees it.", type=FILE)
+    direction: Path | None = option(
+        "NumPy file of a direction to climb along, one number for each channel of the --layer: of "
+        "a probe, a principal component, or (with --row) a sparse autoencoder.",
+        type=FILE,
+        metavar="FILE.npy",
+    )
+    row: int | None = option(
+        "Row of the --direction, of a file that holds many.", type=WholeNumber(0, 2**31 - 1)
+    )
+    caricature: str | None = option(
+        "Layer to exaggerate BASE with: what the layer sees there grows, and the rest goes.",
+        metavar="LAYER",
+        shell_complete=completers.layers,
+    )
     path: str | None = option(
         "Path to draw along with a soft round brush. X and Y are from 0 to 1.",
         metavar="line|circle|sine|'X,Y X,Y …'",
@@ -225,9 +239,10 @@ class PaintArguments(RunArguments):
         shell_complete=completers.presets,
     )
     canvas: str | None = option(
-        "Parameterization of the picture: Fourier coefficients; pixels; or phases alone, with the "
-        "contrast of photographs (MACO).  [default: fourier]",
-        type=NameOrCode("fourier", "pixels", "phase"),
+        "Parameterization of the picture: Fourier coefficients; pixels; phases alone, with the "
+        "contrast of photographs (MACO); or cppn, a small network, smooth as glass, from noise "
+        "alone.  [default: fourier]",
+        type=NameOrCode("fourier", "pixels", "phase", "cppn"),
     )
     weight_decay: float | None = option(
         "How fast what is painted fades to grey while it is painted: .5 is soft, 2 a mist: only "

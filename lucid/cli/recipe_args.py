@@ -29,7 +29,19 @@ FILM_RECIPE = "film.json"
 
 KNOWN_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".apng", ".toml", ".json"),
-    *(".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".weights", ".pth", ".pt", ".safetensors"),
+    *(
+        ".npy",
+        ".mp4",
+        ".webm",
+        ".mov",
+        ".mkv",
+        ".avi",
+        ".m4v",
+        ".weights",
+        ".pth",
+        ".pt",
+        ".safetensors",
+    ),
 )
 """Suffixes by which a word is known as a file, and not as a net, a layer or a preset."""
 

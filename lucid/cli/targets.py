@@ -15,6 +15,7 @@ from torch import Tensor
 from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers
 from lucid.cli.console import print_painting
 from lucid.cli.recipe_args import is_beside
+from lucid.core.directions import Caricature, Direction
 from lucid.core.objectives import Channel, LayerL2, Objective
 from lucid.drawing.config import TILE, DrawConfig
 from lucid.drawing.explain import rank_channels
@@ -28,7 +29,7 @@ from lucid.imaging.masks import mask_name
 from lucid.nets.imagenet import find_group
 from lucid.nets.net import Net
 from lucid.plugins import entry_points, is_code, load_entry_point, load_object
-from lucid.reading import parse_table, read_text
+from lucid.reading import parse_table, read_numbers, read_text
 from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
 
 if TYPE_CHECKING:
@@ -65,9 +66,19 @@ def requested_classes(
     return classes
 
 
+def check_base(arguments: DrawArguments | FilmArguments) -> None:
+    """Refuse what looks at a base where there is none, and a row of nothing."""
+    check_channels(arguments)
+    if arguments.caricature and not arguments.base:
+        raise click.UsageError("--caricature is of a picture: give BASE")
+    if arguments.row is not None and arguments.direction is None:
+        raise click.UsageError("--row is of a --direction: give its file")
+
+
 def check_targets(classes: Sequence[ClassSpec], arguments: DrawArguments) -> None:
     """Refuse to draw nothing, and a guide without a layer."""
-    if not (classes or arguments.mix or arguments.layers or arguments.objectives):
+    others = (arguments.mix, arguments.layers, arguments.objectives, arguments.caricature)
+    if not (classes or any(others) or arguments.direction):
         raise click.UsageError(
             "there is nothing to draw: give --class, --mix, --random-classes or --layer"
         )
@@ -106,6 +117,10 @@ def draw_targets(
     if guide is not None:
         (layer,) = arguments.layers
         layers = [guide_objective(net, layer.name, guide, runtime=arguments.runtime)]
+    if arguments.direction is not None:
+        layers = [typed_direction(net, arguments)]
+    if arguments.caricature is not None:
+        layers.append(Caricature(net.resolve_layer(arguments.caricature)))
     if any(layer.weight != 1 for layer in arguments.layers):
         layers = [sum(layers[1:], layers[0])]  # of several targets, each would count as one
     targets += [Target(objective, default) for objective in layers]
@@ -113,6 +128,27 @@ def draw_targets(
         for found in find_targets(net, [own_objective(name)], config):
             targets.append(replace(found, region=found.region or default))
     return targets
+
+
+def typed_direction(net: Net, arguments: DrawArguments | FilmArguments) -> Objective:
+    """Read a direction of --layer from a NumPy file, or from a row of one."""
+    assert arguments.direction
+    file, row = arguments.direction, arguments.row
+    if len(arguments.layers) != 1 or arguments.layers[0].channels:
+        raise click.UsageError("--direction needs one --layer, without channels of its own")
+    (layer,), numbers = arguments.layers, read_numbers(file)
+    if row is not None:
+        if numbers.ndim != 2 or row >= len(numbers):
+            raise click.UsageError(f"{file}: has no row {row}: its shape is {tuple(numbers.shape)}")
+        numbers = numbers[row]
+    resolved = net.resolve_layer(layer.name)
+    count = next(shape[0] for known, _, shape in net.describe() if known == resolved)
+    if numbers.shape != (count,):
+        raise click.UsageError(
+            f"{file}: a direction of shape {tuple(numbers.shape)}, but layer {layer.name} has "
+            f"{count} channels: give one number for each, or --row"
+        )
+    return Direction(resolved, numbers, neuron=layer.neuron)
 
 
 def default_region(arguments: PaintArguments, size: tuple[int, int] | None) -> Region | None:

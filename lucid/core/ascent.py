@@ -11,7 +11,7 @@ import copy
 import functools
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -78,6 +78,7 @@ class Step:
             in units of a normalised gradient.
         laplacian: levels of the Laplacian pyramid whose bands are made equally strong; 0 for none.
         redirect: whether rectifiers let a gradient through while nothing is active behind them.
+        base: what the view shows of the picture that is painted on, for objectives that see it.
         high_pass: standard deviation in pixels of a Gaussian that is subtracted from the gradient,
             so that only detail finer than that changes; 0 for the whole gradient.
     """
@@ -90,6 +91,7 @@ class Step:
     tv_weight: float = 0
     laplacian: int = 0
     redirect: bool = False
+    base: Tensor | None = None
     high_pass: float = 0
 
 
@@ -150,12 +152,18 @@ class Worker:
         objective: Objective,
         transforms: Sequence[Sequence[Transform]],
         redirect: bool = False,
+        base: Tensor | None = None,
     ) -> Tensor:
         """The gradient of an objective with respect to images on any device, there."""
         leaf = images.detach().to(self.device).requires_grad_()
         worker = self.without_graphs() if redirect else self
         with RedirectedReLU() if redirect else contextlib.nullcontext():
-            value = objective.forward(worker.forward(leaf, objective.layers, transforms)).sum()
+            shown = worker.forward(leaf, objective.layers, transforms)
+        if base is not None:
+            with torch.no_grad():
+                seen = base.to(self.device)
+                shown.base = self.without_graphs().forward(seen, objective.layers, transforms)
+        value = objective.forward(shown).sum()
         (grad,) = torch.autograd.grad(value, leaf)
         if self.graphed:
             grad = grad.clone()  # the next replay writes there
@@ -273,7 +281,9 @@ class Ascent:
             with its low frequencies removed, if the step says so.
         """
         grad = self.gradient(
-            *(images, step.objective, step.transforms, step.windows), redirect=step.redirect
+            *(images, step.objective, step.transforms, step.windows),
+            redirect=step.redirect,
+            base=step.base,
         )
         if step.laplacian:
             grad = normalize_laplacian(grad, step.laplacian)
@@ -292,6 +302,7 @@ class Ascent:
         transforms: Sequence[Sequence[Transform]] = (),
         windows: Windows | None = None,
         redirect: bool = False,
+        base: Tensor | None = None,
     ) -> Tensor:
         """The gradient of an objective with respect to images.
 
@@ -304,6 +315,7 @@ class Ascent:
             transforms: one sequence for each augmented view of the images.
             windows: how to cut the images; not with transforms.
             redirect: of ``Step``; not with windows.
+            base: of ``Step``, as many images; not with windows.
 
         Returns:
             The gradient, of the images' shape, in fp32.
@@ -317,19 +329,18 @@ class Ascent:
         done: list[Tensor] = []
         while (start := sum(map(len, done))) < len(images):
             batch = self._batches.get(shape, 1)
-            parts = images[start:].split(max(1, batch // n_views))[: len(self.workers)]
+            most = max(1, batch // n_views)
+            parts = images[start:].split(most)[: len(self.workers)]
+            bases = [None] * len(parts) if base is None else base[start:].split(most)
+            grad = functools.partial(
+                Worker.input_grad, objective=objective, transforms=transforms, redirect=redirect
+            )
             try:
                 if self._threads is None or len(parts) == 1:
-                    first = self.workers[0]
-                    done.append(first.input_grad(parts[0], objective, transforms, redirect))
+                    done.append(grad(self.workers[0], parts[0], base=bases[0]))
                 else:
-                    grad = functools.partial(
-                        Worker.input_grad,
-                        objective=objective,
-                        transforms=transforms,
-                        redirect=redirect,
-                    )
-                    done += self._threads.map(grad, self.workers, parts)
+                    with_base = [functools.partial(grad, base=each) for each in bases]
+                    done += self._threads.map(_call, with_base, self.workers, parts)
             except RuntimeError as error:
                 if batch <= n_views or not is_out_of_memory(error):
                     raise
@@ -380,3 +391,7 @@ class Ascent:
             value = objective.forward(core_activations(cut, pixels)).sum()
             cut.pixels(total).add_(torch.autograd.grad(value, pixels)[0])
         return total
+
+
+def _call(function: Callable[..., Tensor], worker: Worker, images: Tensor) -> Tensor:
+    return function(worker, images)

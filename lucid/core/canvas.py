@@ -127,7 +127,7 @@ class SpectralCanvas(Canvas):
         vertical = torch.fft.fftfreq(height, device=device)[:, None]
         return torch.hypot(vertical, torch.fft.rfftfreq(width, device=device))
 
-    def _wavelengths(self) -> Tensor:
+    def wavelengths(self) -> Tensor:
         """The wavelength of every coefficient, in pixels; none is longer than the picture."""
         return 1 / self._frequencies().clamp(min=1 / max(self.padded_size))
 
@@ -159,7 +159,7 @@ class FourierCanvas(SpectralCanvas):
             margin: on every side, in pixels, at the least.
         """
         super().__init__(spectrum, size, margin)
-        self.scale = self._wavelengths() ** decay_power * (
+        self.scale = self.wavelengths() ** decay_power * (
             math.sqrt(math.prod(self.padded_size)) / 4
         )
 
@@ -185,7 +185,7 @@ class FourierCanvas(SpectralCanvas):
         if variety:
             shapes = torch.randn(spectrum.shape, generator=generator).to(device) / math.sqrt(2)
             shapes[:, 0, 0] /= 2  # the mean colour, which would leave no room for the rest
-            wavelengths = canvas._wavelengths()
+            wavelengths = canvas.wavelengths()
             # In units of the scale, which has a factor of 1 / 4.
             decay = 4 * wavelengths ** (PHOTOGRAPH_DECAY_POWER - decay_power)
             contrast = variety * PHOTOGRAPH_AMPLITUDES.to(device)[:, None, None] * decay
@@ -236,7 +236,7 @@ class PhaseCanvas(SpectralCanvas):
         amplitudes = PHOTOGRAPH_AMPLITUDES.to(phases)[:, None, None]
         self.magnitude = (
             amplitudes
-            * self._wavelengths() ** PHOTOGRAPH_DECAY_POWER
+            * self.wavelengths() ** PHOTOGRAPH_DECAY_POWER
             * math.sqrt(math.prod(self.padded_size))
         )
         self.magnitude[:, 0, 0] = 0  # mid grey on the whole

@@ -1,4 +1,4 @@
-"""Objectives along directions of a layer: vectors that weigh all of its channels."""
+"""Objectives along directions of a layer's features: vectors, or what a picture has there."""
 
 from __future__ import annotations
 
@@ -59,6 +59,36 @@ class DirectionNeuron(Direction):
     """How far one neuron's features point in a direction; by default the middle one's."""
 
     neuron: tuple[float, float] | None = (0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Caricature(LayerObjective):
+    """How strongly a layer's features are those that it has for the base at the same places.
+
+    What the layer sees in the base is exaggerated, and what it does not see goes. From Olah,
+    "Caricatures" (a notebook of tensorflow/lucid, 2018).
+
+    Attributes:
+        cosine_power: the dot product at each place is multiplied by the cosine similarity to this
+            power, 0 or more.
+    """
+
+    cosine_power: float = 1
+    sees_base = True
+
+    def forward(self, activations: Mapping[str, Tensor]) -> Tensor:
+        """The mean dot product with the base's features at the same places, (n,).
+
+        Raises:
+            UsageError: there is no base.
+        """
+        base = getattr(activations, "base", None)
+        if base is None:
+            raise UsageError("a caricature is of a picture: give one to paint on")
+        first, second = (each[self.layer].flatten(2) for each in (activations, base))
+        # Relative to what the layer has for the base, so that a layer's scale does not matter.
+        scale = second.square().sum(1).mean(1).clamp(min=1e-12)
+        return powered_dot(first, second, self.cosine_power, axis=1).mean(1) / scale
 
 
 def powered_dot(first: Tensor, second: Tensor, power: float, axis: int) -> Tensor:

@@ -27,9 +27,12 @@ class Activations(dict[str, Tensor]):
     Attributes:
         n_views: how many augmented views of each of the n images there are: the first view of
             all images comes first, then the second of all, and so on.
+        base: the activations for the same parts of the picture that is painted on, in the same
+            views, without gradients; None unless an objective sees the base.
     """
 
     n_views = 1
+    base: Activations | None = None
 
 
 class Objective(ABC):
@@ -37,6 +40,9 @@ class Objective(ABC):
 
     Objectives add up: ``lucid.Channel("8", 5) - 0.5 * lucid.LayerL2("4")``.
     """
+
+    sees_base = False
+    """Whether ``forward`` reads the base's activations, ``Activations.base``."""
 
     @property
     @abstractmethod
@@ -95,6 +101,11 @@ class Sum(Objective):
                 raise UsageError(f"an objective times {weight!r}: give a number")
 
     @property
+    def sees_base(self) -> bool:  # type: ignore[override]
+        """Whether a part reads the base's activations."""
+        return any(part.sees_base for _, part in self.parts)
+
+    @property
     def layers(self) -> frozenset[str]:
         """The layers of all parts."""
         return frozenset().union(*(part.layers for _, part in self.parts))
@@ -129,6 +140,11 @@ class CallableObjective(Objective):
     names: tuple[tuple[str, str], ...]
 
     @property
+    def sees_base(self) -> bool:  # type: ignore[override]
+        """Whether the function is an objective's, which reads the base's activations."""
+        return bool(getattr(getattr(self.function, "__self__", None), "sees_base", False))
+
+    @property
     def layers(self) -> frozenset[str]:
         """The layers that the function reads."""
         return frozenset(layer for _, layer in self.names)
@@ -137,6 +153,8 @@ class CallableObjective(Objective):
         """Call the function with the names that it uses."""
         named = Activations({name: activations[layer] for name, layer in self.names})
         named.n_views = getattr(activations, "n_views", 1)
+        if base := getattr(activations, "base", None):
+            named.base = Activations({name: base[layer] for name, layer in self.names})
         return self.function(named)
 
 

@@ -13,13 +13,16 @@ from lucid.errors import LARGEST, UsageError
 from lucid.nets.net import LOGITS, Net
 from lucid.tiling.tiles import Tiling
 
+CPPN_LR = 0.003
+"""Step size of the weights of a ``CPPNCanvas``."""
+
 TILE = 224
 """The default side of a tile, in pixels: what most of ImageNet's nets are trained at."""
 
 SMALL = 96
 """Nets that were trained at less than this, in pixels, have hyperparameters of their own."""
 
-CANVASES = ("fourier", "pixels", "phase")
+CANVASES = ("fourier", "pixels", "phase", "cppn")
 OPTIMIZERS = ("adam", "deepdream")
 DETAIL_SPACES = ("logits", "pixels")
 
@@ -59,7 +62,8 @@ class DrawConfig:
         last_octave_factor: factor of the iterations at the last octave.
         lr: step size of the optimizer.
         octave_configs: the octaves one by one, in place of the six above.
-        canvas: ``fourier``, ``pixels`` or ``phase`` (see ``lucid.core.canvas``).
+        canvas: ``fourier``, ``pixels`` or ``phase`` (see ``lucid.core.canvas``), or ``cppn``
+            (``lucid.core.cppn``).
         optimizer: ``adam``; or ``deepdream`` (``DeepDreamStep``), for the canvas ``pixels``.
         decay_power: of ``FourierCanvas``: amplitudes fall with frequency to this power.
         variety: of ``FourierCanvas``: contrast of the broad random shapes that a picture from noise
@@ -159,8 +163,9 @@ class DrawConfig:
         if self.optimizer == "deepdream" and self.canvas != "pixels":
             raise UsageError("the optimizer deepdream moves pixels: use it with the canvas pixels")
         blurs = self.blur or any(any(octave.blur) for octave in self.octave_configs)
-        if self.canvas == "phase" and blurs:
-            raise UsageError("phases cannot be blurred: use the canvas fourier or pixels")
+        if self.canvas in ("phase", "cppn") and blurs:
+            what = "phases cannot" if self.canvas == "phase" else "a CPPN cannot"
+            raise UsageError(f"{what} be blurred: use the canvas fourier or pixels")
 
 
 @dataclass(frozen=True)
@@ -289,6 +294,10 @@ def on_canvas(config: DrawConfig, canvas: str) -> DrawConfig:
             blur_sigmas=(1, 2, 4),
             detail_lr=0.008,
         )
+    if canvas == "cppn":
+        # One octave: a network cannot start from the octave before. Found by eye.
+        passes = config.iterations * (config.octaves or 4)
+        return replace(config, canvas=canvas, octaves=1, iterations=passes, lr=CPPN_LR)
     if canvas == "phase":
         return replace(config, canvas=canvas, lr=0.1, detail_lr=0.1)
     return replace(config, canvas=canvas)

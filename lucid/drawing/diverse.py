@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from lucid.core.objectives import LayerObjective
+from lucid.drawing.importance import Importance
 from lucid.drawing.loop import Progress, passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
@@ -110,7 +111,9 @@ def prepare_group(plan: Plan, count: int, weight: float = DIVERSITY_WEIGHT) -> l
     for number in range(count):
         apart = Diversity(layer, group, number, weight)
         targets = [replace(each, objective=each.objective + apart) for each in plan.targets]
-        plans.append(replace(plan, targets=targets, seed=plan.seed + number))
+        importance = Importance(plan.size) if plan.importance else None
+        own = replace(plan, targets=targets, seed=plan.seed + number, importance=importance)
+        plans.append(own)
     return plans
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from lucid.core.canvas import (
     PixelCanvas,
     TintedCanvas,
 )
+from lucid.core.cppn import CPPNCanvas
 from lucid.core.device import check_memory
 from lucid.core.optimizers import (
     Adam,
@@ -31,6 +33,7 @@ from lucid.core.optimizers import (
     is_torch_optimizer,
 )
 from lucid.drawing.config import OctaveConfig, PassSettings
+from lucid.drawing.importance import Importance
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.recipe import draw_recipe
@@ -62,6 +65,7 @@ class Progress:
         wrap: whether opposite borders of the picture are to fit together.
         views: what the net was shown in the last pass.
         batch: the most images that the net was shown at once; None while that was one.
+        importance: how much each place mattered so far; None unless the picture is to show that.
     """
 
     done: int
@@ -72,6 +76,7 @@ class Progress:
     wrap: bool
     views: Sequence[View] = ()
     batch: int | None = None
+    importance: Importance | None = None
 
     def tiles(self) -> list[tuple[Tile, Size]]:
         """The tiles of the last pass, in pixels of the octave, each with its size."""
@@ -81,7 +86,10 @@ class Progress:
     def picture(self) -> Image.Image:
         """What is painted so far, at the size of the last octave."""
         with torch.no_grad():
-            return to_pil(resize(self.canvas.image(), self.size, wrap=self.wrap))
+            picture = to_pil(resize(self.canvas.image(), self.size, wrap=self.wrap))
+        if self.importance:
+            picture.putalpha(to_pil(self.importance.alpha().expand(3, -1, -1)).convert("L"))
+        return picture
 
 
 Watch = Callable[[Progress], object]
@@ -235,16 +243,9 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
     for size, octave in plan.octaves:
         canvas = _canvas(plan, size, octave, painted, base, generator)
         targets = plan.octave_targets(octave) if octave.detail or octave.layer else plan.targets
-        optimizer: Optimizer
+        optimizer: Optimizer = Adam(0) if config.optimizer == "adam" else DeepDreamStep(0)
         if plan.optimizer:
-            make: Callable[..., Any] = plan.optimizer
-            if is_torch_optimizer(make):
-                make = functools.partial(TorchOptimizer, make=make)
-            optimizer = call("optimizer", make, lr=0.0)
-            if not callable(getattr(optimizer, "step", None)):
-                raise UsageError(f"the optimizer is a {type(optimizer).__name__} without step()")
-        else:
-            optimizer = Adam(0) if config.optimizer == "adam" else DeepDreamStep(0)
+            optimizer = _own_optimizer(plan.optimizer)
         for number in range(octave.iterations):
             settings = plan.pass_settings(size, octave, number, done, generator)
             optimizer.lr = settings.lr
@@ -258,7 +259,13 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
                         -config.jitter, config.jitter + 1, (2,), generator=generator
                     ).tolist()
                     shown = RolledView(view, dy, dx)
-                ascent.step(canvas, settings.step(shown, target.objective), optimizer)
+                if plan.importance:
+                    shown = plan.importance.record(shown)
+                step = settings.step(shown, target.objective)
+                if target.objective.sees_base and base is not None:
+                    seen = shown.gather(resize(base, size, wrap=plan.wrap))
+                    step = dataclasses.replace(step, base=seen)
+                ascent.step(canvas, step, optimizer)
             if settings.blur:
                 canvas.blur(settings.blur)
             if config.weight_decay:
@@ -270,8 +277,19 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
                 *(done, total, size, plan.size, canvas, plan.wrap),
                 [view for _, view in views],
                 ascent.batch,
+                plan.importance,
             )
         painted = canvas.image().detach()
+
+
+def _own_optimizer(make: Callable[..., Any]) -> Optimizer:
+    """Make an optimizer of the user's own, or one of torch's."""
+    if is_torch_optimizer(make):
+        make = functools.partial(TorchOptimizer, make=make)
+    optimizer: Optimizer = call("optimizer", make, lr=0.0)
+    if not callable(getattr(optimizer, "step", None)):
+        raise UsageError(f"the optimizer is a {type(optimizer).__name__} without step()")
+    return optimizer
 
 
 def _views(
@@ -304,9 +322,8 @@ def _canvas(
     if painted is not None or base is not None:
         start = start_image(size, painted, base, wrap=plan.wrap, detail_space=config.detail_space)
     if plan.canvas:
-        device = plan.ascent.device
-        given = {"size": size, "start": start, "generator": generator, "device": device}
-        canvas = call("canvas", plan.canvas, **given)
+        given = {"start": start, "generator": generator, "device": plan.ascent.device}
+        canvas = call("canvas", plan.canvas, size=size, **given)
         if not isinstance(canvas, Canvas):
             raise UsageError(f"the canvas is a {type(canvas).__name__}: derive it from Canvas")
         if (shape := tuple(canvas.image().shape)) != (3, *size):
@@ -350,28 +367,21 @@ def _unmasked_canvas(
 ) -> Canvas:
     """A canvas that starts from a picture, or from noise."""
     config, margin = plan.config, 0 if plan.wrap else MARGIN
-    device = plan.ascent.device
+    given: dict[str, Any] = {"generator": generator, "device": plan.ascent.device}
     if config.canvas == "pixels":
-        if start is not None:
-            return PixelCanvas(start)
-        return PixelCanvas.noise(
-            size, background=config.background, generator=generator, device=device
-        )
-    if config.canvas == "phase":
-        if start is not None:
-            return PhaseCanvas.from_image(start, margin=margin)
-        return PhaseCanvas.noise(size, margin=margin, generator=generator, device=device)
+        grey = {"background": config.background, **given}
+        return PixelCanvas.noise(size, **grey) if start is None else PixelCanvas(start)
+    if config.canvas == "phase" and start is None:
+        return PhaseCanvas.noise(size, margin=margin, **given)
+    if config.canvas == "phase" and start is not None:
+        return PhaseCanvas.from_image(start, margin=margin)
+    if config.canvas == "cppn" and start is None:
+        return CPPNCanvas.noise(size, **given)
     if start is not None:
         decay_power = config.detail_decay_power if octave.detail else config.decay_power
         return FourierCanvas.from_image(start, decay_power=decay_power, margin=margin)
-    return FourierCanvas.noise(
-        size,
-        decay_power=config.decay_power,
-        margin=margin,
-        variety=config.variety,
-        generator=generator,
-        device=device,
-    )
+    given |= {"decay_power": config.decay_power, "variety": config.variety, "margin": margin}
+    return FourierCanvas.noise(size, **given)
 
 
 def paintable(plan: Plan, size: Size) -> Tensor | None:

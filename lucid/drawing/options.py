@@ -50,8 +50,8 @@ class DrawOptions(TypedDict, total=False):
             shown what the last one changed), ``grid``, ``random``, ``none`` (the whole picture at
             once) or ``fixed`` (deepdraw's first form, to compare with); or a function of your own,
             like those in ``lucid.tiling.tiles.ORDERS``. Default: ``spiral``.
-        canvas: how the picture is parameterized: ``fourier``, ``pixels`` or ``phase``, or a class
-            or function of your own (see ``CanvasFactory``). Default: the config's.
+        canvas: how the picture is parameterized: ``fourier``, ``pixels``, ``phase`` or ``cppn``, or
+            a class or function of your own (see ``CanvasFactory``). Default: the config's.
         optimizer: ``adam`` or ``deepdream``; a class of ``torch.optim``, or a ``functools.partial``
             of one (``torch.optim.LBFGS``); or a class or function of your own that takes the lr and
             returns an ``Optimizer``. Default: the config's.
@@ -87,6 +87,8 @@ class DrawOptions(TypedDict, total=False):
             stretched too. Default: ``crop``.
         keep_colors: whether the base keeps its colours, and only brightness is painted. Default:
             False.
+        alpha: whether the picture is transparent where what was painted matters little. Default:
+            False.
         seed: of the random numbers, 0 or more. Default: 0.
         runtime: device, precision, batch size. Default: ``Runtime()``.
     """
@@ -112,6 +114,7 @@ class DrawOptions(TypedDict, total=False):
     mask: Picture | None
     fit: str
     keep_colors: bool
+    alpha: bool
     seed: int
     runtime: Runtime | None
 
@@ -138,6 +141,7 @@ DEFAULT_OPTIONS: DrawOptions = {
     "mask": None,
     "fit": "crop",
     "keep_colors": False,
+    "alpha": False,
     "seed": 0,
     "runtime": None,
 }
@@ -211,7 +215,7 @@ WANTED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "runtime": ("a lucid.Runtime", lambda value: isinstance(value, Runtime)),
     "fit": (" or ".join(FITS), lambda value: value in FITS),
     **dict.fromkeys(
-        ("keep_colors", "flip"), ("True or False", lambda value: isinstance(value, bool))
+        ("keep_colors", "flip", "alpha"), ("True or False", lambda value: isinstance(value, bool))
     ),
     "transforms": (
         "a list of functions of images",

@@ -30,6 +30,7 @@ from lucid.drawing.config import (
     default_config,
     on_canvas,
 )
+from lucid.drawing.importance import Importance
 from lucid.drawing.options import CanvasFactory, DrawOptions, complete_options
 from lucid.drawing.subject import (
     choose_subject,
@@ -87,6 +88,7 @@ class Plan:
         canvas: makes canvases of the user's own, in place of the config's.
         optimizer: makes optimizers of the user's own, in place of the config's.
         transforms: of the user's own, applied to what the net is shown.
+        importance: adds up how much each place matters; None unless the picture is to show that.
     """
 
     net: Net
@@ -105,6 +107,7 @@ class Plan:
     canvas: CanvasFactory | None = None
     optimizer: Callable[[float], Optimizer] | None = None
     transforms: Sequence[Transform] = ()
+    importance: Importance | None = None
 
     @property
     def wrap(self) -> bool:
@@ -289,6 +292,7 @@ def prepare(
         canvas=None if isinstance(settings["canvas"], str) else settings["canvas"],
         optimizer=None if isinstance(settings["optimizer"], str) else settings["optimizer"],
         transforms=list(map(checked_transform, settings["transforms"])),
+        importance=Importance(size) if settings["alpha"] else None,
     )
 
 
@@ -312,6 +316,8 @@ def _sizes(
     up to from one.
     """
     side = settings["tile_size"]
+    if base is not None and config.canvas == "cppn":
+        raise UsageError("a CPPN starts from nothing: leave the picture out, or the canvas cppn")
     if net.any_size:
         tile = (side or TILE, side or TILE)
     elif side and (side, side) != net.input_size:

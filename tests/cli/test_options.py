@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -78,6 +79,9 @@ TYPED = {
         "random_classes": "--random-classes 2",
         "guide": "--layer 0 | --guide photo.png",
         "channels": "photo.png --layer 0 | --channels weakest 2",
+        "direction": "--layer 0 | --direction direction.npy",
+        "row": "--layer 0 --direction rows.npy --row 0 | --row 1",
+        "caricature": "photo.png | --caricature 0",
         "objectives": "--objective mine.py:mine",
         "preset": "--preset deepdraw",
         "fit": "photo.png | --fit stretch",
@@ -92,6 +96,7 @@ TYPED = {
         "tiles": "--tiles grid",
         "overlap": "--overlap .2",
         "subject": "--subject .5",
+        "alpha": "--alpha",
         "on_disk": "--on-disk",
     },
     "film": PAINTING
@@ -111,6 +116,9 @@ TYPED = {
         "contrast": "--contrast .5",
         "guide": "--layer 0 --class tench | --guide photo.png",
         "channels": "photo.png --layer 0 | --channels weakest 2",
+        "direction": "--layer 0 | --direction direction.npy",
+        "row": "--layer 0 --direction rows.npy --row 0 | --row 1",
+        "caricature": "photo.png | --caricature 0",
         "preset": "photo.png | --preset deepdream",
         "keep_colors": "photo.png | --keep-colors",
         "fit": "--fit stretch",
@@ -183,6 +191,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     frames[1].save(tmp_path / "other.png")
     frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:])
     (tmp_path / "mix.toml").write_text("tench = 0.5\n")
+    np.save(tmp_path / "rows.npy", np.eye(3, 8))
+    np.save(tmp_path / "direction.npy", np.ones(8))
     (tmp_path / "mine.py").write_text("def mine(acts):\n    return acts['0'].mean()\n")
     (tmp_path / "own.py").write_text(
         "from lucid.films.warp import warp\n"

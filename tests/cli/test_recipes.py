@@ -236,7 +236,10 @@ def test_show_says_what_run_takes(desk: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('command = "paint"', "r.toml: command 'paint' is not draw, film, layers, nightmare"),
+        (
+            'command = "paint"',
+            "r.toml: command 'paint' is not draw, explain, film, layers, nightmare, sheet",
+        ),
         ('command = "draw"\nclas = "x"', "r.toml: `lucid draw` has no option 'clas'; the near"),
         ("command", "r.toml: is not TOML ("),
         ("seed = 3", 'r.toml: a recipe says what to run: command = "draw"'),
