@@ -252,8 +252,8 @@ CLASSES = {"type": parse_class, "multiple": True, "shell_complete": completers.c
 LAYERS = {"type": parse_layer, "multiple": True, "shell_complete": completers.layers}
 SIZE = {"type": parse_size, "metavar": "WxH|SIDE|N%"}
 FIT: dict[str, Any] = {
-    "about": "How a base of another shape is brought to --size: crop cuts off its borders, inside "
-    "makes the picture smaller, stretch changes the shape.",
+    "about": "How a base of another shape is brought to --size: crop cuts off its borders, pad "
+    "mirrors them, inside makes the picture smaller, stretch changes the shape.",
     "type": click.Choice(FITS),
     "default": "crop",
 }

@@ -153,14 +153,8 @@ class DrawArguments(PaintArguments):
 
 SECTIONS = {
     "What to draw": (
-        "classes",
-        "skin",
-        "mix",
-        "random_classes",
-        "layers",
-        "channels",
-        "objectives",
-        "guide",
+        *("classes", "skin", "mix", "random_classes", "layers", "channels", "objectives"),
+        *("guide", "direction", "row", "caricature"),
     ),
     "Where": ("mask", "path", "brush", "keep_colors", "alpha"),
     "How": (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from lucid.cli import console, files, hints, targets
@@ -33,7 +33,8 @@ from lucid.drawing.targets import Target
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import open_image
-from lucid.imaging.io import read_alpha, read_image
+from lucid.imaging.fit import fit_image
+from lucid.imaging.io import from_pil, read_alpha, read_image, to_pil
 from lucid.imaging.output_paths import exists
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import Recipe
@@ -302,9 +303,9 @@ class Watcher:
         assert self.latest
         picture = self.latest.picture()
         if self.alpha is not None:
-            crop = self.arguments.fit == "crop"
-            alpha = ImageOps.fit(self.alpha, picture.size) if crop else self.alpha
-            picture.putalpha(alpha.resize(picture.size))
+            size = picture.height, picture.width
+            alpha = fit_image(from_pil(self.alpha.convert("RGB")), size, self.arguments.fit)
+            picture.putalpha(to_pil(alpha).convert("L").resize(picture.size))
         return picture
 
     def report_dead(self) -> None:

@@ -131,17 +131,9 @@ class FilmArguments(PaintArguments):
 
 SECTIONS = {
     "What to dream of": (
-        *(
-            "classes",
-            "mix",
-            "random_classes",
-            "layers",
-            "channels",
-            "objectives",
-            "guide",
-            "threshold",
-        ),
-        "keys",
+        *("classes", "mix", "random_classes", "layers", "channels", "objectives"),
+        *("guide", "direction", "row", "caricature"),
+        *("threshold", "keys"),
     ),
     "Where": ("mask", "path", "brush", "keep_colors"),
     "How it moves": ("warps", "own_warps", "list_warps", "frames", "start", "blend", "no_flow"),

@@ -60,10 +60,6 @@ TOPICS = {
         "The number that all random choices follow from. The same seed gives the same "
         "picture; another one, another picture of the same thing."
     ),
-    "sheet": (
-        "One image of several small ones in rows, to choose from: --count makes one of "
-        "its pictures, `lucid layers NET --sheet IMAGE` one of the layers."
-    ),
     "strength": "How far the picture is changed: a factor of the size of each step.",
     "subject": "How large one thing is in the picture. --subject .5: half of the shorter side.",
     "tile": (

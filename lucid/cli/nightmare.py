@@ -9,7 +9,18 @@ from typing import Any
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import COUNT, FILE, NUMBER, SEED, SIDE, WholeNumber, parse_grey
+from lucid.cli.click_types import (
+    COUNT,
+    FILE,
+    FIT,
+    NUMBER,
+    SEED,
+    SIDE,
+    SIZE,
+    SizeSpec,
+    WholeNumber,
+    parse_grey,
+)
 from lucid.cli.options import (
     MACHINE,
     OUTPUT,
@@ -34,7 +45,7 @@ class NightmareArguments(RunArguments):
     words: tuple[str, ...] = argument(
         nargs=-1,
         required=True,
-        metavar="CFG WEIGHTS IMAGE LAYER",
+        metavar="CFG WEIGHTS IMAGE... LAYER",
         shell_complete=completers.nightmare,
     )
     rounds: int = one_dash("Number of pictures to make.", "rounds", type=COUNT, default=1)
@@ -79,6 +90,12 @@ class NightmareArguments(RunArguments):
     prefix: Path = one_dash(
         "Folder to write into.", "prefix", type=FILE, default=Path(), show_default=False
     )
+    size: SizeSpec | None = option(
+        "Size that the image is brought to first: 640x480; 640x or x480; 640, the longest side; or "
+        "50%. Without it, its own.",
+        **SIZE,
+    )
+    fit: str = option(**FIT)
     output: Path | None = option(
         "File to write, in place of -prefix and Darknet's name: the last picture of -rounds. "
         "{stem}, {net}, {layer} and {seed} stand for what they say.",
@@ -117,8 +134,8 @@ class NightmareArguments(RunArguments):
         metavar="auto|darknet|X",
     )
     steps_file: Path | None = option(
-        "JSON file of steps to take, in place of -iters, -range, -octaves and --seed; --grey is "
-        "then darknet unless you give it.",
+        "JSON file of steps to take, in place of -iters, -range, -octaves and --seed. Unless you "
+        "give others, --grey is then darknet and --precision fp32.",
         "--steps",
         type=FILE,
     )
@@ -137,6 +154,7 @@ SECTIONS = {
         *("rounds", "iters", "layer_range", "octaves", "rate", "threshold", "zoom", "rotate"),
         *("rotate_degrees", "norm", "grey", "seed", "steps_file"),
     ),
+    "Size": ("size", "fit"),
     "Rebuild an image from a layer": ("reconstruct", "momentum", "pull", "reach"),
     "Output": (*OUTPUT[:1], "prefix", "save_steps", *OUTPUT[1:]),
     **MACHINE,
@@ -152,6 +170,7 @@ def nightmare(arguments: NightmareArguments) -> None:
     \b
     lucid nightmare CFG WEIGHTS IMAGE LAYER    as Darknet has it
     lucid nightmare NET IMAGE LAYER            a net by name
+    lucid nightmare NET photos/*.jpg LAYER     several pictures, one by one
 
     LAYER is a Darknet layer's number, or a layer's name (see `lucid layers NET`).
     Darknet's own options take one dash or two. Each round is written as

@@ -82,9 +82,9 @@ class DrawOptions(TypedDict, total=False):
             (height, width), 0..1, or ``top``, ``bottom``, ``left``, ``right``, ``center`` or
             ``sky``, which is looked for in the base. Default: all of it changes.
         fit: how a base of another shape is brought to ``size``: ``crop`` cuts its borders off,
-            ``inside`` makes the picture smaller, ``stretch`` changes its shape. A mask of the
-            base's size goes with it; one of another size must have the picture's shape, or is
-            stretched too. Default: ``crop``.
+            ``pad`` mirrors them, ``inside`` makes the picture smaller, ``stretch`` changes its
+            shape. A mask of the base's size goes with it; one of another size must have the
+            picture's shape, or is stretched too. Default: ``crop``.
         keep_colors: whether the base keeps its colours, and only brightness is painted. Default:
             False.
         alpha: whether the picture is transparent where what was painted matters little. Default:

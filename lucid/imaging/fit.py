@@ -10,7 +10,7 @@ from lucid.imaging import Size
 if TYPE_CHECKING:
     from torch import Tensor
 
-FITS = ("crop", "inside", "stretch")
+FITS = ("crop", "pad", "inside", "stretch")
 """How an image of another shape is brought to a size."""
 
 
@@ -35,13 +35,21 @@ def fit_image(image: Tensor, size: Size, fit: str) -> Tensor:
     Args:
         image: (channels, height, width).
         size: (height, width) that the image will be resized to.
-        fit: ``crop`` cuts off what is beyond that shape, equally on both sides; ``inside`` and
-            ``stretch`` leave the image as it is.
+        fit: ``crop`` cuts off what is beyond that shape, equally on both sides; ``pad`` mirrors the
+            image's borders until it has that shape; ``inside`` and ``stretch`` leave the image as
+            it is.
 
     Returns:
-        (channels, height, width), a part of the image.
+        (channels, height, width), a part of the image, or all of it and more.
     """
     height, width = image.shape[1:]
+    if fit == "pad":
+        from lucid.imaging.padding import crop
+
+        rows = max(height, round(width * size[0] / size[1]))
+        columns = max(width, round(height * size[1] / size[0]))
+        top, left = (rows - height) // 2, (columns - width) // 2
+        return crop(image, range(-top, rows - top), range(-left, columns - left))
     if fit != "crop":
         return image
     kept = (

@@ -39,7 +39,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("draw nothing.png --class lion", "nothing.png: cannot be read"),
         ("classify dog.png lucid64", "dog.png stands where the net should"),
         ("nightmare dog.png lucid64 8", "dog.png stands where the net should"),
-        ("nightmare lucid64 dog.png 8 9", "a net by name takes three words, NET IMAGE LAYER"),
+        ("nightmare lucid64 dog.png 8 9", "NET IMAGE… LAYER. For several layers"),
         ("draw --class lion --width 512", "there is no option --width: give --size"),
         ("film --class lion --fps=25 --delay 4", "--fps and --delay say the same"),
         ("draw --class lion --seed abc", "'abc' is not a whole number, such as 7"),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from test_cli import DRAW, Run, desk, run
 
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
+from lucid.imaging.fit import fit_image, fit_mask
 from lucid.imaging.io import read_image
 from lucid.nets.registry import load
 from lucid.tiling.octaves import resize
@@ -20,6 +24,8 @@ pytestmark = pytest.mark.slow
 __all__ = ["desk", "run"]
 
 FEW = (*DRAW, "--iters", "1", "--size", "32x32", "--device", "cpu", "--seed", "3")
+
+FEWER = ("-iters", "2", "-octaves", "1", "--device", "cpu")
 
 
 def names(folder: Path, pattern: str = "*.png") -> list[str]:
@@ -189,6 +195,98 @@ def test_several_recipes_are_followed(desk: Path, run: Run) -> None:
     assert "exists" in more.output
 
 
+def test_nightmares_of_several_pictures_and_patterns(desk: Path, run: Run) -> None:
+    for name in ("one.png", "two.png"):
+        shutil.copy(desk / "photo.v2.png", desk / name)
+    options = FEWER
+    made = run("nightmare", "tiny.cfg", "one.png", "t*.png", "2", *options)
+    assert made.exit_code == 0, made.output
+    for name in ("one", "two"):
+        assert (desk / f"{name}_tiny_2_000000.png").exists()
+    assert run("redo", "two_tiny_2_000000.png", "-o", "again.png").exit_code == 0
+    assert (desk / "again.png").read_bytes() == (desk / "two_tiny_2_000000.png").read_bytes()
+    named = run(
+        *("nightmare", "tiny.cfg", "tiny.weights", "one.png", "two.png", "2"),
+        *(*options, "-o", "{stem}_dark.png"),
+    )
+    assert named.exit_code == 0, named.output
+    assert (desk / "two_dark.png").exists()
+    for words, said in (
+        (("one.png", "one.png"), "another image has its name"),
+        (("one.png", "no.png"), "no.png: is no picture"),
+        (("n*.png", "one.png"), "n*.png: no file fits"),
+        (("one.png", "two.png", "2", "--save-steps", "s.json"), "the steps of one image"),
+        (("one.png", "two.png", "2", "-o", "same.png"), "has its name"),
+    ):
+        layer = () if "2" in words else ("0",)
+        refused = run("nightmare", "tiny.cfg", *words, *layer, *options)
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+
+
+def test_a_nightmare_of_another_size(desk: Path, run: Run) -> None:
+    words = [
+        "nightmare",
+        "tiny.cfg",
+        "photo.v2.png",
+        "2",
+        "-iters",
+        "1",
+        "-octaves",
+        "1",
+        "--device",
+        "cpu",
+    ]
+    with Image.open("photo.v2.png") as photo:
+        width, height = photo.size
+    for size, fit, expected in (
+        ("50%", "crop", (round(width / 2), round(height / 2))),
+        ("48x48", "pad", (48, 48)),
+        ("48x48", "inside", (48, round(48 * height / width))),
+    ):
+        made = run(*words, "--size", size, "--fit", fit, "-o", "a.png", "--force")
+        assert made.exit_code == 0, made.output
+        with Image.open("a.png") as picture:
+            assert picture.size == expected
+
+
+def test_padding_keeps_the_whole_picture_and_mirrors_its_borders() -> None:
+    image = torch.rand(3, 20, 30)
+    padded = fit_image(image, (60, 60), "pad")
+    assert padded.shape == (3, 30, 30)
+    assert padded[:, 5:25].equal(image)
+    assert padded[:, 4].equal(image[:, 1])
+    narrow = fit_image(image, (10, 90), "pad")
+    assert narrow.shape == (3, 20, 180)
+    assert narrow[:, :, 75:105].equal(image)
+    mask = torch.rand(20, 30)
+    assert fit_mask(mask, (20, 30), (60, 60), "pad").shape == (30, 30)
+
+
+def test_repeated_steps_are_taken_in_single_precision(desk: Path, run: Run) -> None:
+    steps = [{"layer": 2, "dx": 0, "dy": 0, "flip": 0, "scale": 1}]
+    (desk / "s.json").write_text(json.dumps(steps))
+    words = [
+        "nightmare",
+        "tiny.cfg",
+        "photo.v2.png",
+        "2",
+        "--steps",
+        "s.json",
+        "--device",
+        "cpu",
+        "-o",
+        "a.png",
+        "--force",
+    ]
+    assert run(*words).exit_code == 0
+    assert recipes.read(desk / "a.png").options["precision"] == "fp32"
+    single = (desk / "a.png").read_bytes()
+    assert run(*words, "--precision", "bf16").exit_code == 0
+    assert recipes.read(desk / "a.png").options["precision"] == "bf16"
+    assert (desk / "a.png").read_bytes() != single
+
+
 def test_several_recipes_are_checked_before_the_first_is_followed(desk: Path, run: Run) -> None:
     small = "size = '32x24'\niters = 1\noctaves = 1\ntile-size = 32\nnet = 'tiny.cfg'\n"
     Path("one.toml").write_text(f"command = 'draw'\nclass = 'goldfish'\nseed = 1\n{small}")
@@ -199,7 +297,7 @@ def test_several_recipes_are_checked_before_the_first_is_followed(desk: Path, ru
     same = run("run", "one.toml", "one.toml", "-o", "same.png")
     assert same.exit_code == 2
     assert "2 recipes would all be written to same.png" in same.stderr
-    unfit = run("run", "one.toml", "night.toml", "--size", "48x40")
+    unfit = run("run", "one.toml", "night.toml", "--octave-scale", "2")
     assert unfit.exit_code == 2
     assert unfit.stderr.startswith("Error: night.toml: ")
     assert set(desk.iterdir()) == before

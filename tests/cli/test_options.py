@@ -129,6 +129,8 @@ TYPED = {
     | {
         "words": "tiny.cfg photo.png 2 -> other.cfg photo.png 1",
         "rounds": "-rounds 2",
+        "size": "--size 30",
+        "fit": "--size 30x30 | --fit pad",
         "iters": "-iters 3",
         "layer_range": "-range 2",
         "octaves": "-octaves 2",

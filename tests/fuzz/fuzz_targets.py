@@ -144,7 +144,7 @@ def fuzz_key_frames(data: bytes) -> None:
     arguments: Any = SimpleNamespace(
         **{"classes": (parse_class("lion"),), "layers": (), "keys": keys, "warps": ["zoom:.1"]},
         **{"threshold": None, "guide": None, "runtime": None, "mix": None, "random_classes": None},
-        **{"objectives": (), "path": None, "brush": None},
+        **{"objectives": (), "path": None, "brush": None, "caricature": None, "direction": None},
     )
     film_targets.read_keyframes(NET, arguments)
 

@@ -88,5 +88,5 @@ def test_a_base_keeps_its_shape() -> None:
     mask = lucid.draw("lucid64", "lion", base, mask="top", **{**few, "strength": 1.0})  # type: ignore[arg-type]
     changed = (torch.from_numpy(np.array(mask)).movedim(2, 0) / 255 - base).abs().mean(0)
     assert changed[:50].mean() > 3 * changed[80:].mean()
-    with pytest.raises(UsageError, match="fit='wide' must be crop or inside or stretch"):
+    with pytest.raises(UsageError, match="fit='wide' must be crop or pad or inside or stretch"):
         lucid.draw("lucid64", "lion", base, fit="wide")
