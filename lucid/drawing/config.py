@@ -13,7 +13,7 @@ from lucid.errors import LARGEST, UsageError
 from lucid.nets.net import LOGITS, Net
 from lucid.tiling.tiles import Tiling
 
-CPPN_LR = 0.003
+CPPN_LR = 0.001
 """Step size of the weights of a ``CPPNCanvas``."""
 
 TILE = 224
@@ -297,7 +297,8 @@ def on_canvas(config: DrawConfig, canvas: str) -> DrawConfig:
     if canvas == "cppn":
         # One octave: a network cannot start from the octave before. Found by eye.
         passes = config.iterations * (config.octaves or 4)
-        return replace(config, canvas=canvas, octaves=1, iterations=passes, lr=CPPN_LR)
+        one = {"octaves": 1, "iterations": passes, "first_octave_factor": 1}
+        return replace(config, canvas=canvas, lr=CPPN_LR, **one)  # type: ignore[arg-type]
     if canvas == "phase":
         return replace(config, canvas=canvas, lr=0.1, detail_lr=0.1)
     return replace(config, canvas=canvas)
