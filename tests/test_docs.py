@@ -225,6 +225,8 @@ SMALLER = {
     "redo": "--size 48x40 --iters 1 --octaves 1",
     "run": "--size 48x40 --iters 1 --octaves 1",
     "layers": "--device cpu",
+    "sheet": "--size 32 --iters 1 --device cpu",
+    "explain": "-n 1 --size 32 --device cpu",
 }
 """What makes a command quick."""
 

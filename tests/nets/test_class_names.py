@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import class_groups
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from lucid.nets.class_names import (
     suggest_classes,
     word_forms,
 )
+from lucid.nets.imagenet import thousand_names
 from lucid.nets.net import read_names
 from lucid.nets.torchvision import categories
 from lucid.resources import bundled
@@ -195,3 +197,25 @@ def test_the_table_holds_every_class_once() -> None:
     text = WORDS.read_text(encoding="utf-8")
     found = re.findall(r"^ *(\d+) ([^:=\n]+?)(?: = .*)?(?:: .*)?$", text, re.MULTILINE)
     assert sorted((int(number), name) for number, name in found) == list(enumerate(THOUSAND))
+
+
+def test_groups_are_wordnets_but_for_what_was_changed_by_hand() -> None:
+    names = thousand_names()
+    changed = {
+        group: ([names[number] for number in added], [names[number] for number in left])
+        for group, (added, left) in class_groups.differences().items()
+        if added or left
+    }
+    assert changed == {
+        "birds": (
+            [
+                *("black grouse", "ptarmigan", "ruffed grouse", "prairie chicken", "peacock"),
+                *("quail", "partridge"),
+            ],
+            [],
+        ),
+        "amphibians": ([], ["amphibian"]),  # the car
+        "crabs": (["hermit crab"], []),
+        "mushrooms": (["mushroom"], []),
+        "food": ([], ["menu", "plate", "hay", "cup"]),
+    }
