@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lucid.cli.console import echo
+from lucid.cli.dream_settings import is_dream_settings
 from lucid.cli.files import resolve_stdin
 from lucid.cli.options import TYPED
 from lucid.errors import LucidError, nearest
+from lucid.reading import parse_json, read_text
 
 if TYPE_CHECKING:
     from lucid.imaging.recipes import Recipe
@@ -23,9 +25,6 @@ EXCLUDED = {
     *("quiet", "verbose", "preview", "list_warps"),
 }
 """Parameters that say where a result goes and what is printed: they are not in a recipe."""
-
-FILM_RECIPE = "film.json"
-"""File name of the recipe in a folder of frames."""
 
 KNOWN_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".apng", ".toml", ".json"),
@@ -242,10 +241,11 @@ def _typing(parameter: click.Parameter, name: str) -> str:
 def is_trusted(source: Path) -> bool:
     """Tell whether a recipe is a text file, which its user has written or read.
 
-    The JSON files beside pictures and films come with these, and may come from a stranger.
+    So are dream.py's settings. Other JSON files come with pictures and films, of strangers too.
     """
-    suffixes = [suffix.lower() for suffix in source.suffixes[-2:]]
-    return suffixes[-1:] == [".toml"] or (suffixes == [".json"] and source.name != FILM_RECIPE)
+    if source.suffix.lower() != ".json":
+        return source.suffix.lower() == ".toml"
+    return source.is_file() and is_dream_settings(parse_json(read_text(source), source))
 
 
 def is_beside(name: str) -> bool:

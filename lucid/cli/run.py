@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 """Settings of a command whose words behind the file belong to another command."""
 
+NETS = ("net_name", "net", "words")
+"""Parameters of these commands that name a net."""
+
 FOLLOWED = ("draw", "explain", "film", "layers", "nightmare", "sheet")
 """Commands that make pictures."""
 
@@ -130,14 +133,17 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
 def _refuse_code(recipe: Recipe, source: Path, changed: set[str], command: click.Command) -> None:
     """Refuse a recipe that would run Python which was not typed, or that needs a program."""
     from lucid.cli.recipe_args import parameters_by_name
+    from lucid.nets.saved_programs import is_program
 
     parameters = parameters_by_name(command)
     for name, value in recipe.options.items():
         parameter = parameters.get(name)
         for each in value if isinstance(value, list) else [value]:
-            if parameter and parameter.name not in changed and is_code(str(each)):
+            program = parameter and parameter.name in NETS and is_program(str(each))
+            if parameter and parameter.name not in changed and (program or is_code(str(each))):
+                kind = "a saved program" if program else "Python code"
                 raise LucidError(
-                    f"{source}: was made with Python code in {each}: if you trust it, give "
+                    f"{source}: was made with {kind} in {each}: if you trust it, give "
                     f"--{name} {each}"
                 )
     if program := recipe.made.get("program"):

@@ -1,4 +1,8 @@
-"""Nets that were saved with their code: TorchScript's files and those of ``torch.export``."""
+"""Nets that were saved with their code: TorchScript's files and those of ``torch.export``.
+
+Such a file is a program: loading it runs what its author wrote. So no recipe opens one unless its
+name is typed again.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +32,7 @@ def load_program(path: Path) -> tuple[nn.Module, tuple[int, int] | None]:
     """Load a program that maps images to logits.
 
     Args:
-        path: a file that ``torch.jit.save`` or ``torch.export.save`` wrote. Neither holds Python
-            that would be run.
+        path: a file that ``torch.jit.save`` or ``torch.export.save`` wrote.
 
     Returns:
         The module, and (height, width) of the only images that it takes; None for any.

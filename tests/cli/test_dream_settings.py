@@ -179,3 +179,18 @@ def test_octaves_of_deepdraw(tmp_path: Path) -> None:
     path.write_text(json.dumps([{**OCTAVES[0], "layer": 3}]))
     with pytest.raises(LucidError, match="layer = 3 is not the name of a classifier"):
         read_preset(str(path), FROM_NOISE)
+
+
+def test_json_beside_a_picture_is_a_strangers(desk: Path) -> None:
+    recipe = {"command": "draw", "class": ["tench"], "net": "tiny.cfg", "output": "own.png"}
+    (desk / "picture.json").write_text(json.dumps({**recipe, "iters": 1, "octaves": 1}))
+    made = run("run picture.json --size 32 --device cpu -o other.png")
+    assert made.exit_code == 0, made.output
+    assert (desk / "other.png").exists()
+    without = run("run picture.json --size 32 --device cpu")
+    assert without.exit_code == 0, without.output
+    assert not (desk / "own.png").exists()  # the recipe does not say where to write
+    (desk / "elsewhere.json").write_text(json.dumps({**recipe, "base": "../secret.png"}))
+    refused = run("run elsewhere.json")
+    assert refused.exit_code == 1
+    assert "does not lie here or beside it" in refused.stderr

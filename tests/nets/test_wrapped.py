@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import timm
 import torch
+from click.testing import CliRunner
 from torch import Tensor, nn
 from torchvision.models import get_model
 
 import lucid
+from lucid.cli import main
 from lucid.errors import LucidError, UsageError
 from lucid.nets.registry import load, load_meta
 
@@ -201,3 +203,36 @@ def test_logits_in_tuples_and_mappings(wrap: Callable[[Tensor], object]) -> None
     expected = module(image)
     module.wrap = wrap
     torch.testing.assert_close(net.logits(image), expected)
+
+
+def test_a_recipe_opens_no_saved_program_that_is_not_typed(
+    program: tuple[Path, nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = program
+    monkeypatch.chdir(path.parent)
+    Path("own.toml").write_text(
+        f'command = "draw"\nclass = ["3"]\nnet = "{path.name}"\nsize = "64x64"\niters = 1\n'
+        'octaves = 1\ndevice = "cpu"\n'
+    )
+    refused = CliRunner().invoke(main, ["run", "own.toml", "-o", "a.png"])
+    assert refused.exit_code == 1
+    assert f"was made with a saved program in {path.name}: if you trust it" in refused.stderr
+    typed = CliRunner().invoke(main, ["run", "own.toml", "--net", path.name, "-o", "a.png"])
+    assert typed.exit_code == 0, typed.output
+    assert CliRunner().invoke(main, ["redo", "a.png", "-o", "b.png"]).exit_code == 1
+    Path("night.toml").write_text(
+        f'command = "nightmare"\nwords = ["{path.name}", "a.png", "conv"]\n'
+    )
+    refused = CliRunner().invoke(main, ["run", "night.toml"])
+    assert "was made with a saved program" in refused.stderr
+
+
+def test_a_recipe_imports_no_module_that_is_not_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.py").write_text("raise SystemExit(3)")
+    (tmp_path / "own.toml").write_text('command = "draw"\nclass = ["3"]\nnet = "evil:make"\n')
+    refused = CliRunner().invoke(main, ["run", "own.toml", "-o", "a.png"])
+    assert refused.exit_code == 1
+    assert "was made with Python code in evil:make" in refused.stderr
