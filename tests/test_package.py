@@ -85,7 +85,9 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     held = contents(wheel)
     package = {str(path.relative_to(ROOT)) for path in (ROOT / "lucid").rglob("*.py")}
     cfgs = {f"lucid/cfg/{path.name}" for path in (ROOT / "cfg").iterdir()}
-    presets = {f"lucid/drawing/presets/{name}.toml" for name in ("deepdraw", "deepdream")}
+    presets = {
+        f"lucid/drawing/presets/{name}.toml" for name in ("deepdraw", "deepdream", "dreampy")
+    }
     assert {name for name in held if name.startswith("lucid/")} == {
         *package,
         *cfgs,
@@ -113,6 +115,7 @@ def test_a_wheel_works_alone(environment: Path, tmp_path: Path) -> None:
         "goldfish",
         "deepdraw",
         "deepdream",
+        "dreampy",
     ]
 
 

@@ -28,5 +28,5 @@ def test_the_cache_folder_is_in_the_users_cache(
 
 def test_bundled_files_exist() -> None:
     assert {"lucid64", "vgg-conv"} <= set(resources.bundled())
-    assert {"deepdraw", "deepdream"} == set(resources.presets())
+    assert {"deepdraw", "deepdream", "dreampy"} == set(resources.presets())
     assert all(path.is_file() for path in {**resources.bundled(), **resources.presets()}.values())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from PIL import Image
+from PIL import Image, ImageChops
 from torch import Tensor
 
 from lucid.cli import console, files, hints, targets
@@ -305,7 +305,10 @@ class Watcher:
         if self.alpha is not None:
             size = picture.height, picture.width
             alpha = fit_image(from_pil(self.alpha.convert("RGB")), size, self.arguments.fit)
-            picture.putalpha(to_pil(alpha).convert("L").resize(picture.size))
+            opacity = to_pil(alpha).convert("L").resize(picture.size)
+            if picture.mode == "RGBA":  # with --alpha
+                opacity = ImageChops.multiply(opacity, picture.getchannel("A"))
+            picture.putalpha(opacity)
         return picture
 
     def report_dead(self) -> None:

@@ -101,7 +101,8 @@ def plan_job(
     config = _choose_config(arguments, meta, on_base=picture is not None, in_files=in_files)
     targets.draw_targets(meta, classes, config, size, arguments)  # errors appear before any work
     rows = targets.single_classes(meta, classes) if arguments.each else [classes]
-    stem = targets.output_stem(meta, classes, arguments.layers) or "random"
+    stem = targets.output_stem(meta, classes, arguments.layers)
+    stem = stem or ("random" if arguments.mix else "caricature" if arguments.caricature else "own")
     words = {
         "stem": file.stem if file else "noise",
         "net": meta.name,
@@ -189,6 +190,8 @@ def _check_on_disk(arguments: DrawArguments, transparent: bool) -> None:
         "--path": arguments.path,
         "--skin": arguments.skin,
         "--caricature": arguments.caricature,
+        "--weight-decay": arguments.weight_decay,
+        "--alpha": arguments.alpha,
         "transparency": transparent,
     }
     for name, value in refused.items():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lucid.errors import LucidError, nearest
-from lucid.imaging.recipes import Recipe
+
+if TYPE_CHECKING:
+    from lucid.imaging.recipes import Recipe
+
+log = logging.getLogger("lucid")
 
 KEYS = {
     *("input", "output", "config", "model", "layer", "basefile", "guide", "guidelayer", "target"),
@@ -30,13 +35,14 @@ def dream_recipe(content: Mapping[str, Any], where: Path) -> Recipe:
 
     One frame is ``lucid draw``: with a target, on the octave of dream.py or those of ``deepdraw``;
     without one, Google's DeepDream on a layer. Several frames are ``lucid film``, into a folder.
+    What dream.py ignores, such as ``layer`` beside ``target``, is ignored here as well.
 
     Args:
         content: of the file.
         where: the file, for messages.
 
     Raises:
-        LucidError: a setting is unknown or of another type, or needs something that lucid has not.
+        LucidError: a setting is unknown or of another type, or nothing is to be painted.
     """
     for key, value in content.items():
         if key not in KEYS:
@@ -44,14 +50,20 @@ def dream_recipe(content: Mapping[str, Any], where: Path) -> Recipe:
         allowed = (dict, str) if key == "target" else (str, int, float)
         if value is not None and not isinstance(value, allowed):
             raise LucidError(f"{where}: {key} = {value!r} is no value of dream.py's {key}")
+    if content.get("keys"):
+        raise LucidError(f"{where}: keys only lists layers: `lucid layers NET` does")
+    if content.get("sigma") and int(content.get("frames") or 1) > 1:
+        log.warning("%s: sigma is left out: films are not blurred", where)
     given = {key: value for key, value in content.items() if value not in (None, "", 0, False)}
     try:
         return _recipe(given)
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise LucidError(f"{where}: holds a number that is none ({error})") from error
 
 
 def _recipe(given: Mapping[str, Any]) -> Recipe:
+    from lucid.imaging.recipes import Recipe
+
     film = int(given.get("frames", 1)) > 1
     options: dict[str, Any] = {"net": given.get("model", "googlenet")}
     if "input" in given:

@@ -109,7 +109,7 @@ def explain(arguments: ExplainArguments) -> None:
             runtime=arguments.runtime,
             watch=watch,
         )
-    recipe = None if arguments.no_recipe else build_recipe(net, base=arguments.image)
+    recipe = None if arguments.no_recipe else build_recipe(net)
     recipes.write_picture(sheet, target, recipe, replace=arguments.force)
     if not arguments.quiet:
         echo(said)

@@ -57,6 +57,8 @@ def film_all(arguments: FilmArguments) -> None:
         raise click.UsageError(
             "--from encodes frames and paints none: leave BASE, --class, --warp and --resume out"
         )
+    if arguments.canvas == "cppn":
+        raise click.UsageError("a CPPN starts from nothing, a frame from the one before: no film")
     if arguments.fps and arguments.delay:
         raise click.UsageError("--fps and --delay say the same: leave one out")
     meta = None if arguments.source else arguments.load_meta()
@@ -169,9 +171,12 @@ def _show_again(
 ) -> tuple[str, Recipe]:
     """Make a film of the frames of --from; return its number of frames, and its recipe."""
     recipe, source = build_recipe(), arguments.source or Path()
-    frames: Iterable[Image.Image] = video.Footage(source)
+    part = video.Footage(source, arguments.start or 0, arguments.frames)
+    frames: Iterable[Image.Image] = part
     if arguments.reverse or arguments.boomerang:
-        frames = _in_order(video.read(source), arguments)
+        whole = video.read(source)
+        chosen = whole if part.count == len(whole) else list(part)
+        frames = _in_order(chosen, arguments)
     if target.resolve() == source.resolve():  # whose frames are deleted before new ones are written
         frames = list(frames)
     counted = _Counted(frames)

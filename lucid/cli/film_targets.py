@@ -47,6 +47,9 @@ def read_keyframes(
     if arguments.guide and (len(arguments.layers) != 1 or threshold is not None):
         raise click.UsageError("--guide needs one --layer to see it with, and no --threshold")
     classes = targets.requested_classes(net, arguments, arguments.classes, seed)
+    moving = any(key.startswith("place=") or "@" in key for _, key in arguments.keys)
+    if not moving:
+        targets.check_brush(arguments, classes)
     film = _FilmTargets(net, arguments, seed, size)
     guides: GuideFrames | None = None
     begun = (arguments.layers, arguments.objectives, arguments.mix, arguments.caricature)
@@ -56,10 +59,12 @@ def read_keyframes(
         if is_film(arguments.guide):
             footage = Footage(arguments.guide)
             guides = GuideFrames(
-                footage, footage.count, lambda image: film.targets(classes, guide=image)
+                *(footage, footage.count),
+                lambda image: film.targets(classes, guide=image, others=True),
             )
         else:
-            film.typed[0] = film.targets(classes, guide=read_image(arguments.guide))
+            shown = read_image(arguments.guide)
+            film.typed[0] = film.targets(classes, guide=shown, others=True)
     for frame, key in arguments.keys:
         if guides is not None and key.partition("=")[0] in ("class", "layer", "place"):
             raise click.UsageError(f"--at {frame} {key!r}: the frames of --guide say what to paint")

@@ -170,9 +170,9 @@ class PaintArguments(RunArguments):
 
     base: tuple[Path, ...] = argument(nargs=-1, type=FILE)
     net_name: str = option(
-        "Net to use: a name from `lucid models`, timm/NAME or hf-hub:OWNER/NAME, the path of a "
-        ".cfg or of a saved program (.pt, .pt2); or FILE.py:NAME or package.module:NAME, Python "
-        "that is run and makes one.",
+        "Net to use: a name from `lucid models`, timm/NAME or hf-hub:OWNER/NAME, or the path of a "
+        ".cfg; or a program that is run and makes one: a saved one (.pt, .pt2), FILE.py:NAME or "
+        "package.module:NAME.",
         "--net",
         default="lucid64",
         shell_complete=completers.nets,

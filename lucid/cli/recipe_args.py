@@ -221,21 +221,21 @@ def _locate(parameter: click.Parameter, text: str, source: Path, needs: str) -> 
         if not is_beside(name) or (located.exists() and not inside) or glob.has_magic(name):
             raise LucidError(
                 f"{source}: its recipe names {name}, which does not lie here or beside it: "
-                f"if it is to be read, {_typing(parameter, name)}"
+                f"if it is to be read, {typing_again(parameter, name)}"
             )
         if is_missing:
             raise LucidError(
                 f"{source}: its recipe names {name}, which is neither beside it, in "
-                f"{folder.resolve()}, nor here, in {Path.cwd()}: {_typing(parameter, name)}"
+                f"{folder.resolve()}, nor here, in {Path.cwd()}: {typing_again(parameter, name)}"
             )
     return f"{text.removesuffix(name)}{beside}" if elsewhere else text
 
 
-def _typing(parameter: click.Parameter, name: str) -> str:
+def typing_again(parameter: click.Parameter, name: str) -> str:
     """Say how to give a parameter's file again."""
     if isinstance(parameter, click.Argument):
         return f"give {name} again, behind the recipe's name"
-    return f"give --{recipe_names(parameter)[0]} again"
+    return f"give --{recipe_names(parameter)[0]} {name} again"
 
 
 def is_trusted(source: Path) -> bool:

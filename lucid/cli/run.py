@@ -24,7 +24,10 @@ PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 """Settings of a command whose words behind the file belong to another command."""
 
 NETS = ("net_name", "net", "words")
-"""Parameters of these commands that name a net."""
+"""Parameters of these commands that name a net; of words, the first does."""
+
+CODE = (*NETS, "objectives", "canvas", "tiles")
+"""Parameters that may name Python of the user's own."""
 
 FOLLOWED = ("draw", "explain", "film", "layers", "nightmare", "sheet")
 """Commands that make pictures."""
@@ -70,10 +73,7 @@ def _read(path: Path) -> Recipe:
     if path.suffix.lower() == ".json":
         content = parse_json(read_text(path), path)
         if is_dream_settings(content):
-            recipe = dream_recipe(content, path)
-            if "output" in recipe.options:  # dream.py makes its folder
-                make_folder(Path(recipe.options["output"]).parent)
-            return recipe
+            return dream_recipe(content, path)
         if isinstance(content, list):
             raise LucidError(
                 f"{path}: is a list of octaves, as deepdraw's: lucid draw --class … --preset {path}"
@@ -123,6 +123,8 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
     recipe = _with_class_names(recipe)
     words = [*_old_defaults(recipe, changed), *to_argv(recipe, command, source, without)]
     context.meta[CHANGED] = changed
+    if source.suffix.lower() == ".json" and is_trusted(source) and "output" not in changed:
+        make_folder(Path(str(recipe.options.get("output", ""))).parent)  # as dream.py does
     # The recipe's own arguments stand behind a double dash, and so at the end.
     with command.make_context(
         recipe.command, [*changes, *words], parent=context.parent, obj=recipe
@@ -132,19 +134,22 @@ def follow(context: click.Context, recipe: Recipe, source: Path, changes: tuple[
 
 def _refuse_code(recipe: Recipe, source: Path, changed: set[str], command: click.Command) -> None:
     """Refuse a recipe that would run Python which was not typed, or that needs a program."""
-    from lucid.cli.recipe_args import parameters_by_name
+    from lucid.cli.recipe_args import parameters_by_name, typing_again
     from lucid.nets.saved_programs import is_program
 
     parameters = parameters_by_name(command)
     for name, value in recipe.options.items():
         parameter = parameters.get(name)
-        for each in value if isinstance(value, list) else [value]:
-            program = parameter and parameter.name in NETS and is_program(str(each))
-            if parameter and parameter.name not in changed and (program or is_code(str(each))):
-                kind = "a saved program" if program else "Python code"
+        if parameter is None or parameter.name not in CODE or parameter.name in changed:
+            continue
+        values = value if isinstance(value, list) else [value]
+        for each in values[:1] if parameter.name == "words" else values:
+            saved = parameter.name in NETS and is_program(str(each))
+            if saved or is_code(str(each)):
+                kind = "a saved program" if saved else "Python code"
                 raise LucidError(
-                    f"{source}: was made with {kind} in {each}: if you trust it, give "
-                    f"--{name} {each}"
+                    f"{source}: was made with {kind} in {each}: if you trust it, "
+                    f"{typing_again(parameter, str(each))}"
                 )
     if program := recipe.made.get("program"):
         what = ", ".join(map(str, program)) if isinstance(program, list) else str(program)

@@ -36,6 +36,9 @@ from lucid.nets.imagenet import read_range
 if TYPE_CHECKING:
     from PIL import Image
 
+    from lucid.drawing.feature_sheet import Cell
+    from lucid.nets.net import Net
+
 
 @dataclass(frozen=True, kw_only=True)
 class SheetArguments(RunArguments):
@@ -95,7 +98,6 @@ def sheet(arguments: SheetArguments) -> None:
     lucid sheet lucid1000 --classes birds
     """
     from lucid.drawing import feature_sheet as sheets
-    from lucid.drawing.targets import resolve_class
     from lucid.imaging import recipes
     from lucid.imaging.files import check_writable
     from lucid.imaging.preview import Preview
@@ -108,31 +110,20 @@ def sheet(arguments: SheetArguments) -> None:
     name = arguments.layer or "classes"
     target = arguments.output or Path(f"{meta.name}_{name.replace('/', '-')}_sheet.png")
     folder = target.with_suffix("")
-    if arguments.layer:
-        layer = meta.resolve_layer(arguments.layer)
-        count = next(shape[0] for known, _, shape in meta.describe() if known == layer)
-        numbers = _read_numbers(arguments.channels) if arguments.channels else range(count)
-        cells = sheets.channel_cells(meta, arguments.layer, list(dict.fromkeys(numbers)), folder)
-        side = arguments.side or sheets.LAYER_SIDE
-    else:
-        if arguments.channels:
-            raise click.UsageError("--channels are a layer's: give LAYER, or leave it out")
-        found: list[int] = []
-        for each in expand_numbers(arguments.classes):
-            number = resolve_class(meta, each.name)
-            found += [number] if isinstance(number, int) else number
-        cells = sheets.class_cells(meta, list(dict.fromkeys(found)), folder)
-        side = arguments.side or sheets.CLASS_SIDE
+    cells, side = _plan_cells(meta, arguments, folder)
     check_writable(target)
     reserve_output(target)
     if not arguments.resume:
         kept = [cell.path for cell in cells]
         hint = ", or --resume to draw what is missing"
         refuse_overwrite([*recipes.output_files(target), *kept], arguments.force, hint)
-        for path in kept:
-            path.unlink(missing_ok=True)
-    make_folder(folder)
     net = load(*files, progress=not arguments.quiet)
+    make_folder(folder)
+    for cell in cells:
+        if arguments.resume:
+            sheets.check_kept(net, cell, side, arguments.seed, arguments.iters)
+        else:
+            cell.path.unlink(missing_ok=True)
     start_log(arguments, net, arguments.seed)
     preview = Preview() if arguments.preview else None
     with progress_bar(target.name, len(cells), arguments) as bar:
@@ -160,10 +151,33 @@ def sheet(arguments: SheetArguments) -> None:
         echo(f"wrote {target} ({len(cells)} {what}; each in {folder})")
 
 
+def _plan_cells(meta: Net, arguments: SheetArguments, folder: Path) -> tuple[list[Cell], int]:
+    """Plan the pictures of a sheet; return them, and their sides in pixels."""
+    from lucid.drawing import feature_sheet as sheets
+    from lucid.drawing.targets import resolve_class
+
+    if arguments.layer:
+        layer = meta.resolve_layer(arguments.layer)
+        count = next(shape[0] for known, _, shape in meta.describe() if known == layer)
+        numbers = _read_numbers(arguments.channels) if arguments.channels else range(count)
+        cells = sheets.channel_cells(meta, arguments.layer, list(dict.fromkeys(numbers)), folder)
+        return cells, arguments.side or sheets.LAYER_SIDE
+    if arguments.channels:
+        raise click.UsageError("--channels are a layer's: give LAYER, or leave it out")
+    found: list[int] = []
+    for each in expand_numbers(arguments.classes):
+        if each.weight != 1 or each.region:
+            raise click.UsageError(f"--classes {each.text}: has no weight or place on a sheet")
+        number = resolve_class(meta, each.name)
+        found += [number] if isinstance(number, int) else number
+    cells = sheets.class_cells(meta, list(dict.fromkeys(found)), folder)
+    return cells, arguments.side or sheets.CLASS_SIDE
+
+
 def _read_numbers(text: str) -> list[int]:
     """Read numbers and ranges: 0-15,20."""
     parts = text.split(",") if CLASS_NUMBERS.fullmatch(text) else []
-    numbers = [number for part in parts for number in read_range(part)]
-    if not 0 < len(numbers) <= 100_000:
+    ranges = [read_range(part) for part in parts]
+    if not 0 < sum(map(len, ranges)) <= 100_000:
         raise click.UsageError(f"--channels {text!r} is no list of numbers and ranges: 0-15,20")
-    return numbers
+    return [number for found in ranges for number in found]

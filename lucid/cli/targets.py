@@ -61,8 +61,6 @@ def requested_classes(
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(net.classes), generator=generator).tolist()
         classes += [ClassSpec(str(number)) for number in order[: arguments.random_classes]]
-    if arguments.brush and not arguments.path and not any(each.region for each in classes):
-        raise click.UsageError("--brush means nothing without --path or --class NAME@X,Y")
     return classes
 
 
@@ -71,12 +69,21 @@ def check_base(arguments: DrawArguments | FilmArguments) -> None:
     check_channels(arguments)
     if arguments.caricature and not arguments.base:
         raise click.UsageError("--caricature is of a picture: give BASE")
+    if arguments.direction and arguments.guide:
+        raise click.UsageError("--direction and --guide both say what --layer is to do: give one")
     if arguments.row is not None and arguments.direction is None:
         raise click.UsageError("--row is of a --direction: give its file")
 
 
+def check_brush(arguments: PaintArguments, classes: Sequence[ClassSpec]) -> None:
+    """Refuse a brush that paints nowhere."""
+    if arguments.brush and not arguments.path and not any(each.region for each in classes):
+        raise click.UsageError("--brush means nothing without --path or --class NAME@X,Y")
+
+
 def check_targets(classes: Sequence[ClassSpec], arguments: DrawArguments) -> None:
-    """Refuse to draw nothing, and a guide without a layer."""
+    """Refuse to draw nothing, a brush without a place, and a guide without a layer."""
+    check_brush(arguments, classes)
     others = (arguments.mix, arguments.layers, arguments.objectives, arguments.caricature)
     if not (classes or any(others) or arguments.direction):
         raise click.UsageError(
@@ -148,7 +155,8 @@ def typed_direction(net: Net, arguments: DrawArguments | FilmArguments) -> Objec
             f"{file}: a direction of shape {tuple(numbers.shape)}, but layer {layer.name} has "
             f"{count} channels: give one number for each, or --row"
         )
-    return Direction(resolved, numbers, neuron=layer.neuron)
+    direction = Direction(resolved, numbers, neuron=layer.neuron)
+    return direction if layer.weight == 1 else layer.weight * direction
 
 
 def default_region(arguments: PaintArguments, size: tuple[int, int] | None) -> Region | None:

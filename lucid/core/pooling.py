@@ -1,4 +1,6 @@
-"""Average pooling in place of maximum pooling, in any net.
+"""Average pooling in place of maximum pooling, in nets that call torch's functions.
+
+Programs of TorchScript and ``torch.export`` call what is below these, and keep their maxima.
 
 The gradient of a maximum reaches one pixel in four, that of an average all of them: pictures are
 smoother (Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks",

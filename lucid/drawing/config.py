@@ -92,7 +92,7 @@ class DrawConfig:
             to a base.
         cooldown: the final fraction of the work in which the lr decays to 3 % and each tile is
             averaged over 8 mild augmentations: what is seen then is what stays.
-        weight_decay: how fast what is painted fades to grey: after each step it is multiplied by 1
+        weight_decay: how fast what is painted fades to grey: after each pass it is multiplied by 1
             minus this times the lr (Loshchilov and Hutter, 2017); for photographs and layers.
         laplacian: levels of the Laplacian pyramid of the gradient whose bands are made equally
             strong; 0 for none.
@@ -163,6 +163,8 @@ class DrawConfig:
         if self.optimizer == "deepdream" and self.canvas != "pixels":
             raise UsageError("the optimizer deepdream moves pixels: use it with the canvas pixels")
         blurs = self.blur or any(any(octave.blur) for octave in self.octave_configs)
+        if self.canvas == "phase" and self.weight_decay:
+            raise UsageError("phases do not decay: use the canvas fourier or pixels")
         if self.canvas in ("phase", "cppn") and blurs:
             what = "phases cannot" if self.canvas == "phase" else "a CPPN cannot"
             raise UsageError(f"{what} be blurred: use the canvas fourier or pixels")

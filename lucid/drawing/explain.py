@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Unpack
 
 import torch
@@ -45,7 +46,7 @@ def attribute(
             the net, at the net's own size.
         class_name: the class, or a group, of which the likeliest class counts.
         layer: whose channels; None for the last with features that are no classes.
-        runtime: where and how to run the net.
+        runtime: where to run the net; always in single precision.
         legacy: version 0.1's ``device`` and ``precision``.
 
     Returns:
@@ -56,15 +57,16 @@ def attribute(
         UsageError: the net has no such class or layer, or does not read its classes from the layer.
 
     >>> import lucid
-    >>> found = lucid.attribute("lucid64", lucid.draw("lucid64", "lion", iterations=1), "lion")
-    >>> found.shape
-    torch.Size([128])
+    >>> lion = lucid.draw("lucid64", "lion", size=64, iterations=1)
+    >>> lucid.attribute("lucid64", lion, "lion").shape
+    torch.Size([512])
     """
     net = to_net(net)
     name = net.resolve_layer(layer) if layer else diversity_layer(net)
     found = resolve_class(net, str(class_name))
     numbers = [found] if isinstance(found, int) else list(found)
-    ascent = Ascent(net, resolve_runtime(runtime, legacy))
+    # Other formats are cast back, on a branch that no gradient of the score passes.
+    ascent = Ascent(net, replace(resolve_runtime(runtime, legacy), precision="fp32"))
     shown = center_crop_resize(to_tensor(picture), net.input_size)[None].to(ascent.device)
     activations = ascent.forward(shown.requires_grad_(), [name, LOGITS])
     score = activations[LOGITS][0, numbers].max()
@@ -111,7 +113,8 @@ def explain(
     net = to_net(net)
     net.require_classes()
     shown = center_crop_resize(to_tensor(picture), net.input_size)
-    likelihoods = net.probabilities(shown[None].to(next(net.parameters()).device))[0]
+    device = next(net.parameters(), torch.empty(0)).device
+    likelihoods = net.probabilities(shown[None].to(device))[0]
     found = int(likelihoods.argmax()) if class_name is None else resolve_class(net, str(class_name))
     numbers = [found] if isinstance(found, int) else list(found)
     number = max(numbers, key=lambda each: float(likelihoods[each]))

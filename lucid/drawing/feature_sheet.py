@@ -16,6 +16,7 @@ from lucid.core.objectives import Channel
 from lucid.drawing.loop import draw
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.targets import Targets, check_channel
+from lucid.errors import LucidError, UsageError
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.io import from_pil
@@ -65,6 +66,38 @@ def class_cells(net: Net, numbers: Sequence[int], folder: Path) -> list[Cell]:
         Cell(f"{net.classes[number]} ({number})", number, folder / f"class_{number:05d}.png")
         for number in numbers
     ]
+
+
+def check_kept(net: Net, cell: Cell, side: int, seed: int, iterations: int | None) -> None:
+    """Refuse a file that another sheet left where a cell belongs.
+
+    Raises:
+        UsageError: its recipe has another net, layer, class, size, seed or number of passes.
+    """
+    if not cell.path.exists():
+        return
+    try:
+        recipe = recipes.read(cell.path)
+    except LucidError:  # made without a recipe
+        return
+    channel = cell.target if isinstance(cell.target, Channel) else None
+    expected = {
+        "net": net.name,
+        "size": f"{side}x{side}",
+        "seed": seed,
+        "layer": [f"{channel.layer}:{channel.channel}"] if channel else None,
+        "class": None if channel else [str(cell.target)],
+    }
+    if iterations is not None:
+        expected["iters"] = iterations
+    for name, value in expected.items():
+        if recipe.options.get(name) != value:
+            raise UsageError(
+                f"{cell.path}: was made with other settings ({name}): give the same, --force, or "
+                "another -o"
+            )
+    if recipe.made.get("weights", net.fingerprint) != net.fingerprint:
+        raise UsageError(f"{cell.path}: was made with other weights: give --force, or another -o")
 
 
 def draw_cells(

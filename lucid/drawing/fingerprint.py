@@ -15,7 +15,8 @@ def fingerprint(plan: Plan) -> str:
     """The SHA-256 of everything that a picture depends on but its seed, as hexadecimal digits."""
     digest = hashlib.sha256()
     settings = (plan.config, plan.tiling, plan.octaves, plan.strength, plan.keep_colors)
-    runtime = (plan.ascent.device.type, plan.ascent.dtype, torch.__version__)
+    ascent = plan.ascent
+    runtime = (ascent.device.type, ascent.dtype, ascent.runtime.pooling, torch.__version__)
     net = (plan.net.name, plan.net.fingerprint)
     digest.update(repr((settings, runtime, net)).encode())
     for value in (plan.base, plan.mask, *plan.targets):

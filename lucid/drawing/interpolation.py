@@ -96,7 +96,9 @@ def draw_interpolated(
 
 def share_broad_waves(canvases: Sequence[Canvas]) -> None:
     """Give canvases of Fourier coefficients, all of one size, the mean of their broad waves."""
-    inner = [each.canvas if isinstance(each, WrappingCanvas) else each for each in canvases]
+    inner = list(canvases)
+    while any(isinstance(each, WrappingCanvas) for each in inner):
+        inner = [each.canvas if isinstance(each, WrappingCanvas) else each for each in inner]
     fourier = [each for each in inner if isinstance(each, FourierCanvas)]
     if len(fourier) < len(inner):
         return

@@ -240,6 +240,8 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
     config, ascent = plan.config, plan.ascent
     base = None if plan.base is None else plan.base.to(ascent.device)
     done, total, painted = 0, plan.total, None
+    if plan.importance:
+        plan.importance.total = None
     for size, octave in plan.octaves:
         canvas = _canvas(plan, size, octave, painted, base, generator)
         targets = plan.octave_targets(octave) if octave.detail or octave.layer else plan.targets

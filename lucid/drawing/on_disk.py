@@ -388,6 +388,8 @@ def _check(plan: Plan) -> None:
         raise UsageError("on disk nothing of your own is used: leave canvas, order and so on out")
     if any(target.region for target in plan.targets) or plan.mask is not None:
         raise UsageError("on disk there are no regions: the whole picture is painted")
+    if config.weight_decay or plan.importance:
+        raise UsageError("on disk nothing decays or is transparent: leave that out")
     if plan.keep_colors:
         raise UsageError("on disk a base cannot keep its colours: leave keep_colors out")
     if config.jitter or any(any(octave.blur) for _, octave in plan.octaves):

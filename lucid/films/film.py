@@ -113,6 +113,8 @@ def film(
     net = to_net(net)
     keyframes = resolve_keyframes(net, targets, warps)
     settings = complete_options(options)
+    if settings["canvas"] == "cppn" and frames > 1:
+        raise UsageError("a CPPN starts from nothing, a frame from the one before: no film")
     # The first frame's things are as large as those of the frames that are drawn on it.
     settings["subject"] = settings["subject"] or "tile"
     given, started = {"warp": [*warps], "frames": frames, "contrast": contrast}, base

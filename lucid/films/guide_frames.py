@@ -39,6 +39,8 @@ class GuideFrames(Mapping[int, Sequence[Target]]):
         if frame != self._latest[0]:
             if frame < self._next:  # films are read forwards
                 self._frames, self._next = iter(self._footage), 0
-            image = next(itertools.islice(self._frames, frame - self._next, None))
-            self._next, self._latest = frame + 1, (frame, list(self._targets(image)))
+            image = next(itertools.islice(self._frames, frame - self._next, None), None)
+            # A video may have fewer frames than its header says: then its last one stays.
+            found = self._latest[1] if image is None else list(self._targets(image))
+            self._next, self._latest = frame + 1, (frame, found)
         return self._latest[1]

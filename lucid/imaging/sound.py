@@ -99,7 +99,7 @@ def _packets(
         if sound.codec_context.name in COPIED[suffix]:
             stream = container.add_stream_from_template(sound)
             for packet in sound.container.demux(sound):
-                if packet.dts is None or packet.pts * packet.time_base < start:
+                if packet.dts is None or (start and packet.pts * packet.time_base < start):
                     continue  # the last one is empty
                 ticks = round(start / packet.time_base)
                 packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks

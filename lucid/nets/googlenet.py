@@ -91,9 +91,7 @@ LUCID_NAMES = {
     "conv2d1": "conv2",
     "conv2d2": "conv3",
     "maxpool0": "maxpool1",
-    "maxpool1": "maxpool2",
-    "maxpool4": "maxpool3",
-    "maxpool10": "maxpool4",
+    "maxpool10": "maxpool4",  # its maxpool1 and maxpool4 are other layers here
     "avgpool0": "avgpool",
     "softmax2_pre_activation": "fc",
 } | {

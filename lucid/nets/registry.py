@@ -213,8 +213,8 @@ def load(
 
     Args:
         name: a bundled or torchvision name, or a path to a ``.cfg``; ``timm/NAME`` or
-            ``hf-hub:OWNER/NAME``; a file of TorchScript or ``torch.export``; ``FILE.py:NAME`` or
-            ``package.module:NAME``, Python that is run and makes a net; or a name that an
+            ``hf-hub:OWNER/NAME``; a program that is run and makes a net: a file of TorchScript or
+            ``torch.export``, ``FILE.py:NAME``, ``package.module:NAME``, or a name that an
             installed package offers as one of ``lucid.nets``.
         weights: a Darknet ``.weights`` file, or a state dict of a torchvision or timm model, with
             any number of classes, as ``.pth`` or ``.safetensors``. Default: the file of the same

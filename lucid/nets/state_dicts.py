@@ -70,7 +70,9 @@ def count_classes(model: nn.Module, given: Mapping[str, Tensor], own: int) -> in
     """
     for key, value in model.state_dict().items():
         shape = given[key].shape if key in given else value.shape
-        if shape != value.shape and len(value) == own and shape[1:] == value.shape[1:]:
+        if shape == value.shape or not value.ndim or len(shape) != value.ndim:
+            continue
+        if len(value) == own and shape[1:] == value.shape[1:]:
             return shape[0]
     return None
 

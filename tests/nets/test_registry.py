@@ -11,13 +11,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import CLASS_NAMES, CLASSIFIER, HEADER, write_net
 
 from lucid.errors import LucidError, UsageError
 from lucid.nets import registry
 from lucid.nets.darknet.net import DarknetNet
 from lucid.nets.registry import download, load, load_meta, local_weights
-from lucid.nets.torchvision import TorchvisionNet
+from lucid.nets.torchvision import TorchvisionNet, build_model
 from lucid.resources import cache_folder
 
 
@@ -70,9 +71,10 @@ def test_a_bundled_cfg_is_found_by_its_name_and_by_its_path_in_darknet(
 
 
 @pytest.mark.slow
-def test_the_ending_of_the_weights_decides_between_two_nets_of_a_name() -> None:
+def test_the_ending_of_the_weights_decides_between_two_nets_of_a_name(tmp_path: Path) -> None:
     assert isinstance(load_meta("squeezenet1_1"), TorchvisionNet)
-    assert isinstance(load_meta("squeezenet1_1", Path("a.pth")), TorchvisionNet)
+    torch.save(build_model("squeezenet1_1").state_dict(), tmp_path / "a.pth")
+    assert isinstance(load_meta("squeezenet1_1", tmp_path / "a.pth"), TorchvisionNet)
     assert isinstance(load_meta("squeezenet1_1", Path("a.weights")), DarknetNet)
     assert isinstance(load_meta("squeezenet1_1.cfg"), DarknetNet)
 
