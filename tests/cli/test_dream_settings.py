@@ -128,6 +128,8 @@ def test_several_frames_are_a_film() -> None:
         ({"iters": [3]}, r"iters = \[3\] is no value of dream.py's iters"),
         ({"frames": "many"}, "holds a number that is none"),
         ({"frames": 2, "zoom": 1}, "holds a number that is none"),
+        ({"frames": float("inf")}, "holds a number that is none"),
+        ({"keys": True}, "keys only lists layers"),
     ],
 )
 def test_what_dream_py_does_not_take(settings: dict[str, Any], said: str) -> None:

@@ -168,3 +168,27 @@ def test_an_explanation_shows_the_picture_and_channels(desk: Path) -> None:
     likeliest = run("explain photo.png --net tiny.cfg -n 1 --size 32 --device cpu -o b.png")
     assert likeliest.exit_code == 0, likeliest.output
     assert "no class 'lion'" in run("explain photo.png --net tiny.cfg --class lion").stderr
+
+
+@pytest.mark.slow
+def test_a_sheet_keeps_no_pictures_of_another(desk: Path) -> None:
+    small = "--channels 0-1 --size 32 --iters 1 --device cpu -o s.png"
+    assert run(f"sheet tiny.cfg 0 {small}").exit_code == 0
+    assert run(f"sheet tiny.cfg 0 {small} --resume").exit_code == 0
+    for words, said in (
+        (f"sheet tiny.cfg 2 {small} --resume", "made with other settings (layer)"),
+        (f"sheet tiny.cfg 0 {small} --resume --seed 5", "made with other settings (seed)"),
+        (f"sheet tiny.cfg 0 {small.replace('32', '40')} --resume", "other settings (size)"),
+        ("sheet tiny.cfg --classes tench:5", "has no weight or place on a sheet"),
+        ("sheet tiny.cfg 0 --channels 0-99999999999", "is no list of numbers"),
+    ):
+        refused = run(words)
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+
+
+def test_attribution_does_not_depend_on_the_precision_asked_for(photo: Tensor) -> None:
+    net = linear_net()
+    plain = lucid.attribute(net, photo, 2, "1")
+    coarse = lucid.attribute(net, photo, 2, "1", runtime=Runtime("cpu", "bf16"))
+    torch.testing.assert_close(plain, coarse)

@@ -640,3 +640,42 @@ def test_a_film_takes_what_a_drawing_takes(desk: Path) -> None:
     assert guided.exit_code == 0, guided.output
     refused = run(f"photo.png {OPTIONS} --guide photo.png --frames 1 -o refused")
     assert "--guide needs one --layer" in refused.stderr
+
+
+def test_a_recipe_with_a_warp_that_looks_like_a_module_is_followed(desk: Path) -> None:
+    small = "--tile-size 32 --octaves 1 --iters 1 --device cpu --frames 2"
+    made = run(f"photo.png --net tiny.cfg --class goldfish --warp rotate:t {small} -o a.gif")
+    assert made.exit_code == 0, made.output
+    again = CliRunner().invoke(main, ["redo", "a.gif", "-o", "b.gif"])
+    assert again.exit_code == 0, again.output
+    assert (desk / "a.gif").read_bytes() == (desk / "b.gif").read_bytes()
+
+
+def test_a_part_of_a_film_is_shown_again(desk: Path) -> None:
+    frames = [Image.new("RGB", (16, 12), (40 * number, 0, 0)) for number in range(5)]
+    video.write(frames, Path("clip.gif"))
+    for words, expected in (
+        ("--start 1 --frames 2", [40, 80]),
+        ("--start 2 --reverse", [160, 120, 80]),
+        ("--frames 2 --boomerang", [0, 40]),
+    ):
+        made = run(f"--from clip.gif {words} -o part --force")
+        assert made.exit_code == 0, made.output
+        shown = [np.asarray(frame)[3, 3, 0] for frame in video.Frames(Path("part"))]
+        assert np.allclose(shown, expected, atol=12)
+
+
+def test_what_is_dreamt_besides_a_guide_stays(desk: Path) -> None:
+    (desk / "mine.py").write_text("def mine(acts):\n    return 9 * acts['2'].mean()\n")
+    small = "--tile-size 32 --octaves 1 --iters 1 --device cpu --seed 1 --frames 2 --force"
+    guided = f"photo.png --net tiny.cfg --layer 0 --guide photo.png {small}"
+    assert run(f"{guided} -o alone.gif").exit_code == 0
+    assert run(f"{guided} --objective mine.py:mine -o both.gif").exit_code == 0
+    assert (desk / "alone.gif").read_bytes() != (desk / "both.gif").read_bytes()
+    brushed = "--class goldfish --brush 16 --at 1 place=.3,.3"
+    assert run(f"photo.png --net tiny.cfg {brushed} {small} -o c.gif").exit_code == 0
+    for words, said in (
+        ("--class goldfish --brush 16", "--brush means nothing"),
+        ("--class goldfish --canvas cppn", "a CPPN starts from nothing"),
+    ):
+        assert said in run(f"photo.png --net tiny.cfg {words} {small} -o d.gif").stderr
