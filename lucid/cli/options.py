@@ -240,8 +240,8 @@ class PaintArguments(RunArguments):
     )
     canvas: str | None = option(
         "Parameterization of the picture: Fourier coefficients; pixels; phases alone, with the "
-        "contrast of photographs (MACO); or cppn, a small network, smooth as glass, from noise "
-        "alone.  [default: fourier]",
+        "contrast of photographs (MACO); or cppn, a small network, whose fields of colour are "
+        "smooth as glass, from noise alone.  [default: fourier]",
         type=NameOrCode("fourier", "pixels", "phase", "cppn"),
     )
     weight_decay: float | None = option(

@@ -13,7 +13,7 @@ from lucid.errors import LARGEST, UsageError
 from lucid.nets.net import LOGITS, Net
 from lucid.tiling.tiles import Tiling
 
-CPPN_LR = 0.001
+CPPN_LR = 0.003
 """Step size of the weights of a ``CPPNCanvas``."""
 
 TILE = 224
@@ -297,10 +297,19 @@ def on_canvas(config: DrawConfig, canvas: str) -> DrawConfig:
             detail_lr=0.008,
         )
     if canvas == "cppn":
-        # One octave: a network cannot start from the octave before. Found by eye.
-        passes = config.iterations * (config.octaves or 4)
-        one = {"octaves": 1, "iterations": passes, "first_octave_factor": 1}
-        return replace(config, canvas=canvas, lr=CPPN_LR, **one)  # type: ignore[arg-type]
+        # One octave: a network cannot start from the octave before. Found by eye: with the angles
+        # and scales of other canvases, pictures are a few blurred fields.
+        return replace(
+            config,
+            canvas=canvas,
+            octaves=1,
+            iterations=config.iterations * (config.octaves or 4),
+            first_octave_factor=1,
+            lr=CPPN_LR,
+            max_angle=0.05,
+            scale=(0.95, 1.05),
+            shift=0.03,
+        )
     if canvas == "phase":
         return replace(config, canvas=canvas, lr=0.1, detail_lr=0.1)
     return replace(config, canvas=canvas)
