@@ -73,6 +73,7 @@ def test_the_base_is_seen_in_the_same_parts_and_views(classifier: Net, photo: Te
         torch.testing.assert_close(shown, base)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [None, (70, 90)])
 def test_a_caricature_strengthens_what_a_layer_sees(
     classifier: Net, photo: Tensor, size: tuple[int, int] | None
@@ -114,6 +115,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> Path
     return tmp_path
 
 
+@pytest.mark.slow
 def test_directions_and_caricatures_on_the_command_line(desk: Path) -> None:
     words = "photo.png --net tiny.cfg --iters 1 --octaves 1 --device cpu --seed 1 --tile-size 32"
     for command in ("draw", "film --frames 2"):

@@ -70,6 +70,7 @@ def test_ranks_of_channels(photo: Tensor) -> None:
             lucid.rank_channels(net, "0", photo, rank, count)
 
 
+@pytest.mark.slow
 def test_channels_of_what_the_layer_sees(desk: Path) -> None:
     words = "--net tiny.cfg --layer 0 --iters 1 --octaves 1 --device cpu --seed 1 --tile-size 32"
     made = run(f"draw photo.png {words} --channels strongest 2 -o a.png")

@@ -43,6 +43,7 @@ def test_a_cppn_is_one_picture_at_every_size() -> None:
         canvas.blur(1)
 
 
+@pytest.mark.slow
 def test_a_drawing_on_a_cppn_climbs(classifier: Net, photo: Tensor) -> None:
     target = lucid.Channel("0", 1)
     options = {**QUICK, "canvas": "cppn", "seed": 2, "iterations": 20}

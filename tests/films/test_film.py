@@ -460,6 +460,7 @@ def test_drawing_on_a_video_continues_with_the_same_frames(classifier: Net, phot
         next(dream_over(classifier, keyframes, footage, blend=2))
 
 
+@pytest.mark.slow
 def test_every_frame_of_a_video_is_drawn_on(desk: Path) -> None:
     pytest.importorskip("av")
     pytest.importorskip("cv2")
@@ -478,6 +479,7 @@ def test_every_frame_of_a_video_is_drawn_on(desk: Path) -> None:
     assert video.Footage(Path("rest.gif")).count == 2
 
 
+@pytest.mark.slow
 def test_warps_and_key_frames_of_the_blend_change_a_video(classifier: Net, photo: Tensor) -> None:
     pytest.importorskip("cv2")
     footage = [to_pil(frame) for frame in camera_frames(photo, 3, (40, 48), pan=2, turn=0.5)]
@@ -523,6 +525,7 @@ def test_masks_are_mixed_between_key_frames() -> None:
     assert move(dark, None, 0.5) is dark
 
 
+@pytest.mark.slow
 def test_places_and_mixes_of_films(desk: Path) -> None:
     (desk / "mix.json").write_text('{"tench": 1, "goldfish": 0.5}')
     small = "--size 64x48 --tile-size 32 --octaves 1 --iters 1 --device cpu --seed 1 --frames 3"
@@ -551,6 +554,7 @@ def test_places_and_mixes_of_films(desk: Path) -> None:
         assert said in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_guide_that_is_a_film(desk: Path, photo: Tensor) -> None:
     frames = [to_pil(frame) for frame in (photo.flip(0), photo.flip(1))]
     video.write(frames, Path("guide.gif"))
@@ -609,6 +613,7 @@ def test_films_md_shows_eleven_films() -> None:
     assert len(set(films)) == 11
 
 
+@pytest.mark.slow
 def test_a_film_takes_what_a_drawing_takes(desk: Path) -> None:
     """Masks, colours, padding, canvases, presets and guides."""
     plain = run(f"photo.png {OPTIONS} --frames 2 --seed 1 -o plain")
@@ -642,6 +647,7 @@ def test_a_film_takes_what_a_drawing_takes(desk: Path) -> None:
     assert "--guide needs one --layer" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_recipe_with_a_warp_that_looks_like_a_module_is_followed(desk: Path) -> None:
     small = "--tile-size 32 --octaves 1 --iters 1 --device cpu --frames 2"
     made = run(f"photo.png --net tiny.cfg --class goldfish --warp rotate:t {small} -o a.gif")
@@ -665,6 +671,7 @@ def test_a_part_of_a_film_is_shown_again(desk: Path) -> None:
         assert np.allclose(shown, expected, atol=12)
 
 
+@pytest.mark.slow
 def test_what_is_dreamt_besides_a_guide_stays(desk: Path) -> None:
     (desk / "mine.py").write_text("def mine(acts):\n    return 9 * acts['2'].mean()\n")
     small = "--tile-size 32 --octaves 1 --iters 1 --device cpu --seed 1 --frames 2 --force"

@@ -113,6 +113,7 @@ def test_both_forms_of_the_real_squeezenet_have_the_same_logits(
     assert other.classes == squeezenet.classes
 
 
+@pytest.mark.slow
 def test_the_name_of_a_module_resolves_to_its_last_node() -> None:
     net = meta_net("googlenet")
     assert net.resolve_layer("inception4c") == "inception4c.cat"

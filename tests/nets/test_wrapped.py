@@ -19,6 +19,8 @@ from lucid.cli import main
 from lucid.errors import LucidError, UsageError
 from lucid.nets.registry import load, load_meta
 
+pytestmark = pytest.mark.slow
+
 FAST: dict[str, Any] = {"size": (64, 64), "iterations": 1, "octave_count": 1}
 
 
