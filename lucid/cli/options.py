@@ -233,8 +233,8 @@ class PaintArguments(RunArguments):
         "Diameter of the brush in pixels. Without it, the side of a tile.", type=SIDE
     )
     preset: str | None = option(
-        "Hyperparameters of the drawing: deepdream (Google's, for --layer), deepdraw, or a .toml "
-        "or .json file.",
+        "Hyperparameters of the drawing: deepdream (Google's, for --layer), deepdraw, dreampy "
+        "(dream.py's), or a .toml or .json file.",
         metavar="NAME|FILE",
         shell_complete=completers.presets,
     )
