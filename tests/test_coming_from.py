@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "coming-from.md").read_text(encoding="utf-8")
 
 SECTION = re.compile(r"^## (?P<program>.+?)\n(?P<text>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-BASE = re.compile(r"^<!-- rows of: (?P<command>.+) -->$", re.MULTILINE)
+BASE = re.compile(r"^Options in this table stand behind `(?P<command>[^`]+)`\.$", re.MULTILINE)
 ROW = re.compile(r"^\| (?P<theirs>.+?) \| (?P<ours>.+?) \| ?(?P<note>.*?) ?\|$", re.MULTILINE)
 
 NONE = "–"
@@ -54,9 +54,9 @@ def sections() -> Iterator[tuple[str, list[Row]]]:
     """The programs, each with its rows."""
     for section in SECTION.finditer(PAGE):
         base = BASE.search(section["text"])
-        assert base, section["program"]
         found = [row for row in ROW.finditer(section["text"]) if not set(row["theirs"]) <= {"-"}]
-        rows = [Row(row["theirs"], row["ours"], base["command"]) for row in found[1:]]
+        command = base["command"] if base else ""  # lucent's rows are Python
+        rows = [Row(row["theirs"], row["ours"], command) for row in found[1:]]
         yield section["program"], rows
 
 
