@@ -10,18 +10,12 @@ import json
 import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lucid.errors import LucidError
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 MAX_BYTES = 16 * 2**20
 """Size of the largest text file that is read."""
-
-MAX_ARRAY_BYTES = 4 * 2**30
-"""Size of the largest file of numbers that is read."""
 
 MAX_DEPTH = 20
 """Levels of the deepest table or list in TOML or JSON."""
@@ -103,27 +97,6 @@ def parse_table(text: str, where: Path | str, *, as_json: bool = False) -> dict[
     if not isinstance(content, dict):
         raise LucidError(f"{where}: holds no table of settings")
     return content
-
-
-def read_numbers(path: Path) -> Tensor:
-    """Read an array of real numbers from a NumPy file, .npy, in single precision.
-
-    Raises:
-        LucidError: the file cannot be read, is too large, or holds something else.
-    """
-    import numpy as np
-    import torch
-
-    if (size := check_regular(path)) > MAX_ARRAY_BYTES:
-        raise LucidError(f"{path}: is too large for an array of numbers ({size:,} bytes)")
-    try:
-        array = np.load(path, allow_pickle=False)
-        numbers = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        raise LucidError(f"{path}: is no NumPy file (.npy) of numbers") from error
-    if not bool(numbers.isfinite().all()):
-        raise LucidError(f"{path}: holds numbers that are none (NaN), or infinite ones")
-    return numbers
 
 
 def _is_half(char: str) -> bool:

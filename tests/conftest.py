@@ -18,6 +18,7 @@ import torch
 from hypothesis import settings
 
 from lucid.films import warp
+from lucid.imaging.io import to_pil, write_image
 from lucid.nets.darknet import cfg
 from lucid.nets.darknet.layers import Shape, build
 from lucid.nets.net import Net
@@ -189,3 +190,12 @@ def photo() -> torch.Tensor:
     down, across = torch.linspace(0, 3, 40)[:, None], torch.linspace(0, 5, 56)
     channels = [torch.sin(down * k + across) * torch.cos(across * k) for k in (1, 2, 3)]
     return torch.stack(channels) * 0.4 + 0.5
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: torch.Tensor) -> Path:
+    """A working folder with a net, tiny.cfg, and a picture, photo.png, in it."""
+    write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES)
+    write_image(to_pil(photo), tmp_path / "photo.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,4 +1,4 @@
-"""The JSON settings of dream.py (the "lucid dreaming" post, 2015) as a recipe of lucid's."""
+"""The JSON settings of dream.py (the "lucid dreaming" post) as a recipe of lucid's."""
 
 from __future__ import annotations
 

@@ -11,9 +11,8 @@ from lucid.cli import targets
 from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers, parse_class, parse_layer
 from lucid.cli.film import FilmArguments
 from lucid.core.directions import Caricature
-from lucid.core.objectives import Enhance, LayerL2, Objective
+from lucid.core.objectives import Enhance, LayerL2
 from lucid.drawing.targets import Target, find_targets, random_mix
-from lucid.drawing.targets import guide as guide_objective
 from lucid.errors import nearest
 from lucid.films.film import film_config
 from lucid.films.guide_frames import GuideFrames
@@ -54,7 +53,7 @@ def read_keyframes(
     guides: GuideFrames | None = None
     begun = (arguments.layers, arguments.objectives, arguments.mix, arguments.caricature)
     if classes or any(begun):
-        film.typed[0] = film.targets(classes, arguments.layers, others=True)
+        film.typed[0] = film.targets(classes, others=True)
     if arguments.guide and with_guide:
         if is_film(arguments.guide):
             footage = Footage(arguments.guide)
@@ -130,21 +129,16 @@ class _FilmTargets:
     ) -> list[Target]:
         """Build targets of classes, each mix in its region, and of what has no region.
 
-        ``others`` adds --mix random and --objective, of which key frames have none.
+        ``others`` takes the options that key frames have not: --guide, --direction, --mix random,
+        --caricature and --objective, and --layer in the place of ``layers``.
         """
         arguments, threshold = self.arguments, self.arguments.threshold
-        if guide is not None:
-            layers = arguments.layers
         found = targets.class_targets(self.net, classes, self.config, self.size, arguments)
-        parts: list[Objective] = [targets.layer_objective(self.net, layer) for layer in layers]
-        if guide is not None:
-            runtime = arguments.runtime
-            parts = [
-                guide_objective(self.net, layer.name, guide, runtime=runtime) for layer in layers
-            ]
-        if others and arguments.direction is not None:
-            parts = [targets.typed_direction(self.net, arguments)]
-        if threshold is not None and layers:
+        if others:
+            parts = targets.layer_objectives(self.net, arguments, guide)
+        else:
+            parts = [targets.layer_objective(self.net, layer) for layer in layers]
+        if threshold is not None and parts:
             if not all(isinstance(part, LayerL2) for part in parts):
                 raise click.UsageError("--threshold is for a whole --layer")
             parts = [Enhance(next(iter(part.layers)), threshold) for part in parts]

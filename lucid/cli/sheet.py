@@ -157,8 +157,7 @@ def _plan_cells(meta: Net, arguments: SheetArguments, folder: Path) -> tuple[lis
     from lucid.drawing.targets import resolve_class
 
     if arguments.layer:
-        layer = meta.resolve_layer(arguments.layer)
-        count = next(shape[0] for known, _, shape in meta.describe() if known == layer)
+        count = meta.layer_shape(arguments.layer)[0]
         numbers = _read_numbers(arguments.channels) if arguments.channels else range(count)
         cells = sheets.channel_cells(meta, arguments.layer, list(dict.fromkeys(numbers)), folder)
         return cells, arguments.side or sheets.LAYER_SIDE

@@ -15,7 +15,7 @@ from torch import Tensor
 from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers
 from lucid.cli.console import print_painting
 from lucid.cli.recipe_args import is_beside
-from lucid.core.directions import Caricature, Direction
+from lucid.core.directions import Caricature, Direction, read_array
 from lucid.core.objectives import Channel, LayerL2, Objective
 from lucid.drawing.config import TILE, DrawConfig
 from lucid.drawing.explain import rank_channels
@@ -29,7 +29,7 @@ from lucid.imaging.masks import mask_name
 from lucid.nets.imagenet import find_group
 from lucid.nets.net import Net
 from lucid.plugins import entry_points, is_code, load_entry_point, load_object
-from lucid.reading import parse_table, read_numbers, read_text
+from lucid.reading import parse_table, read_text
 from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
 
 if TYPE_CHECKING:
@@ -120,12 +120,7 @@ def draw_targets(
     targets = class_targets(net, classes, config, size, arguments)
     if str(arguments.mix) == RANDOM:
         targets.append(Target(random_mix(net, seed), default))
-    layers = [layer_objective(net, layer) for layer in arguments.layers]
-    if guide is not None:
-        (layer,) = arguments.layers
-        layers = [guide_objective(net, layer.name, guide, runtime=arguments.runtime)]
-    if arguments.direction is not None:
-        layers = [typed_direction(net, arguments)]
+    layers = layer_objectives(net, arguments, guide)
     if arguments.caricature is not None:
         layers.append(Caricature(net.resolve_layer(arguments.caricature)))
     if any(layer.weight != 1 for layer in arguments.layers):
@@ -137,19 +132,31 @@ def draw_targets(
     return targets
 
 
+def layer_objectives(
+    net: Net, arguments: DrawArguments | FilmArguments, guide: Picture | None = None
+) -> list[Objective]:
+    """Build what --layer asks for, alone or with --guide or --direction."""
+    if guide is not None:
+        (layer,) = arguments.layers
+        return [guide_objective(net, layer.name, guide, runtime=arguments.runtime)]
+    if arguments.direction is not None:
+        return [typed_direction(net, arguments)]
+    return [layer_objective(net, layer) for layer in arguments.layers]
+
+
 def typed_direction(net: Net, arguments: DrawArguments | FilmArguments) -> Objective:
     """Read a direction of --layer from a NumPy file, or from a row of one."""
     assert arguments.direction
     file, row = arguments.direction, arguments.row
     if len(arguments.layers) != 1 or arguments.layers[0].channels:
         raise click.UsageError("--direction needs one --layer, without channels of its own")
-    (layer,), numbers = arguments.layers, read_numbers(file)
+    (layer,), numbers = arguments.layers, read_array(file)
     if row is not None:
         if numbers.ndim != 2 or row >= len(numbers):
             raise click.UsageError(f"{file}: has no row {row}: its shape is {tuple(numbers.shape)}")
         numbers = numbers[row]
     resolved = net.resolve_layer(layer.name)
-    count = next(shape[0] for known, _, shape in net.describe() if known == resolved)
+    count = net.layer_shape(layer.name)[0]
     if numbers.shape != (count,):
         raise click.UsageError(
             f"{file}: a direction of shape {tuple(numbers.shape)}, but layer {layer.name} has "
@@ -228,9 +235,7 @@ def ranked_layers(
     """The layers that were typed, with the channels of --channels once there is a base to see."""
     if arguments.channels is None:
         return arguments.layers
-    check_channels(arguments)
-    if base is None:
-        raise click.UsageError("--channels looks at a picture: give BASE")
+    assert base is not None  # as check_base sees to
     (layer,), (rank, count) = arguments.layers, arguments.channels
     found = rank_channels(net, layer.name, base, rank, count, runtime=arguments.runtime)
     numbers = ", ".join(map(str, found))

@@ -11,7 +11,7 @@ import copy
 import functools
 import logging
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -339,8 +339,10 @@ class Ascent:
                 if self._threads is None or len(parts) == 1:
                     done.append(grad(self.workers[0], parts[0], base=bases[0]))
                 else:
-                    with_base = [functools.partial(grad, base=each) for each in bases]
-                    done += self._threads.map(_call, with_base, self.workers, parts)
+                    done += self._threads.map(
+                        lambda worker, part, seen, grad=grad: grad(worker, part, base=seen),
+                        *(self.workers, parts, bases),
+                    )
             except RuntimeError as error:
                 if batch <= n_views or not is_out_of_memory(error):
                     raise
@@ -391,7 +393,3 @@ class Ascent:
             value = objective.forward(core_activations(cut, pixels)).sum()
             cut.pixels(total).add_(torch.autograd.grad(value, pixels)[0])
         return total
-
-
-def _call(function: Callable[..., Tensor], worker: Worker, images: Tensor) -> Tensor:
-    return function(worker, images)

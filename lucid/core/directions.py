@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lucid.core.objectives import LayerObjective, at_place
-from lucid.errors import UsageError
+from lucid.errors import LucidError, UsageError
+from lucid.reading import check_regular
+
+MAX_ARRAY_BYTES = 4 * 2**30
+"""Size of the largest file of numbers that is read."""
 
 LEAST_COSINE = 0.1
 """The least cosine similarity that a power is taken of, as in tensorflow/lucid: below it, there
@@ -65,8 +71,8 @@ class DirectionNeuron(Direction):
 class Caricature(LayerObjective):
     """How strongly a layer's features are those that it has for the base at the same places.
 
-    What the layer sees in the base is exaggerated, and what it does not see goes. From Olah,
-    "Caricatures" (a notebook of tensorflow/lucid, 2018).
+    What the layer sees in the base is exaggerated, and what it does not see goes. From
+    "Feature Inversion Caricatures" (a notebook of tensorflow/lucid).
 
     Attributes:
         cosine_power: the dot product at each place is multiplied by the cosine similarity to this
@@ -98,3 +104,21 @@ def powered_dot(first: Tensor, second: Tensor, power: float, axis: int) -> Tenso
         return dot
     cosine = torch.cosine_similarity(first, second.expand_as(first), dim=axis)
     return dot * cosine.clamp(min=LEAST_COSINE) ** power
+
+
+def read_array(path: Path) -> Tensor:
+    """Read an array of real numbers from a NumPy file, .npy, in single precision.
+
+    Raises:
+        LucidError: the file cannot be read, is too large, or holds something else.
+    """
+    if (size := check_regular(path)) > MAX_ARRAY_BYTES:
+        raise LucidError(f"{path}: is too large for an array of numbers ({size:,} bytes)")
+    try:
+        array = np.load(path, allow_pickle=False)
+        numbers = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise LucidError(f"{path}: is no NumPy file (.npy) of numbers") from error
+    if not bool(numbers.isfinite().all()):
+        raise LucidError(f"{path}: holds numbers that are none (NaN), or infinite ones")
+    return numbers

@@ -2,38 +2,23 @@
 
 Programs of TorchScript and ``torch.export`` call what is below these, and keep their maxima.
 
-The gradient of a maximum reaches one pixel in four, that of an average all of them: pictures are
-smoother (Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks",
+The gradient of a maximum reaches one pixel of each window, that of an average all of them: pictures
+are smoother (Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks",
 2016; an option of neural-dream).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+
+from lucid.core.replaced_functions import ReplacedFunctions
 
 POOLINGS = ("max", "avg")
-
-
-class AveragePooling(TorchFunctionMode):
-    """A context in which torch pools by averages where a net asks for maxima."""
-
-    def __torch_function__(
-        self,
-        function: Callable[..., Any],
-        types: object,
-        arguments: tuple[Any, ...] = (),
-        options: dict[str, Any] | None = None,
-    ) -> Any:
-        """Call a function of torch, or average pooling in the place of maximum pooling."""
-        if function in (F.max_pool2d, torch.max_pool2d):
-            return _average(*arguments, **(options or {}))
-        return function(*arguments, **(options or {}))
 
 
 def _average(
@@ -52,3 +37,12 @@ def _average(
 
     shown = images > -torch.inf  # Darknet's nets are padded before they are pooled
     return pool(images.where(shown, 0)) / pool(shown.to(images)).clamp(min=1e-6)
+
+
+class AveragePooling(ReplacedFunctions):
+    """A context in which torch pools by averages where a net asks for maxima."""
+
+    replacements: ClassVar[Mapping[Callable[..., Any], Callable[..., Any]]] = {
+        F.max_pool2d: _average,
+        torch.max_pool2d: _average,
+    }

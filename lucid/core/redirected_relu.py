@@ -7,13 +7,14 @@ zero for a whole image (``redirected_relu_grad`` of tensorflow/lucid, 2018).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+
+from lucid.core.replaced_functions import ReplacedFunctions
 
 RECTIFIERS: dict[Callable[..., Tensor], float] = {
     F.relu: torch.inf,
@@ -25,22 +26,6 @@ RECTIFIERS: dict[Callable[..., Tensor], float] = {
     F.relu6: 6.0,
 }
 """The rectifiers of torch, and the largest value of each."""
-
-
-class RedirectedReLU(TorchFunctionMode):
-    """A context in which every rectifier of torch is redirected."""
-
-    def __torch_function__(
-        self,
-        function: Callable[..., Any],
-        types: object,
-        arguments: tuple[Any, ...] = (),
-        options: dict[str, Any] | None = None,
-    ) -> Any:
-        """Call a function of torch, or a redirected rectifier in its place."""
-        if function in RECTIFIERS:
-            return _Rectify.apply(arguments[0], RECTIFIERS[function])
-        return function(*arguments, **(options or {}))
 
 
 class _Rectify(torch.autograd.Function):
@@ -61,3 +46,19 @@ class _Rectify(torch.autograd.Function):
         # As a tensor: a GPU would have to be waited for to decide here.
         nothing = true.flatten(1).abs().amax(1) == 0
         return redirected.where(nothing.view(-1, *[1] * (grad.ndim - 1)), true), None
+
+
+def _redirected(most: float) -> Callable[..., Tensor]:
+    def rectify(features: Tensor, *_arguments: object, **_options: object) -> Tensor:
+        rectified: Tensor = _Rectify.apply(features, most)
+        return rectified
+
+    return rectify
+
+
+class RedirectedReLU(ReplacedFunctions):
+    """A context in which every rectifier of torch is redirected."""
+
+    replacements: ClassVar[Mapping[Callable[..., Any], Callable[..., Any]]] = {
+        rectifier: _redirected(most) for rectifier, most in RECTIFIERS.items()
+    }

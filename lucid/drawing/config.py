@@ -1,4 +1,4 @@
-"""Hyperparameters of a drawing, and their defaults for each kind of net."""
+"""Hyperparameters of a drawing, its octaves and passes, and their defaults for each kind of net."""
 
 from __future__ import annotations
 

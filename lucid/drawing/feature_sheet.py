@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import torch
 from PIL import Image
 
 from lucid.core.ascent import Ascent
 from lucid.core.device import Runtime
 from lucid.core.objectives import Channel
 from lucid.drawing.loop import draw
+from lucid.drawing.measurements import inactive
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.targets import Targets, check_channel
 from lucid.errors import LucidError, UsageError
@@ -21,7 +21,6 @@ from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
-from lucid.tiling.octaves import resize
 
 LAYER_SIDE, CLASS_SIDE = 128, 224
 """Sides of the pictures of a sheet, in pixels: of features, and of classes, which are larger."""
@@ -132,19 +131,9 @@ def draw_cells(
 def draw_channel(net: Net, layer: str, channel: int, options: DrawOptions) -> Image.Image:
     """Draw a channel small, in a few passes; the options have a size, (height, width)."""
     side = min(cast(tuple[int, int], options["size"]))
-    # The net sees the small picture as it is, which takes a fraction of the time.
+    # The net sees the small picture as it is, and not in its reflections.
     own: DrawOptions = {**QUICK, **options, "tile_size": side if net.any_size else None}
     return draw(net, Channel(layer, channel), **own)
-
-
-def is_dead(ascent: Ascent, net: Net, channel: Channel, picture: Image.Image) -> bool:
-    """Tell whether a channel is active nowhere in a picture of it."""
-    shown = from_pil(picture)
-    if not net.any_size:
-        shown = resize(shown, net.input_size).clamp(0, 1)
-    with torch.no_grad():
-        features = ascent.forward(shown[None].to(ascent.device), [channel.layer])[channel.layer]
-    return not bool(features[:, channel.channel].any())
 
 
 def feature_sheet(
@@ -178,7 +167,8 @@ def feature_sheet(
     ascent = Ascent(net, runtime)
     pictures, labels = [], []
     for cell, picture in zip(cells, draw_cells(net, cells, options, recipe=recipe), strict=True):
-        dead = isinstance(cell.target, Channel) and is_dead(ascent, net, cell.target, picture)
+        channels = [cell.target] if isinstance(cell.target, Channel) else []
+        dead = channels and inactive(ascent, net, channels, from_pil(picture))
         pictures.append(picture.resize((side, side)))
         labels.append(f"{cell.label} (dead)" if dead else cell.label)
         if watch:

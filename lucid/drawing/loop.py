@@ -248,6 +248,8 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
         optimizer: Optimizer = Adam(0) if config.optimizer == "adam" else DeepDreamStep(0)
         if plan.optimizer:
             optimizer = _own_optimizer(plan.optimizer)
+        seen = base is not None and any(target.objective.sees_base for target in targets)
+        resized = resize(base, size, wrap=plan.wrap) if base is not None and seen else None
         for number in range(octave.iterations):
             settings = plan.pass_settings(size, octave, number, done, generator)
             optimizer.lr = settings.lr
@@ -264,9 +266,8 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
                 if plan.importance:
                     shown = plan.importance.record(shown)
                 step = settings.step(shown, target.objective)
-                if target.objective.sees_base and base is not None:
-                    seen = shown.gather(resize(base, size, wrap=plan.wrap))
-                    step = dataclasses.replace(step, base=seen)
+                if target.objective.sees_base and resized is not None:
+                    step = dataclasses.replace(step, base=shown.gather(resized))
                 ascent.step(canvas, step, optimizer)
             if settings.blur:
                 canvas.blur(settings.blur)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
+from lucid.core.ascent import Ascent
 from lucid.core.objectives import Channel, ClassLogits, Objective, Sum
 from lucid.drawing.loop import Progress
 from lucid.drawing.plan import Plan
-from lucid.nets.net import LOGITS
+from lucid.nets.net import LOGITS, Net
 from lucid.tiling.octaves import resize
 
 
@@ -44,6 +47,22 @@ def measure(plan: Plan, progress: Progress) -> dict[str, float]:
 
 @torch.inference_mode(False)  # whatever the caller's modes are
 @torch.no_grad()
+def inactive(
+    ascent: Ascent,
+    net: Net,
+    channels: Sequence[Channel],
+    image: Tensor,
+    *,
+    wrap: bool = False,
+) -> list[Channel]:
+    """Which of some channels are active nowhere in a picture, (3, height, width), RGB, 0..1."""
+    if not net.any_size:
+        image = resize(image, net.input_size, wrap=wrap)
+    shown = image.clamp(0, 1)[None].to(ascent.device)
+    activations = ascent.forward(shown, {each.layer for each in channels})
+    return [each for each in channels if not activations[each.layer][:, each.channel].any()]
+
+
 def dead_channels(plan: Plan, progress: Progress) -> list[str]:
     """List the channels among the targets that are active nowhere in the picture.
 
@@ -59,14 +78,9 @@ def dead_channels(plan: Plan, progress: Progress) -> list[str]:
     ]
     if not channels:
         return []
-    size = progress.octave if plan.net.any_size else plan.net.input_size
-    shown = resize(progress.canvas.image().detach(), size, wrap=plan.wrap).clamp(0, 1)[None]
-    activations = plan.ascent.forward(shown, {each.layer for each in channels})
-    return [
-        f"{each.layer}:{each.channel}"
-        for each in channels
-        if not activations[each.layer][:, each.channel].any()
-    ]
+    image = progress.canvas.image().detach()
+    found = inactive(plan.ascent, plan.net, channels, image, wrap=plan.wrap)
+    return [f"{each.layer}:{each.channel}" for each in found]
 
 
 def _classes(objective: Objective) -> list[int | tuple[int, ...]]:

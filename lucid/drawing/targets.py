@@ -162,7 +162,7 @@ def class_weights(net: Net, named: Classes) -> dict[int | tuple[int, ...], float
 def random_mix(net: NetLike, seed: int) -> Direction:
     """The objective of every class, each with a weight of the same size and a random sign.
 
-    From dream.py (the "lucid dreaming" post, 2015), which calls that ``randomise``.
+    From dream.py (the "lucid dreaming" post), which calls that ``randomise``.
 
     Args:
         net: a net with classes.
@@ -202,8 +202,7 @@ def find_classifier(net: Net, name: str) -> str | None:
         if name in CAFFE_CLASSIFIERS[:2]:
             log.warning("%s has no %s here: its class scores are maximised", net.name, name)
         return None
-    shape = next(shape for known, _, shape in net.describe() if known == layer)
-    if shape != (len(net.classes),):
+    if net.layer_shape(name) != (len(net.classes),):
         raise UsageError(
             f"layer {name} of {net.name} does not score its {len(net.classes)} classes"
         )
@@ -323,8 +322,7 @@ def _check_channels(net: Net, objective: Objective) -> None:
 
 def check_channel(net: Net, layer: str, channel: int) -> None:
     """Raise a UsageError for a channel that a layer does not have."""
-    name = net.resolve_layer(layer)
-    count = next(shape[0] for known, _, shape in net.describe() if known == name)
+    count = net.layer_shape(layer)[0]
     if not isinstance(channel, Integral) or not 0 <= channel < count:
         raise UsageError(f"layer {layer} has channels 0 to {count - 1}, no {channel}")
 

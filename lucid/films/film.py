@@ -151,7 +151,7 @@ def film(
     limit = spectrum_limit(plan, base, contrast)
     recipe = film_recipe(plan, targets, started, options, given)
     for frame in range(number + 1, frames):
-        generator = Generator().manual_seed((settings["seed"] * 1_000_003 + frame) % 2**63)
+        generator = frame_generator(settings["seed"], frame)
         start = (image if isinstance(image, Tensor) else from_pil(image)).to(plan.ascent.device)
         if frame:
             start = keyframes.warp(start, frame, generator)
@@ -216,6 +216,11 @@ def resolve_keyframes(
         listed = list(value) if isinstance(value, Sequence) else [value]
         resolved[frame] = [find_targets(net, [each], film_config(net))[0] for each in listed]
     return replace(targets, targets=resolved)
+
+
+def frame_generator(seed: int, frame: int) -> Generator:
+    """The generator of a frame's random numbers, which depend on the seed and its number alone."""
+    return Generator().manual_seed((seed * 1_000_003 + frame) % 2**63)
 
 
 def as_sums(targets: Sequence[Target]) -> list[Target]:

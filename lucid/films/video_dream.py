@@ -7,7 +7,7 @@ from typing import Any, Unpack, cast
 
 import torch
 from PIL import Image
-from torch import Generator, Tensor
+from torch import Tensor
 
 from lucid.drawing.options import DrawOptions, complete_options
 from lucid.drawing.plan import Plan, prepare
@@ -20,6 +20,7 @@ from lucid.films.film import (
     draw_frame,
     film_config,
     film_recipe,
+    frame_generator,
     resolve_keyframes,
     spectrum_limit,
 )
@@ -104,7 +105,7 @@ def dream_over(
         if frame >= skip:
             start, follows = now, False
             if flow and before is not None and last is not None:
-                generator = Generator().manual_seed((settings["seed"] * 1_000_003 + frame) % 2**63)
+                generator = frame_generator(settings["seed"], frame)
                 warped = keyframes.warp(from_pil(last), frame, generator)
                 share = keyframes.blend(blend, frame)
                 start, follows = estimate_flow(before, now).blend(warped, now, share), True

@@ -151,6 +151,15 @@ class Net(nn.Module):
         """List the name, kind and output shape of every layer, in the order they run."""
         return self._layer_info
 
+    def layer_shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a layer's output for one image of the input size, by its name or an alias.
+
+        Raises:
+            UsageError: there is no such layer.
+        """
+        layer = self.resolve_layer(name)
+        return next(shape for known, _, shape in self.describe() if known == layer)
+
     @functools.cached_property
     def fingerprint(self) -> str:
         """The SHA-256 of the weights and their names, as hexadecimal digits."""

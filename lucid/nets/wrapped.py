@@ -19,6 +19,11 @@ from lucid.resources import bundled
 ENTRY_POINTS = "lucid.nets"
 """The group of entry points by which a package offers functions that return nets."""
 
+WANTED = (
+    "must be a net, a torch.nn.Module, or a function that returns one without being given anything"
+)
+"""For messages: what Python of the user's own must be."""
+
 
 @torch.inference_mode(False)
 def wrapped_net(
@@ -94,8 +99,3 @@ def _run_code(name: str) -> Net:
     if not isinstance(net, nn.Module):
         raise UsageError(f"{name} {WANTED}, not a {type(net).__name__}")
     return wrap(net)
-
-
-WANTED = (
-    "must be a net, a torch.nn.Module, or a function that returns one without being given anything"
-)

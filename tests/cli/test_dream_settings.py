@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import CLASS_NAMES, CLASSIFIER, write_net
 from PIL import Image
-from torch import Tensor
 
 from lucid.cli import main
 from lucid.cli.dream_settings import dream_recipe
@@ -18,7 +16,6 @@ from lucid.drawing.config import FROM_NOISE
 from lucid.drawing.preset_files import read_preset
 from lucid.errors import LucidError
 from lucid.imaging import recipes
-from lucid.imaging.io import to_pil, write_image
 
 WRITTEN: dict[str, Any] = {
     "input": "photo.png",
@@ -67,14 +64,6 @@ OCTAVES = [
     },
 ]
 """As in deepdraw's notebooks."""
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> Path:
-    write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES)
-    write_image(to_pil(photo), tmp_path / "photo.png")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def run(words: str) -> Result:

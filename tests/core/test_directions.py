@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import CLASS_NAMES, CLASSIFIER, write_net
 from torch import Tensor
 
 import lucid
@@ -20,7 +19,7 @@ from lucid.core.directions import Caricature, Direction, DirectionNeuron
 from lucid.core.objectives import Activations, Channel
 from lucid.core.transforms import Affine
 from lucid.errors import UsageError
-from lucid.imaging.io import from_pil, to_pil, write_image
+from lucid.imaging.io import from_pil
 from lucid.nets.net import LOGITS, Net
 from lucid.tiling.tiles import Tiling
 
@@ -104,15 +103,13 @@ def test_sums_and_names_of_layers_reach_the_base(classifier: Net, photo: Tensor)
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> Path:
-    write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES)
-    write_image(to_pil(photo), tmp_path / "photo.png")
-    np.save(tmp_path / "rows.npy", np.eye(3, 8))
-    np.save(tmp_path / "words.npy", np.array(["a", "b"]))
-    (tmp_path / "text.npy").write_text("no numbers")
-    np.save(tmp_path / "nan.npy", np.full(8, np.nan))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def desk(desk: Path) -> Path:
+    """The usual folder, with files of directions."""
+    np.save(desk / "rows.npy", np.eye(3, 8))
+    np.save(desk / "words.npy", np.array(["a", "b"]))
+    (desk / "text.npy").write_text("no numbers")
+    np.save(desk / "nan.npy", np.full(8, np.nan))
+    return desk
 
 
 @pytest.mark.slow

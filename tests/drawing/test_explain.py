@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from conftest import CLASS_NAMES, CLASSIFIER, write_net
 from PIL import Image
 from torch import Tensor, nn
 
@@ -18,16 +17,8 @@ from lucid.core.device import Runtime
 from lucid.drawing.feature_sheet import channel_cells, feature_sheet
 from lucid.errors import UsageError
 from lucid.imaging import recipes
-from lucid.imaging.io import center_crop_resize, to_pil, write_image
+from lucid.imaging.io import center_crop_resize
 from lucid.nets.net import LOGITS, Net
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> Path:
-    write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES)
-    write_image(to_pil(photo), tmp_path / "photo.png")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def run(words: str) -> Result:

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from conftest import CLASS_NAMES, CLASSIFIER, write_net
 from flicker import camera_flows, camera_frames
 from metrics import flicker
 from PIL import Image
@@ -49,15 +48,6 @@ OPTIONS = "--net tiny.cfg --class goldfish --tile-size 32 --octaves 1 --iters 1 
 
 def run(words: str, *more: str) -> Result:
     return CliRunner().invoke(main, ["film", *words.split(), *more])
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> Path:
-    """A working folder with a net and a photograph in it."""
-    write_net(tmp_path, CLASSIFIER, names=CLASS_NAMES)
-    write_image(to_pil(photo), tmp_path / "photo.png")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
