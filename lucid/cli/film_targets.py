@@ -105,6 +105,7 @@ class _FilmTargets:
         elif name == "place":
             self.places[frame] = value
         else:
+            name = "blend" if name == "hold" else name  # its name of version 0.1
             _check_key(name, frame, self.arguments.warps)
             try:
                 self.values.setdefault(name, {})[frame] = float(value)

@@ -537,6 +537,7 @@ def test_places_and_mixes_of_films(desk: Path) -> None:
         ("--class goldfish --at 1 place=2,2", "X and Y must be from 0 to 1"),
         ("--layer 0 --at 1 plac=.5,.5", "no key 'plac'; the nearest"),
         ("--class goldfish --at 1 blend=2", "a blend must be from 0 to 1"),
+        ("--class goldfish --at 1 hold=2", "a blend must be from 0 to 1"),
         ("--at 1 place=.5,.5", "give a --class to be there"),
     ):
         refused = run(f"photo.png --net tiny.cfg {words} {small} -o no.gif")
