@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from lucid.core.device import Runtime
     from lucid.core.directions import Caricature, Direction, DirectionNeuron
     from lucid.core.objectives import Channel, Enhance, LayerL2, Objective
+    from lucid.drawing.climb import Climb
     from lucid.drawing.diverse import draw_diverse
     from lucid.drawing.explain import attribute, rank_channels
     from lucid.drawing.interpolation import draw_interpolated
     from lucid.drawing.loop import draw, grow
+    from lucid.drawing.plan import prepare
     from lucid.drawing.skin import draw_skin
     from lucid.drawing.targets import Target, classes, guide, random_mix
     from lucid.films.film import film
@@ -45,11 +47,13 @@ _EXPORTS = {
     "lucid.core.directions": ("Caricature", "Direction", "DirectionNeuron"),
     "lucid.core.objectives": ("Channel", "LayerL2", "Enhance", "Objective"),
     "lucid.core.device": ("Runtime",),
+    "lucid.drawing.climb": ("Climb",),
     "lucid.drawing.diverse": ("draw_diverse",),
     "lucid.drawing.interpolation": ("draw_interpolated",),
     "lucid.drawing.explain": ("attribute", "rank_channels"),
     "lucid.drawing.loop": ("draw", "grow"),
     "lucid.imaging.recipes": ("save",),
+    "lucid.drawing.plan": ("prepare",),
     "lucid.drawing.skin": ("draw_skin",),
     "lucid.drawing.targets": ("Target", "classes", "guide", "random_mix"),
     "lucid.films.film": ("film",),
@@ -67,6 +71,7 @@ _RENAMED = {"Energy": "LayerL2", "Script": "Keyframes", "Wish": "Target"}
 __all__ = [
     "Caricature",
     "Channel",
+    "Climb",
     "Direction",
     "DirectionNeuron",
     "Enhance",
@@ -90,6 +95,7 @@ __all__ = [
     "guide",
     "load",
     "nightmare",
+    "prepare",
     "random_mix",
     "rank_channels",
     "reconstruct",

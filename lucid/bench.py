@@ -26,7 +26,8 @@ from lucid.core.objectives import ClassLogits, Enhance, LayerL2, Objective
 from lucid.core.optimizers import Adam, DarknetStep
 from lucid.core.transforms import draw_affines
 from lucid.drawing.config import FROM_NOISE, TILE
-from lucid.drawing.loop import MARGIN, paint
+from lucid.drawing.loop import paint
+from lucid.drawing.octave_canvas import MARGIN
 from lucid.drawing.plan import prepare
 from lucid.films.film import film, film_config
 from lucid.films.keyframes import Keyframes

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from lucid.cli import completers
-from lucid.errors import LARGEST
+from lucid.drawing import specs
+from lucid.drawing.specs import ClassSpec, LayerSpec
+from lucid.errors import LARGEST, UsageError
 from lucid.imaging.fit import FITS
-from lucid.nets.imagenet import read_range
 from lucid.plugins import is_code
 
 FILE = click.Path(path_type=Path)
@@ -131,88 +132,30 @@ def parse_pixels(text: str) -> tuple[int, int]:
     return parse_size(text).of(None)
 
 
-@dataclass(frozen=True)
-class ClassSpec:
-    """A class as it was typed."""
+Read = TypeVar("Read")
 
-    name: str  # name, part of a name, number or group
-    weight: float = 1.0
-    region: str | None = None  # X,Y or X,Y,DIAMETER or a mask's file; None for everywhere
 
-    @property
-    def text(self) -> str:
-        """The class as it may be typed."""
-        weight = "" if self.weight == 1 else f":{self.weight:g}"
-        return self.name + weight + (f"@{self.region}" if self.region else "")
+def _typed(parse: Callable[[str], Read], text: str) -> Read:
+    """Read an option's value, and say of a mistake that it is the option's."""
+    try:
+        return parse(text)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def parse_class(text: str) -> ClassSpec:
     """Read a class: NAME or NAME:WEIGHT, either with @REGION behind it."""
-    typed, _, region = text.partition("@")
-    name, weight = typed.rsplit(":", 1) if ":" in typed else (typed, "1")
-    try:
-        return ClassSpec(name, float(weight), region or None)
-    except ValueError:
-        raise click.BadParameter(
-            f"{weight!r} in {text!r} is not a number: write NAME:WEIGHT"
-        ) from None
-
-
-CLASS_NUMBERS = re.compile(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*")
-"""Classes by their numbers: one, several, or ranges of them."""
-
-
-def expand_numbers(classes: Iterable[ClassSpec]) -> list[ClassSpec]:
-    """Take classes that were typed as numbers with commas and ranges (1,3,8-11) one by one."""
-    expanded: list[ClassSpec] = []
-    for each in classes:
-        if not CLASS_NUMBERS.fullmatch(each.name):
-            expanded.append(each)
-            continue
-        for part in each.name.split(","):
-            numbers = read_range(part)
-            if not 0 < len(numbers) <= 10_000:
-                raise click.BadParameter(f"{part!r} is no range of classes, such as 3-7")
-            expanded += [replace(each, name=str(number)) for number in numbers]
-    return expanded
-
-
-@dataclass(frozen=True)
-class LayerSpec:
-    """A layer, channels of it, or a neuron, as it was typed."""
-
-    name: str
-    channels: tuple[int, ...] = ()  # none for the whole layer
-    neuron: tuple[float, float] | None = None  # (x, y), fractions of width and height
-    weight: float = 1.0
-
-
-LAYER = re.compile(
-    r"(?P<name>[^:@]+)(?:"
-    r":(?P<channels>\d{1,6}(?:,\d{1,6}){0,99})(?:@(?P<x>[\d.]+),(?P<y>[\d.]+))?"
-    r"(?::(?P<weight>-?[\d.]+))?|::(?P<whole>-?[\d.]+))?"
-)
-"""A layer as it is typed; ``whole`` is the weight of a whole layer."""
+    return _typed(specs.parse_class, text)
 
 
 def parse_layer(text: str) -> LayerSpec:
-    """Read LAYER[:CHANNEL,…][@X,Y][:WEIGHT]; a whole layer's weight stands behind two colons."""
-    found = LAYER.fullmatch(text)
-    try:
-        if not found:
-            raise ValueError
-        neuron = (float(found["x"]), float(found["y"])) if found["x"] else None
-        if neuron and not all(0 <= fraction <= 1 for fraction in neuron):
-            raise ValueError
-        weight = NUMBER.convert(found["weight"] or found["whole"] or "1", None, None)
-    except (ValueError, click.BadParameter):
-        raise click.BadParameter(
-            f"{text!r} is not LAYER, LAYER:CHANNEL, LAYER:CHANNEL,CHANNEL or LAYER:CHANNEL@X,Y "
-            "(the number of a channel; X and Y from 0 to 1), or one of these with :WEIGHT behind "
-            "it, where a whole layer takes two colons (8::-0.5)"
-        ) from None
-    channels = tuple(int(number) for number in (found["channels"] or "").split(",") if number)
-    return LayerSpec(found["name"], channels, neuron, weight)
+    """Read a layer, channels of it or a neuron, with its weight and @REGION behind it."""
+    return _typed(specs.parse_layer, text)
+
+
+def parse_moment(text: str) -> tuple[int, int]:
+    """Read when an edit is made: 37 passes, or 37.2 with two rings of the next."""
+    return _typed(specs.parse_moment, text)
 
 
 class NameOrCode(click.ParamType):

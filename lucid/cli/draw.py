@@ -15,14 +15,14 @@ from lucid.cli.click_types import (
     FIT,
     LAYERS,
     SIZE,
-    ClassSpec,
-    LayerSpec,
     NameOrCode,
     Number,
     SizeSpec,
     WholeNumber,
+    parse_moment,
 )
 from lucid.cli.options import MACHINE, OUTPUT, OneDashCommand, PaintArguments, flag, option, takes
+from lucid.drawing.specs import ClassSpec, LayerSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,16 @@ class DrawArguments(PaintArguments):
         "--layer",
         metavar="LAYER[:CHANNEL,…[@X,Y]][:WEIGHT]",
         **LAYERS,
+    )
+    edits: tuple[tuple[tuple[int, int], str], ...] = option(
+        "Change something under way, after so many passes: class=NAME or layer=NAME (in place of "
+        "everything before), strength=NUMBER, mask=FILE or mask=everywhere, erase=FILE (back to "
+        "the base there), padding=NAME, iters=NUMBER of this octave, seed=NUMBER, or stop; several "
+        "with ; in between. 40.2 is after two rings of the next pass.",
+        "--at",
+        type=(parse_moment, str),
+        multiple=True,
+        metavar="PASS NAME=VALUE",
     )
     blur: float | None = option(
         "Standard deviation in pixels of a blur after each pass.", type=Number(0, 100)
@@ -159,7 +169,7 @@ SECTIONS = {
     "Where": ("mask", "path", "brush", "keep_colors", "alpha"),
     "How": (
         *("strength", "iters", "octaves", "octave_scale", "variety", "preset", "canvas"),
-        *("blur", "tv", "noise", "tint", "weight_decay", "laplacian", "flip", "seed"),
+        *("blur", "tv", "noise", "tint", "weight_decay", "laplacian", "flip", "edits", "seed"),
     ),
     "Size and tiles": (
         "size",

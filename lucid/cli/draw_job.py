@@ -14,7 +14,6 @@ from PIL import Image, ImageChops
 from torch import Tensor
 
 from lucid.cli import console, files, hints, targets
-from lucid.cli.click_types import ClassSpec
 from lucid.cli.draw import DrawArguments
 from lucid.cli.draw import draw as command
 from lucid.cli.draw_plan import Job, Single, plan_job
@@ -22,13 +21,15 @@ from lucid.cli.pass_log import PassLog
 from lucid.cli.recipe_args import build_recipe, frozen_options
 from lucid.core.device import check_memory
 from lucid.drawing import on_disk
+from lucid.drawing.climb import Progress
 from lucid.drawing.diverse import prepare_group
-from lucid.drawing.loop import Progress, passes
+from lucid.drawing.loop import passes
 from lucid.drawing.measurements import dead_channels
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.recipe import resolved_options
 from lucid.drawing.skin import prepare_skin, skin_passes
+from lucid.drawing.specs import ClassSpec
 from lucid.drawing.targets import Target
 from lucid.imaging import recipes
 from lucid.imaging.contact_sheet import contact_sheet
@@ -92,9 +93,12 @@ def _refuse_unfit(arguments: DrawArguments) -> None:
         ("--skin", arguments.skin),
         ("--each", arguments.each),
         ("--resume", arguments.resume),
+        ("--at", arguments.edits),
     ):
         if arguments.diverse and value:
             raise click.UsageError(f"--diverse and {name} cannot be combined: leave one out")
+    if arguments.skin and arguments.edits:
+        raise click.UsageError("--skin and --at cannot be combined: leave one out")
     targets.check_base(arguments)
     if arguments.each and arguments.layers:
         raise click.UsageError("--each is for classes: leave --layer out")
@@ -134,6 +138,7 @@ def _inputs(
         "mask": mask,
         "keep_colors": arguments.keep_colors,
         "alpha": arguments.alpha,
+        "at": targets.draw_edits(net, job.config, job.size, arguments) or None,
         "seed": single.seed,
         "runtime": arguments.runtime,
     }

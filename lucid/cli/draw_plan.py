@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from lucid.cli import files, targets
-from lucid.cli.click_types import ClassSpec
 from lucid.cli.draw import DrawArguments
 from lucid.core.device import fits_memory
 from lucid.drawing import on_disk
 from lucid.drawing.config import TILE, DrawConfig, default_config, on_canvas
 from lucid.drawing.preset_files import read_preset
+from lucid.drawing.specs import ClassSpec
 from lucid.imaging import recipes
 from lucid.imaging.files import check_writable
 from lucid.imaging.fit import inside
@@ -100,6 +100,7 @@ def plan_job(
     targets.check_targets(classes, arguments)
     config = _choose_config(arguments, meta, on_base=picture is not None, in_files=in_files)
     targets.draw_targets(meta, classes, config, size, arguments)  # errors appear before any work
+    targets.draw_edits(meta, config, size, arguments)
     rows = targets.single_classes(meta, classes) if arguments.each else [classes]
     stem = targets.output_stem(meta, classes, arguments.layers)
     stem = stem or ("random" if arguments.mix else "caricature" if arguments.caricature else "own")
@@ -192,6 +193,7 @@ def _check_on_disk(arguments: DrawArguments, transparent: bool) -> None:
         "--caricature": arguments.caricature,
         "--weight-decay": arguments.weight_decay,
         "--alpha": arguments.alpha,
+        "--at": arguments.edits,
         "transparency": transparent,
     }
     for name, value in refused.items():

@@ -15,13 +15,12 @@ from lucid.cli.click_types import (
     FIT,
     LAYERS,
     SIZE,
-    ClassSpec,
-    LayerSpec,
     Number,
     SizeSpec,
     WholeNumber,
 )
 from lucid.cli.options import MACHINE, OUTPUT, OneDashCommand, PaintArguments, flag, option, takes
+from lucid.drawing.specs import ClassSpec, LayerSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,12 @@ from dataclasses import replace
 import click
 
 from lucid.cli import targets
-from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers, parse_class, parse_layer
+from lucid.cli.click_types import parse_class, parse_layer
 from lucid.cli.film import FilmArguments
 from lucid.core.directions import Caricature
 from lucid.core.objectives import Enhance, LayerL2
+from lucid.drawing.spec_targets import layer_objective
+from lucid.drawing.specs import ClassSpec, LayerSpec, expand_numbers
 from lucid.drawing.targets import Target, find_targets, random_mix
 from lucid.errors import nearest
 from lucid.films.film import film_config
@@ -138,7 +140,9 @@ class _FilmTargets:
         if others:
             parts = targets.layer_objectives(self.net, arguments, guide)
         else:
-            parts = [targets.layer_objective(self.net, layer) for layer in layers]
+            parts = [layer_objective(self.net, layer) for layer in layers]
+        if any(layer.region for layer in (*layers, *arguments.layers)):
+            raise click.UsageError("a layer of a film has no @REGION: give --path, or --mask")
         if threshold is not None and parts:
             if not all(isinstance(part, LayerL2) for part in parts):
                 raise click.UsageError("--threshold is for a whole --layer")
@@ -161,7 +165,7 @@ class _FilmTargets:
 
     def moved(self, target: Target, place: str) -> Target:
         """A target at a place that was typed, with the brush that it has."""
-        region = targets.parse_region(place, self.size, self.arguments.brush)
+        region = targets.regions(self.arguments, self.size).parse(place)
         before, own = target.region, place.count(",") > 1  # whether a diameter was typed
         if isinstance(before, PathRegion) and isinstance(region, PathRegion) and not own:
             region = replace(region, diameter=before.diameter)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lucid.cli.click_types import ClassSpec
+from lucid.drawing.specs import ClassSpec
 from lucid.nets.class_names import matching_classes, normalize_name
 from lucid.nets.imagenet import find_group, thousand_names
 

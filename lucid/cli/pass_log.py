@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lucid.cli.files import refuse_overwrite, reserve_output
-from lucid.drawing.loop import Progress
+from lucid.drawing.climb import Progress
 from lucid.drawing.measurements import measure
 from lucid.drawing.plan import Plan
 from lucid.imaging.files import atomic_write

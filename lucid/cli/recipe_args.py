@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
@@ -74,11 +75,11 @@ def build_recipe(
             continue
         plain = _plain_value(value, context.meta[TYPED].get(name))
         for each in plain if isinstance(plain, list) else [plain]:
-            file = _file_in(parameter, str(each))
-            if Path(file).is_file() or (file == "-" and isinstance(parameter, click.Argument)):
-                if file not in digests:
-                    digests[file] = sha256_file(resolve_stdin(Path(file)))
-                files[_private(file)] = digests[file]
+            for file in _files_in(parameter, each):
+                if Path(file).is_file() or (file == "-" and isinstance(parameter, click.Argument)):
+                    if file not in digests:
+                        digests[file] = sha256_file(resolve_stdin(Path(file)))
+                    files[_private(file)] = digests[file]
         # Folders tell about their owner.
         options[recipe_names(parameter)[0]] = _rename_files(parameter, plain, _private)
     facts |= {"files": files} if files else {}
@@ -128,8 +129,10 @@ def _rename_files(parameter: click.Parameter, value: Any, rename: Callable[[str]
     """Return a parameter's value with other names of the files in it."""
     if isinstance(value, list):
         return [_rename_files(parameter, each, rename) for each in value]
-    file = _file_in(parameter, value) if isinstance(value, str) else ""
-    return value.removesuffix(file) + rename(file) if file else value
+    pattern = _file_pattern(parameter)
+    if pattern is None or not isinstance(value, str):
+        return value
+    return pattern.sub(lambda found: rename(found[0]), value)
 
 
 def _private(file: str) -> str:
@@ -151,12 +154,36 @@ def parameters_by_name(command: click.Command) -> dict[str, click.Parameter]:
     return {name: each for each in command.params for name in recipe_names(each)}
 
 
-def _file_in(parameter: click.Parameter, text: str) -> str:
-    """Return the part of a value that may be the name of a file; empty if there is none."""
-    if parameter.name == "classes":
-        return text.partition("@")[2]
-    is_file = isinstance(parameter, click.Argument) or isinstance(parameter.type, click.Path)
-    return text if is_file or parameter.name in ("net_name", "preset") else ""
+_POINT = r"(?![\d.]+,[\d.]+)"  # where a file's name might stand
+
+FILES = {
+    **dict.fromkeys(("classes", "layers"), re.compile(rf"(?<=@){_POINT}.+", re.DOTALL)),
+    **dict.fromkeys(("net_name", "preset"), re.compile(".+", re.DOTALL)),
+    # The words of --at
+    **dict.fromkeys(
+        ("edits", "keys"),
+        re.compile(
+            rf"(?<=@){_POINT}[^+;]+|(?<=mask=){_POINT}[^;]+|(?<=erase=){_POINT}[^;]+"
+            rf"|(?<=place=){_POINT}[^;]+"
+        ),
+    ),
+}
+"""Where files are named in the values of parameters that are no files themselves."""
+
+
+def _file_pattern(parameter: click.Parameter) -> re.Pattern[str] | None:
+    """What finds the parts of a parameter's value that may be names of files."""
+    if isinstance(parameter, click.Argument) or isinstance(parameter.type, click.Path):
+        return FILES["net_name"]  # all of it
+    return FILES.get(parameter.name or "")
+
+
+def _files_in(parameter: click.Parameter, value: Any) -> list[str]:
+    """List the parts of a parameter's value that may be names of files."""
+    if isinstance(value, list):
+        return [file for each in value for file in _files_in(parameter, each)]
+    pattern = _file_pattern(parameter)
+    return pattern.findall(str(value)) if pattern else []
 
 
 def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[str]) -> list[str]:
@@ -184,7 +211,10 @@ def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[s
                     raise LucidError(
                         f"{source}: {name} must be lists of {parameter.nargs} in a list"
                     )
-                options += [f"--{name}", *map(str, each)]
+                options += [
+                    f"--{name}",
+                    *(_locate(parameter, str(one), source, needs) for one in each),
+                ]
         elif isinstance(parameter, click.Argument):
             arguments += [_locate(parameter, str(each), source, needs) for each in values]
         else:
@@ -194,7 +224,7 @@ def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[s
 
 
 def _locate(parameter: click.Parameter, text: str, source: Path, needs: str) -> str:
-    """Return a value with the path of its file, which is looked for beside the recipe, then here.
+    """Return a value with the paths of its files, looked for beside the recipe, then here.
 
     A picture may come from a stranger, so its recipe names only files here, beside it, or below.
 
@@ -204,7 +234,15 @@ def _locate(parameter: click.Parameter, text: str, source: Path, needs: str) -> 
         source: the recipe's file.
         needs: the command that makes the files which the recipe needs; empty if it names none.
     """
-    name, folder = _file_in(parameter, text), source.parent
+    pattern = _file_pattern(parameter)
+    if pattern is None:
+        return text
+    return pattern.sub(lambda found: _locate_file(parameter, found[0], source, needs), text)
+
+
+def _locate_file(parameter: click.Parameter, name: str, source: Path, needs: str) -> str:
+    """Return the path of a file that a recipe names; arguments as of ``_locate``."""
+    folder = source.parent
     here, beside = Path(name), folder / name
     # A name without a suffix is a net, a preset or a layer.
     elsewhere = bool(here.suffix) and beside.is_file() and not here.is_absolute()
@@ -215,7 +253,7 @@ def _locate(parameter: click.Parameter, text: str, source: Path, needs: str) -> 
             f"{source}: its recipe names {name}, which is neither in {folder.resolve()} nor in "
             f"{Path.cwd()}: `{needs}` makes it"
         )
-    if not is_trusted(source) and name:
+    if not is_trusted(source):
         roots = (Path.cwd(), folder.resolve())
         inside = any(located.resolve().is_relative_to(root) for root in roots)
         if not is_beside(name) or (located.exists() and not inside) or glob.has_magic(name):
@@ -228,7 +266,7 @@ def _locate(parameter: click.Parameter, text: str, source: Path, needs: str) -> 
                 f"{source}: its recipe names {name}, which is neither beside it, in "
                 f"{folder.resolve()}, nor here, in {Path.cwd()}: {typing_again(parameter, name)}"
             )
-    return f"{text.removesuffix(name)}{beside}" if elsewhere else text
+    return str(beside) if elsewhere else name
 
 
 def typing_again(parameter: click.Parameter, name: str) -> str:
@@ -267,7 +305,7 @@ def untrusted_options(recipe: Recipe, command: click.Command) -> list[str]:
         if parameter is None:
             continue
         each = value if isinstance(value, list) else [value]
-        beside = all(is_beside(_file_in(parameter, str(text))) for text in each)
+        beside = all(map(is_beside, _files_in(parameter, each)))
         if parameter.name in EXCLUDED or parameter.name == "own_warps" or not beside:
             found.append(name)
     return found

@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lucid.cli import completers
-from lucid.cli.click_types import (
-    CLASS_NUMBERS,
-    COUNT,
-    FILE,
-    SEED,
-    SIDE,
-    ClassSpec,
-    expand_numbers,
-    parse_class,
-)
+from lucid.cli.click_types import COUNT, FILE, SEED, SIDE, parse_class
 from lucid.cli.console import echo, progress_bar, start_log
 from lucid.cli.files import make_folder, refuse_overwrite, reserve_output
 from lucid.cli.options import (
@@ -31,6 +22,7 @@ from lucid.cli.options import (
     takes,
 )
 from lucid.cli.recipe_args import build_recipe
+from lucid.drawing.specs import CLASS_NUMBERS, ClassSpec, expand_numbers
 from lucid.nets.imagenet import read_range
 
 if TYPE_CHECKING:

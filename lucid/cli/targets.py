@@ -12,25 +12,29 @@ import click
 import torch
 from torch import Tensor
 
-from lucid.cli.click_types import ClassSpec, LayerSpec, expand_numbers
 from lucid.cli.console import print_painting
 from lucid.cli.recipe_args import is_beside
 from lucid.core.directions import Caricature, Direction, read_array
-from lucid.core.objectives import Channel, LayerL2, Objective
-from lucid.drawing.config import TILE, DrawConfig
+from lucid.core.objectives import Objective
+from lucid.drawing import spec_targets
+from lucid.drawing.config import DrawConfig
+from lucid.drawing.edit_words import EditReader
+from lucid.drawing.edits import TimedEdit
 from lucid.drawing.explain import rank_channels
-from lucid.drawing.targets import Target, check_channel, find_targets, random_mix, resolve_class
-from lucid.drawing.targets import classes as class_objective
+from lucid.drawing.spec_targets import RegionReader, brush_region, layer_objective, layer_targets
+from lucid.drawing.specs import ClassSpec, LayerSpec, expand_numbers
+from lucid.drawing.targets import Target, find_targets, random_mix, resolve_class
 from lucid.drawing.targets import guide as guide_objective
 from lucid.errors import nearest
-from lucid.imaging.filters import luma
-from lucid.imaging.io import Picture, read_image
+from lucid.imaging.io import Picture
 from lucid.imaging.masks import mask_name
+from lucid.imaging.recipe_masks import HELD, decode_mask
+from lucid.imaging.recipes import Recipe
 from lucid.nets.imagenet import find_group
 from lucid.nets.net import Net
 from lucid.plugins import entry_points, is_code, load_entry_point, load_object
 from lucid.reading import parse_table, read_text
-from lucid.tiling.regions import MaskRegion, PathRegion, Region, read_path
+from lucid.tiling.regions import Region
 
 if TYPE_CHECKING:
     from lucid.cli.draw import DrawArguments
@@ -120,16 +124,24 @@ def draw_targets(
     targets = class_targets(net, classes, config, size, arguments)
     if str(arguments.mix) == RANDOM:
         targets.append(Target(random_mix(net, seed), default))
-    layers = layer_objectives(net, arguments, guide)
+    if guide is None and arguments.direction is None:
+        targets += layer_targets(net, arguments.layers, regions(arguments, size))
+    else:
+        targets += [Target(each, default) for each in layer_objectives(net, arguments, guide)]
     if arguments.caricature is not None:
-        layers.append(Caricature(net.resolve_layer(arguments.caricature)))
-    if any(layer.weight != 1 for layer in arguments.layers):
-        layers = [sum(layers[1:], layers[0])]  # of several targets, each would count as one
-    targets += [Target(objective, default) for objective in layers]
+        targets.append(Target(Caricature(net.resolve_layer(arguments.caricature)), default))
     for name in arguments.objectives:
         for found in find_targets(net, [own_objective(name)], config):
             targets.append(replace(found, region=found.region or default))
     return targets
+
+
+def draw_edits(
+    net: Net, config: DrawConfig, size: tuple[int, int] | None, arguments: DrawArguments
+) -> list[TimedEdit]:
+    """Read what --at changes under way."""
+    reader = EditReader(net, config, regions(arguments, size))
+    return [(moment, reader.parse(words)) for moment, words in arguments.edits]
 
 
 def layer_objectives(
@@ -168,7 +180,7 @@ def typed_direction(net: Net, arguments: DrawArguments | FilmArguments) -> Objec
 
 def default_region(arguments: PaintArguments, size: tuple[int, int] | None) -> Region | None:
     """Where what has no region of its own is painted: along --path, or everywhere."""
-    return _brush(arguments.path, size, arguments.brush) if arguments.path else None
+    return brush_region(arguments.path, size, arguments.brush) if arguments.path else None
 
 
 def class_targets(
@@ -178,18 +190,13 @@ def class_targets(
     size: tuple[int, int] | None,
     arguments: PaintArguments,
 ) -> list[Target]:
-    """Build a target of the classes of each region."""
-    default = default_region(arguments, size)
-    mixes: dict[str | None, list[ClassSpec]] = {}
-    for each in classes:
-        mixes.setdefault(each.region, []).append(each)
-    return [
-        Target(
-            class_objective(net, _weights(mix), config),
-            parse_region(region, size, arguments.brush) if region else default,
-        )
-        for region, mix in mixes.items()
-    ]
+    """Build a target of the classes of each region, with --brush and --path."""
+    return spec_targets.class_targets(net, classes, config, regions(arguments, size))
+
+
+def regions(arguments: PaintArguments, size: tuple[int, int] | None) -> RegionReader:
+    """What reads regions, with --brush and --path, and masks, with those of a recipe."""
+    return RegionReader(size, arguments.brush, default_region(arguments, size), read_mask)
 
 
 def own_objective(name: str) -> Objective:
@@ -221,14 +228,6 @@ def describe_classes(net: Net, classes: Sequence[ClassSpec]) -> str:
     return " and ".join(dict.fromkeys(described))
 
 
-def _weights(classes: Sequence[ClassSpec]) -> dict[str, float]:
-    """Add up the weights of each class."""
-    weights: dict[str, float] = {}
-    for each in classes:
-        weights[each.name] = weights.get(each.name, 0.0) + each.weight
-    return weights
-
-
 def ranked_layers(
     net: Net, arguments: DrawArguments | FilmArguments, base: Picture | None
 ) -> tuple[LayerSpec, ...]:
@@ -253,52 +252,21 @@ def check_channels(arguments: DrawArguments | FilmArguments) -> None:
         raise click.UsageError("--channels looks at a picture: give BASE")
 
 
-def layer_objective(net: Net, layer: LayerSpec) -> Objective:
-    """Build the objective that excites a layer, channels of it or a neuron, by its weight."""
-    name = net.resolve_layer(layer.name)
-    parts: list[Objective] = [Channel(name, each, layer.neuron) for each in layer.channels]
-    for each in layer.channels:
-        check_channel(net, layer.name, each)
-    objective = sum(parts[1:], parts[0]) if parts else LayerL2(name)
-    return objective if layer.weight == 1 else layer.weight * objective
-
-
-def parse_region(text: str, size: tuple[int, int] | None, brush: float | None) -> Region:
-    """Read a region: X,Y or X,Y,DIAMETER or the file of a mask."""
-    try:
-        numbers = [float(number) for number in text.split(",")]
-    except ValueError:
-        if Path(text).suffix:
-            return MaskRegion(read_mask(Path(text)))
-        raise click.UsageError(
-            f"region {text!r} is neither X,Y nor X,Y,DIAMETER nor an image file"
-        ) from None
-    if len(numbers) not in (2, 3) or not all(0 <= number <= 1 for number in numbers[:2]):
-        raise click.UsageError(f"region {text!r}: X and Y must be from 0 to 1")
-    point = f"{numbers[0]},{numbers[1]}"
-    return _brush(point, size, numbers[2] if len(numbers) == 3 else brush)
-
-
-def _brush(path: str, size: tuple[int, int] | None, diameter: float | None) -> Region:
-    """Build the region that a round brush covers along a path."""
-    shorter = min(size or (TILE, TILE))
-    if diameter is None:
-        diameter = min(TILE, shorter)
-    if not 8 <= diameter <= 100_000:
-        raise click.UsageError(f"a brush of {diameter:g} pixels: must be 8 to 100000")
-    return PathRegion(read_path(path), diameter / shorter)
-
-
-def read_mask(path: Path) -> Tensor:
-    """Read a mask: the brightness of an image, (height, width), 0..1."""
-    return luma(read_image(path))[0]
+def read_mask(name: str) -> Tensor:
+    """Read a mask: the brightness of an image, or of one that the recipe in use holds."""
+    if not name.startswith(HELD):
+        return spec_targets.read_mask(name)
+    recipe = click.get_current_context().find_object(Recipe)
+    if recipe is None or name not in recipe.masks:
+        raise click.UsageError(f"the mask {name} is in no recipe here: follow the picture's own")
+    return decode_mask(recipe.masks[name])
 
 
 def requested_mask(path: Path | None) -> Tensor | str | None:
     """Read the mask of --mask, or return its name."""
     if path is None:
         return None
-    return mask_name(str(path)) or read_mask(path)
+    return mask_name(str(path)) or read_mask(str(path))
 
 
 def single_classes(net: Net, classes: Sequence[ClassSpec]) -> list[list[ClassSpec]]:

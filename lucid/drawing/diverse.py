@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from lucid.core.objectives import LayerObjective
-from lucid.drawing.importance import Importance
-from lucid.drawing.loop import Progress, passes
+from lucid.drawing.climb import Progress
+from lucid.drawing.loop import passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.recipe import draw_recipe
@@ -106,14 +106,14 @@ def prepare_group(plan: Plan, count: int, weight: float = DIVERSITY_WEIGHT) -> l
     """
     if count < 2:
         raise UsageError(f"{count} picture cannot differ from others: use a count of 2 or more")
+    if plan.edits:
+        raise UsageError("pictures that are pushed apart cannot be edited: leave at out")
     layer, group = diversity_layer(plan.net), Group()
     plans = []
     for number in range(count):
         apart = Diversity(layer, group, number, weight)
         targets = [replace(each, objective=each.objective + apart) for each in plan.targets]
-        importance = Importance(plan.size) if plan.importance else None
-        own = replace(plan, targets=targets, seed=plan.seed + number, importance=importance)
-        plans.append(own)
+        plans.append(replace(plan, targets=targets, seed=plan.seed + number))
     return plans
 
 
@@ -171,5 +171,5 @@ def draw_diverse(
     group: dict[str, Any] = {"count": count, "diverse": True}
     if weight != DIVERSITY_WEIGHT:
         group["weight"] = weight
-    recipe = draw_recipe(plan, targets, base, options, group, passes=unfinished)
+    recipe = draw_recipe(plan, group, passes=unfinished)
     return [with_recipe(stage.picture(), recipe) for stage in stages]

@@ -11,7 +11,8 @@ from PIL import Image
 
 from lucid.core.canvas import BROAD_PARTS, Canvas, FourierCanvas, WrappingCanvas
 from lucid.core.objectives import Objective
-from lucid.drawing.loop import Progress, passes
+from lucid.drawing.climb import Progress
+from lucid.drawing.loop import passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import prepare
 from lucid.drawing.recipe import draw_recipe
@@ -88,8 +89,8 @@ def draw_interpolated(
             tell(watch, stages)
     unfinished = passed if stages[0].done < stages[0].total else None
     pictures = []
-    for plan, target, stage in zip(plans, targets, stages, strict=True):
-        recipe = draw_recipe(plan, target, base, options, passes=unfinished)
+    for plan, stage in zip(plans, stages, strict=True):
+        recipe = draw_recipe(plan, passes=unfinished)
         pictures.append(with_recipe(stage.picture(), recipe))
     return pictures
 

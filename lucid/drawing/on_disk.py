@@ -13,19 +13,21 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from lucid.core.ascent import View
 from lucid.core.canvas import grey_noise
 from lucid.core.device import Runtime, to_device
 from lucid.core.optimizers import DeepDreamStep
-from lucid.drawing.config import PassSettings, default_config, on_canvas
+from lucid.drawing.climb import Climb
+from lucid.drawing.config import default_config, on_canvas
 from lucid.drawing.disk_tensors import TensorFolder, bands, block, blocks_along, widen
 from lucid.drawing.fingerprint import fingerprint
 from lucid.drawing.options import DrawOptions, complete_options
@@ -122,14 +124,14 @@ def _draw(
     plan = prepare(net, targets, base, **settings)
     _check(plan)
     check_writable(path, plan.size)
-    drawing = DiskDrawing(plan, folder, before, watch or (lambda done, total: None))
     try:
-        drawing.begin()
-        canvas = drawing.paint()
-        rows = (canvas[:, band] for band in bands(plan.size))
+        climb = DiskClimb(plan, folder, before, watch or (lambda done, total: None))
+        while climb.step():
+            pass
+        rows = (climb.pixels[:, band] for band in bands(plan.size))
         text = metadata(plan) if metadata else ""
         write_png_rows(rows, plan.size, path, text, replace=replace)
-        drawing.end()
+        climb.end()
     except OSError as error:
         raise LucidError(
             f"{folder}: {error.strerror or error}; --resume goes on from the last whole pass"
@@ -172,21 +174,25 @@ class _State:
         return f"canvas_{self.octave}_{self.passes}"
 
 
-class DiskDrawing:
-    """A drawing under way, and its folder; ``state`` is what a killed run had done before."""
+class DiskClimb(Climb):
+    """A drawing whose canvas lies in a folder; ``state`` is what a killed run had done before."""
+
+    pixels: Tensor  # the canvas, (3, height, width), in a file
+    _weighted: Pass | None  # whose weights are in a file
+    _tiles: int  # of the pass under way
+    _shown: int
 
     def __init__(
         self, plan: Plan, folder: Path, state: _State | None, watch: Callable[[int, int], None]
     ) -> None:
-        self.plan, self.files, self.state, self.watch = plan, TensorFolder(folder), state, watch
+        self.files, self.state, self.watch = TensorFolder(folder), state, watch
         self.fingerprint = fingerprint(plan)
-        self.generator = Generator().manual_seed(plan.seed)
-        self.done = 0
+        super().__init__(plan)
 
-    def begin(self) -> None:
-        """Make the folder ready, or refuse it; set the generator to where a killed run left it."""
-        folder = self.files.folder
-        if self.state is None:
+    def _begin(self) -> None:
+        """Make the folder ready, or refuse it; go to where a killed run left it."""
+        folder, state = self.files.folder, self.state
+        if state is None:
             if (folder / STATE).exists():
                 raise UsageError(
                     f"{folder} holds a drawing that was cut short: --resume goes on with it; "
@@ -196,11 +202,17 @@ class DiskDrawing:
             folder.mkdir(exist_ok=True)
             self.files.delete(*FILES)
             log.warning("painting pixels in files in %s; if cut short, --resume goes on", folder)
+            self._begin_octave()
             return
-        if self.state.fingerprint != self.fingerprint:
+        if state.fingerprint != self.fingerprint:
             raise UsageError(f"{folder} was begun with other settings: give the same, or remove it")
-        self.files.delete(*FILES, keep=self.state.canvas)
-        digits = bytearray.fromhex(self.state.generator)
+        self.files.delete(*FILES, keep=state.canvas)
+        for index, (_, octave) in enumerate(self.plan.octaves[: state.octave + 1]):
+            self._octave, self._number = index, 0
+            for _ in range(octave.iterations if index < state.octave else state.passes):
+                self._count_pass()
+        self.pixels = self.files.tensor(state.canvas, 3, *self._current[0])
+        digits = bytearray.fromhex(state.generator)
         self.generator.set_state(torch.frombuffer(digits, dtype=torch.uint8))
 
     def end(self) -> None:
@@ -208,36 +220,30 @@ class DiskDrawing:
         self.files.delete(*FILES, STATE)
         self.files.folder.rmdir()
 
-    def paint(self) -> Tensor:
-        """Paint what is left of the octaves; return the canvas, (3, height, width), in a file."""
-        before = self.state
-        canvas: Tensor | None = None
-        for index, (size, octave) in enumerate(self.plan.octaves):
-            first = 0
-            if before and index < before.octave:
-                self.done += octave.iterations * math.prod(size)
-                continue
-            if before and index == before.octave:
-                first, canvas = before.passes, self.files.tensor(before.canvas, 3, *size)
-                self.done += first * math.prod(size)
-            else:
-                canvas = self._start(index, size, canvas)
-                self._save_state(index, 0)
-            gradient = self.files.tensor("gradient", 3, *size)
-            targets = self.plan.octave_targets(octave)
-            for number in range(first, octave.iterations):
-                settings = self.plan.pass_settings(size, octave, number, self.done, self.generator)
-                # A pass that is cut short leaves the canvas before it as it was.
-                name, after = f"canvas_{index}_{number}", f"canvas_{index}_{number + 1}"
-                shutil.copyfile(self.files.folder / name, self.files.folder / after)
-                canvas = self.files.tensor(after, 3, *size)
-                self._pass(canvas, gradient, settings, targets)
-                self._save_state(index, number + 1)
-            self.files.delete("gradient", "update")
-        assert canvas is not None
-        return canvas
+    def _begin_octave(self) -> None:
+        """Make the canvas of an octave, (3, height, width), in a file."""
+        self.files.delete("gradient", "update")
+        size, _ = self._current
+        self.pixels = self._start_pixels(self._octave, size, self.pixels if self._octave else None)
+        self._save_state()
 
-    def _start(self, index: int, size: Size, painted: Tensor | None) -> Tensor:
+    def _begin_pass(self) -> None:
+        """Copy the canvas, so that a pass that is cut short leaves the canvas before it."""
+        super()._begin_pass()
+        size, _ = self._current
+        names = [f"canvas_{self._octave}_{self._number + more}" for more in (0, 1)]
+        before, after = (self.files.folder / name for name in names)
+        shutil.copyfile(before, after)
+        self.pixels = self.files.tensor(names[1], 3, *size)
+        self._tiles = sum(len(view.batch) for view in self._views if isinstance(view, TileView))
+        self._shown, self._weighted = 0, None
+
+    def _end_pass(self) -> None:
+        self.files.delete("weights")
+        self._count_pass()
+        self._save_state()
+
+    def _start_pixels(self, index: int, size: Size, painted: Tensor | None) -> Tensor:
         """What an octave starts with, as ``tiling.octaves.start_image`` has it."""
         plan, base, space = self.plan, self.plan.base, self.plan.config.detail_space
         canvas = self.files.tensor(f"canvas_{index}_0", 3, *size)
@@ -260,40 +266,33 @@ class DiskDrawing:
         self.files.delete("change", "larger")
         return canvas
 
-    def _pass(
-        self,
-        canvas: Tensor,
-        gradient: Tensor,
-        settings: PassSettings,
-        targets: Sequence[Target],
-    ) -> None:
-        """Move the canvas by one pass."""
-        plan, size = self.plan, (canvas.shape[1], canvas.shape[2])
-        optimizer = DeepDreamStep(settings.lr, settings.blur_sigmas)
-        tile_passes = [settings.tiling.cut(size, self.generator) for _ in targets]
-        count = sum(len(batch) for tile_pass in tile_passes for batch in tile_pass.batches)
-        start, shown = self.done, 0
-        for target, tile_pass in zip(targets, tile_passes, strict=True):
-            weights = self.files.tensor("weights", 1, *size)
-            window = tile_pass.window(weights)
+    def _paint(self, target: Target, view: View) -> None:
+        """Move the canvas by one ring of tiles."""
+        assert isinstance(view, TileView)  # as _check sees to
+        plan, (size, _), tile_pass = self.plan, self._current, view.tile_pass
+        settings, canvas = self._settings, self.pixels
+        gradient = self.files.tensor("gradient", 3, *size)
+        if tile_pass is not self._weighted:  # of the pass of another target
+            self.files.delete("weights")
+        weights = self.files.tensor("weights", 1, *size)
+        window = tile_pass.window(weights)
+        if tile_pass is not self._weighted:
             for tile in itertools.chain(*tile_pass.batches):
                 tile_pass.add(weights, tile, window[None])
-            for batch in tile_pass.batches:
-                for first in range(0, len(batch), CHUNK):
-                    chunk = batch[first : first + CHUNK]
-                    cuts = [TileView(tile_pass, [tile]).gather(canvas) for tile in chunk]
-                    tiles = to_device(torch.cat(cuts), plan.ascent.device)
-                    step = settings.step(TileView(tile_pass, chunk), target.objective)
-                    grads = plan.ascent.input_grad(tiles, step).cpu()
-                    for tile, value in zip(chunk, grads * window, strict=True):
-                        tile_pass.add(gradient, tile, value)
-                    shown += len(chunk)
-                    self.watch(start + math.prod(size) * shown // count, plan.total)
-                self._move(
-                    canvas, gradient, weights, _blocks(tile_pass, batch, optimizer), optimizer
-                )
-            self.files.delete("weights")
-        self.done = start + math.prod(size)
+            self._weighted = tile_pass
+        for first in range(0, len(view.batch), CHUNK):
+            chunk = view.batch[first : first + CHUNK]
+            cuts = [TileView(tile_pass, [tile]).gather(canvas) for tile in chunk]
+            tiles = to_device(torch.cat(cuts), plan.ascent.device)
+            step = settings.step(TileView(tile_pass, chunk), target.objective)
+            grads = plan.ascent.input_grad(tiles, step).cpu()
+            for tile, value in zip(chunk, grads * window, strict=True):
+                tile_pass.add(gradient, tile, value)
+            self._shown += len(chunk)
+            self.watch(self.done + math.prod(size) * self._shown // self._tiles, plan.total)
+        optimizer = DeepDreamStep(settings.lr, settings.blur_sigmas)
+        blocks = _blocks(tile_pass, view.batch, optimizer)
+        self._move(canvas, gradient, weights, blocks, optimizer)
 
     def _move(
         self,
@@ -326,11 +325,14 @@ class DiskDrawing:
             canvas[:, rows, columns].add_(length * update[:, rows, columns]).clamp_(0, 1)
             gradient[:, rows, columns] = 0
 
-    def _save_state(self, octave: int, passes: int) -> None:
+    def _save_state(self) -> None:
         """Record that a pass is whole, and delete the canvas before it."""
         before, plan = self.state, self.plan
         digits = self.generator.get_state().numpy().tobytes().hex()
-        self.state = _State(self.fingerprint, plan.seed, octave, passes, plan.ascent.batch, digits)
+        self.state = _State(
+            *(self.fingerprint, plan.seed, self._octave, self._number),
+            *(plan.ascent.batch, digits),
+        )
         with atomic_write(self.files.folder / STATE) as part:
             part.write_text(json.dumps(dataclasses.asdict(self.state)), encoding="utf-8")
         if before and before.canvas != self.state.canvas:
@@ -388,7 +390,9 @@ def _check(plan: Plan) -> None:
         raise UsageError("on disk nothing of your own is used: leave canvas, order and so on out")
     if any(target.region for target in plan.targets) or plan.mask is not None:
         raise UsageError("on disk there are no regions: the whole picture is painted")
-    if config.weight_decay or plan.importance:
+    if plan.edits:
+        raise UsageError("on disk nothing changes under way: leave at out")
+    if config.weight_decay or plan.alpha:
         raise UsageError("on disk nothing decays or is transparent: leave that out")
     if plan.keep_colors:
         raise UsageError("on disk a base cannot keep its colours: leave keep_colors out")

@@ -15,6 +15,7 @@ from lucid.core.device import Runtime, RuntimeOptions, resolve_runtime
 from lucid.core.optimizers import Optimizer
 from lucid.core.transforms import Transform
 from lucid.drawing.config import DrawConfig
+from lucid.drawing.edits import TimedEdits
 from lucid.errors import UsageError, nearest
 from lucid.imaging import Size
 from lucid.imaging.fit import FITS
@@ -89,6 +90,9 @@ class DrawOptions(TypedDict, total=False):
             False.
         alpha: whether the picture is transparent where what was painted matters little. Default:
             False.
+        at: what changes under way (see ``Edit``), each by the number of whole passes before, or by
+            a pair of passes and rings of the next: ``{40: {"targets": "monarch"}}``. Default:
+            nothing.
         seed: of the random numbers, 0 or more. Default: 0.
         runtime: device, precision, batch size. Default: ``Runtime()``.
     """
@@ -115,6 +119,7 @@ class DrawOptions(TypedDict, total=False):
     fit: str
     keep_colors: bool
     alpha: bool
+    at: TimedEdits | None
     seed: int
     runtime: Runtime | None
 
@@ -142,6 +147,7 @@ DEFAULT_OPTIONS: DrawOptions = {
     "fit": "crop",
     "keep_colors": False,
     "alpha": False,
+    "at": None,
     "seed": 0,
     "runtime": None,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Unpack, cast
 
@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from lucid.core.ascent import Ascent
-from lucid.core.objectives import CallableObjective, ClassLogits
+from lucid.core.objectives import CallableObjective
 from lucid.core.optimizers import Optimizer
 from lucid.core.transforms import (
     Transform,
@@ -30,7 +30,7 @@ from lucid.drawing.config import (
     default_config,
     on_canvas,
 )
-from lucid.drawing.importance import Importance
+from lucid.drawing.edits import TimedEdit, find_mask, with_edits
 from lucid.drawing.options import CanvasFactory, DrawOptions, complete_options
 from lucid.drawing.subject import (
     choose_subject,
@@ -39,12 +39,11 @@ from lucid.drawing.subject import (
     detail_octaves,
     detail_tiling,
 )
-from lucid.drawing.targets import Target, Targets, find_classifier, find_targets
+from lucid.drawing.targets import Target, Targets, find_classifier, find_targets, with_cooldown
 from lucid.errors import UsageError
 from lucid.imaging import Size
-from lucid.imaging.fit import fit_image, fit_mask, fit_size
-from lucid.imaging.io import Picture, to_mask, to_tensor
-from lucid.imaging.masks import mask_name, named_mask
+from lucid.imaging.fit import fit_image, fit_size
+from lucid.imaging.io import Picture, to_tensor
 from lucid.nets.net import LOGITS, Net
 from lucid.nets.registry import NetLike, to_net
 from lucid.tiling.octaves import octave_sizes, sizes_from_scales
@@ -68,6 +67,15 @@ DETAIL_SIGMA = 1.5
 
 
 @dataclass(frozen=True)
+class Given:
+    """What ``prepare`` was given: targets, base and options."""
+
+    targets: Targets
+    base: Picture | None
+    options: DrawOptions
+
+
+@dataclass(frozen=True)
 class Plan:
     """A drawing that is ready to begin: painting it twice gives the same picture.
 
@@ -88,7 +96,9 @@ class Plan:
         canvas: makes canvases of the user's own, in place of the config's.
         optimizer: makes optimizers of the user's own, in place of the config's.
         transforms: of the user's own, applied to what the net is shown.
-        importance: adds up how much each place matters; None unless the picture is to show that.
+        alpha: whether the picture is transparent where what was painted matters little.
+        edits: changes that are made under way, each with its moment.
+        given: targets, base and options as they were given, for the recipe.
     """
 
     net: Net
@@ -107,7 +117,9 @@ class Plan:
     canvas: CanvasFactory | None = None
     optimizer: Callable[[float], Optimizer] | None = None
     transforms: Sequence[Transform] = ()
-    importance: Importance | None = None
+    alpha: bool = False
+    edits: tuple[TimedEdit, ...] = ()
+    given: Given | None = field(default=None, repr=False)
 
     @property
     def wrap(self) -> bool:
@@ -248,11 +260,10 @@ def prepare(
     if isinstance(settings["optimizer"], str):
         config = replace(config, optimizer=settings["optimizer"])
     found = find_targets(net, targets, config)
-    for target in found:
-        if isinstance(target.objective, ClassLogits) and target.objective.share_penalty:
-            cooldown = config.cooldown or config.mix_cooldown
-            factor = config.mix_last_octave_factor
-            config = replace(config, cooldown=cooldown, last_octave_factor=factor)
+    config, is_mix = with_cooldown(config, found)
+    if is_mix:
+        config = replace(config, last_octave_factor=config.mix_last_octave_factor)
+    given_base = base
     base = None if base is None else to_tensor(base)
     if not 0 <= settings["strength"] <= 100:
         raise UsageError(f"strength {settings['strength']} must be from 0 to 100; 1 is usual")
@@ -275,7 +286,7 @@ def prepare(
     octaves = _octaves(net, config, composition, tiling.tile, settings)
     if composition != size:
         octaves += detail_octaves(composition, size, config, settings["iterations"])
-    return Plan(
+    plan = Plan(
         net=net,
         ascent=Ascent(net, settings["runtime"]),
         targets=found,
@@ -292,8 +303,10 @@ def prepare(
         canvas=None if isinstance(settings["canvas"], str) else settings["canvas"],
         optimizer=None if isinstance(settings["optimizer"], str) else settings["optimizer"],
         transforms=list(map(checked_transform, settings["transforms"])),
-        importance=Importance(size) if settings["alpha"] else None,
+        alpha=settings["alpha"],
+        given=Given(targets, given_base, options),
     )
+    return with_edits(plan, settings["at"]) if settings["at"] else plan
 
 
 def _fit(
@@ -301,9 +314,7 @@ def _fit(
 ) -> tuple[Tensor | None, Tensor | None]:
     """The base, and the mask that was named or given as a picture, in the shape of a size."""
     shape = size if base is None else (base.shape[1], base.shape[2])
-    if isinstance(mask, str) and (name := mask_name(mask)):
-        mask = named_mask(name, shape, base)
-    found = None if mask is None else fit_mask(to_mask(mask), shape, size, fit)
+    found = None if mask is None else find_mask(mask, size, base, shape, fit)
     return None if base is None else fit_image(base, size, fit), found
 
 

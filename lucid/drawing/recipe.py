@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,10 +13,10 @@ from PIL import Image
 from lucid.core.device import precision_name
 from lucid.core.objectives import Channel, LayerL2
 from lucid.core.provenance import made_by
-from lucid.drawing.options import DEFAULT_OPTIONS, DrawOptions
-from lucid.drawing.plan import Plan
+from lucid.drawing.edits import TimedEdit, moment_text
+from lucid.drawing.options import DEFAULT_OPTIONS
+from lucid.drawing.plan import Given, Plan
 from lucid.drawing.targets import Targets
-from lucid.imaging.io import Picture
 from lucid.imaging.recipes import Recipe
 
 NAMES = {
@@ -36,34 +36,36 @@ PROGRAM_ONLY = ("optimizer", "weight")
 
 def draw_recipe(
     plan: Plan,
-    targets: Targets,
-    base: Picture | None,
-    options: DrawOptions,
     more: Mapping[str, Any] | None = None,
     *,
     passes: int | None = None,
+    edits: Sequence[TimedEdit] | None = None,
+    source: Given | None = None,
 ) -> Recipe:
     """Write down what ``lucid draw`` would have to be told to make a picture.
 
     Args:
         plan: of the drawing.
-        targets: as they were given.
-        base: as it was given.
-        options: as they were given.
         more: further settings, such as the ``skin`` that was given to ``draw_skin``.
         passes: how many there were, of a picture that is not finished.
+        edits: that were made under way; None for the plan's own.
+        source: targets, base and options as they were given; None for what ``prepare`` was given.
 
     Returns:
         The recipe. What no command can be told is listed in ``made.program``, so that ``lucid
         redo`` can say why the picture cannot be made again.
     """
+    source = source or plan.given
+    assert source  # of whatever prepare made
+    options = source.options
     given: dict[str, Any] = {"class": [], "layer": [], "net": plan.net.name}
     program: list[str] = []
-    for target in _parts(targets):
+    for target in _parts(source.targets):
         _add_target(given, program, target)
-    for name, value in {**options, "base": base, **(more or {})}.items():
-        if name not in ("size", "runtime", "seed") and value is not DEFAULT_OPTIONS.get(name):
+    for name, value in {**options, "base": source.base, **(more or {})}.items():
+        if name not in ("size", "runtime", "seed", "at") and value is not DEFAULT_OPTIONS.get(name):
             _add_option(given, program, name, value)
+    given["at"] = _edit_words(plan.edits if edits is None else edits, program)
     given = {name: value for name, value in given.items() if value != []}
     runtime = plan.ascent.runtime
     given |= {
@@ -86,6 +88,28 @@ def resolved_options(plan: Plan) -> dict[str, Any]:
     subject = f"{plan.subject / min(plan.size):.6g}"
     names = ("variety", "noise", "tint")
     return {"subject": subject, **{name: float(getattr(plan.config, name)) for name in names}}
+
+
+def _edit_words(edits: Sequence[TimedEdit], program: list[str]) -> list[list[str]]:
+    """Write down edits as ``--at`` takes them."""
+    typed = []
+    for moment, edit in edits:
+        words = []
+        for name, value in edit.items():
+            if name == "targets":
+                named: dict[str, Any] = {"class": [], "layer": []}
+                for target in _parts(cast(Targets, value)):
+                    _add_target(named, program, target)
+                words += [f"{kind}={'+'.join(each)}" for kind, each in named.items() if each]
+            elif name == "stop":
+                words.append("stop")
+            elif isinstance(value, str | int | float | Path):
+                words.append(f"{NAMES.get(name, name)}={value}")
+            else:
+                program.append(f"{name} at {moment_text(moment)}")
+        if words:
+            typed.append([moment_text(moment), "; ".join(words)])
+    return typed
 
 
 def _parts(targets: Targets) -> Iterable[Any]:

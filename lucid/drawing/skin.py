@@ -19,8 +19,9 @@ from torch import Tensor
 from lucid.core.attribution import attribution_layer, attribution_maps
 from lucid.core.device import reraise_oom
 from lucid.core.objectives import SHARE_PENALTY, ClassLogits
+from lucid.drawing.climb import Progress
 from lucid.drawing.config import default_config
-from lucid.drawing.loop import Progress, Watch, passes, run
+from lucid.drawing.loop import Watch, passes, run
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
 from lucid.drawing.recipe import draw_recipe
@@ -87,7 +88,7 @@ def draw_skin(
     plan = prepare(net, targets, base, **options)
     pattern = prepare_skin(plan, skin, **options)
     progress, unfinished = run(skin_passes(plan, pattern), watch)
-    recipe = draw_recipe(plan, targets, base, options, {"skin": skin}, passes=unfinished)
+    recipe = draw_recipe(plan, {"skin": skin}, passes=unfinished)
     return with_recipe(progress.picture(), recipe)
 
 
@@ -110,6 +111,8 @@ def prepare_skin(
         UsageError: the net lacks a class, the thing is not classes for the whole picture, or no
             layer tells where the net sees a class.
     """
+    if plan.edits:
+        raise UsageError("a thing with a skin cannot be edited: leave at out")
     net = plan.net
     weights = {key: each * (1 - SKIN_WEIGHT) for key, each in _thing(plan).weights.items()}
     for key, each in class_weights(net, skin).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Unpack
 
@@ -103,6 +103,14 @@ def find_targets(net: Net, targets: Targets, config: DrawConfig) -> list[Target]
         named = classes(net, names, config)
         total = named if total is None else total + named
     return found if total is None else [*found, Target(total)]
+
+
+def with_cooldown(config: DrawConfig, targets: Sequence[Target]) -> tuple[DrawConfig, bool]:
+    """The hyperparameters that suit the targets, and whether these are a mix of classes."""
+    for target in targets:
+        if isinstance(target.objective, ClassLogits) and target.objective.share_penalty:
+            return replace(config, cooldown=config.cooldown or config.mix_cooldown), True
+    return config, False
 
 
 def classes(net: NetLike, named: Classes, config: DrawConfig | None = None) -> ClassLogits:

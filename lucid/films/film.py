@@ -11,10 +11,12 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from lucid.core.provenance import made_by
+from lucid.drawing.climb import Progress
 from lucid.drawing.config import DrawConfig, default_config
-from lucid.drawing.loop import Progress, paintable, passes
+from lucid.drawing.loop import passes
+from lucid.drawing.octave_canvas import paintable
 from lucid.drawing.options import DrawOptions, complete_options
-from lucid.drawing.plan import Plan, prepare
+from lucid.drawing.plan import Given, Plan, prepare
 from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import Stop, UsageError, tell
@@ -110,6 +112,8 @@ def film(
         raise UsageError(f"frames={frames!r} must be a whole number, 1 or more")
     if isinstance(warps, str):
         raise UsageError(f"warps={warps!r} must be a list of warps: [{warps!r}]")
+    if options.get("at"):
+        raise UsageError("a film has no edits: give keyframes")
     net = to_net(net)
     keyframes = resolve_keyframes(net, targets, warps)
     settings = complete_options(options)
@@ -172,7 +176,7 @@ def film_recipe(
     """Write down what ``lucid film`` would have to be told; as ``draw_recipe`` does."""
     if isinstance(targets, Keyframes):
         targets, more = [], {**more, "keyframes": targets}
-    drawn = draw_recipe(plan, targets, base, options, more)
+    drawn = draw_recipe(plan, more, source=Given(targets, base, options))
     given, program = {}, [*drawn.made.get("program", ())]
     for name, value in drawn.options.items():
         if name in FILM_OPTIONS:

@@ -25,7 +25,7 @@ from lucid.imaging.files import atomic_write
 from lucid.imaging.io import write_image
 from lucid.imaging.metadata import METADATA_SUFFIXES, read_metadata
 from lucid.imaging.output_paths import exists
-from lucid.reading import parse_table, read_text
+from lucid.reading import MAX_BYTES, parse_table, read_text
 
 FILM_RECIPE = "film.json"
 """File name of the recipe in a folder of frames."""
@@ -50,11 +50,14 @@ class Recipe:
             values are strings, numbers, booleans, or lists of these.
         made: what else the result depends on: versions, device, SHA-256 of the net's weights
             and of the input files. Not needed to follow the recipe.
+        masks: the masks that the options name by hash (``lucid.imaging.recipe_masks``), each in
+            base64.
     """
 
     command: str
     options: Mapping[str, Any]
     made: Mapping[str, Any] = field(default_factory=dict)
+    masks: Mapping[str, str] = field(default_factory=dict)
 
     def toml(self, commented_out: Collection[str] = ()) -> str:
         """Format the recipe as TOML, in ASCII, which every metadata format stores unchanged.
@@ -72,11 +75,15 @@ class Recipe:
             lines += ["", "[made]", *_toml_lines(values)]
             for name, table in tables.items():
                 lines += ["", f"[made.{_toml_key(name)}]", *_toml_lines(table)]
+        if self.masks:
+            lines += ["", "[masks]", *_toml_lines(self.masks)]
         return "\n".join(lines) + "\n"
 
     def json(self) -> str:
         """Format the recipe as JSON, with the same keys as in TOML."""
-        return json.dumps({"command": self.command, **self.options, "made": self.made}, indent=1)
+        masks = {"masks": self.masks} if self.masks else {}
+        content = {"command": self.command, **self.options, "made": self.made, **masks}
+        return json.dumps(content, indent=1)
 
     def differences(self, before: Recipe) -> list[str]:
         """Describe in phrases how versions, device, weights and input files differ from before."""
@@ -125,6 +132,7 @@ def parse(text: str, where: Path | str) -> Recipe:
     """
     content = parse_table(text, where, as_json=text.lstrip().startswith("{"))
     command, made = content.pop("command", None), content.pop("made", {})
+    masks = content.pop("masks", {})
     if not isinstance(command, str) or not isinstance(made, dict):
         raise LucidError(f'{where}: a recipe says what to run: command = "draw"')
     for name, value in content.items():
@@ -132,9 +140,11 @@ def parse(text: str, where: Path | str) -> Recipe:
             raise LucidError(f"{where}: {name} is no text, number, true, false or list of these")
     if not isinstance(made.get("files", {}), dict):
         raise LucidError(f"{where}: made.files is no table")
+    if not isinstance(masks, dict) or not all(isinstance(each, str) for each in masks.values()):
+        raise LucidError(f"{where}: masks is no table of texts")
     if "manner" in made:
         made["config"] = made.pop("manner")
-    return Recipe(command, content, made)
+    return Recipe(command, content, made, masks)
 
 
 def _is_option_value(value: Any) -> bool:
@@ -185,7 +195,8 @@ def write_picture(
         write_image(image, path, replace=replace)
         return
     text = recipe.toml()
-    fits = path.suffix.lower() in METADATA_SUFFIXES and len(text) < MAX_LENGTH
+    most = MAX_BYTES if path.suffix.lower() == ".png" else MAX_LENGTH
+    fits = path.suffix.lower() in METADATA_SUFFIXES and len(text) < most
     write_image(image, path, text if fits else "", replace=replace)
     if not fits:
         write_sidecar(recipe, path, replace=replace)

@@ -11,7 +11,7 @@ from PIL import Image, ImageStat
 from test_cli import QUICK, Run, desk, run, size_of
 
 import lucid
-from lucid.cli.click_types import LayerSpec, parse_layer
+from lucid.drawing.specs import LayerSpec, parse_layer
 from lucid.imaging import recipes
 
 pytestmark = pytest.mark.slow

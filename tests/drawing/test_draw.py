@@ -14,8 +14,9 @@ from PIL import Image
 from torch import Tensor
 
 from lucid.core.device import Runtime
+from lucid.drawing.climb import Progress
 from lucid.drawing.config import SMALL_FROM_NOISE
-from lucid.drawing.loop import Progress, draw, grow, paint
+from lucid.drawing.loop import draw, grow, paint
 from lucid.drawing.plan import fit_tiling, prepare
 from lucid.drawing.targets import class_weights, classes
 from lucid.errors import UsageError

@@ -8,7 +8,8 @@ import torch
 import lucid
 from lucid.core.device import Runtime
 from lucid.core.objectives import Channel, ClassLogits
-from lucid.drawing.loop import Progress, draw
+from lucid.drawing.climb import Progress
+from lucid.drawing.loop import draw
 from lucid.drawing.plan import prepare
 from lucid.drawing.skin import SKIN_SHARE, draw_skin, prepare_skin, silhouette
 from lucid.errors import UsageError

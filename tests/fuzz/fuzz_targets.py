@@ -19,7 +19,7 @@ import torch
 from lucid.cli import film_targets
 from lucid.cli import targets as cli_targets
 from lucid.cli.click_types import parse_class, parse_grey, parse_layer, parse_size
-from lucid.drawing import on_disk
+from lucid.drawing import on_disk, spec_targets
 from lucid.drawing.config import FROM_NOISE
 from lucid.drawing.preset_files import read_preset
 from lucid.drawing.subject import subject_side
@@ -78,7 +78,7 @@ def fuzz_places(data: bytes) -> None:
     except EXPECTED as error:
         check_line(error)
     if not Path(text).suffix:  # which would be the file of a mask
-        cli_targets.parse_region(text, (64, 80), None)
+        spec_targets.RegionReader((64, 80)).parse(text)
 
 
 def fuzz_expressions(data: bytes) -> None:
