@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from lucid.nets.registry import load
     from lucid.nightmares.nightmare import nightmare
     from lucid.nightmares.reconstruct import reconstruct
+    from lucid.studio.notebook import studio as studio
 
 _EXPORTS = {
     "lucid.core.directions": ("Caricature", "Direction", "DirectionNeuron"),
@@ -100,6 +101,7 @@ __all__ = [
     "rank_channels",
     "reconstruct",
     "save",
+    "studio",
     "tune_process",
     "warp",
     "wrap",
@@ -109,6 +111,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Torch is imported on the first request for any of these names, because `lucid --help`
     # imports this package too. All names are then stored, and this function is not called again.
+    if name == "studio":  # a package that is called like a function
+        return import_module("lucid.studio")
     if name not in __all__ and name not in _RENAMED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     for module, names in _EXPORTS.items():

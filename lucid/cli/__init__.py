@@ -40,6 +40,7 @@ from lucid.cli.run import run
 from lucid.cli.sections import SectionedGroup
 from lucid.cli.sheet import sheet
 from lucid.cli.show import show
+from lucid.cli.studio import studio
 from lucid.cli.weights import weights
 from lucid.plugins import own_error
 from lucid.process import exit_on_signals, quiet_output, tune_process
@@ -120,7 +121,7 @@ def write_crash_report(error: Exception) -> Path | None:
 
 
 SECTIONS = {
-    "Make pictures": ("draw", "film", "nightmare"),
+    "Make pictures": ("draw", "film", "nightmare", "studio"),
     "Make them again": ("redo", "run", "show"),
     "Look into nets": (
         *("sheet", "explain", "classify", "models", "classes", "layers", "weights", "convert"),
@@ -140,6 +141,7 @@ def main(debug: bool) -> None:
     lucid draw photo.jpg --class goldfish    find that class in a photograph
     lucid nightmare NET photo.jpg LAYER      amplify what a layer sees in a picture
     lucid film photo.jpg --class goldfish --warp zoom:.05     dream, zoom, dream again
+    lucid studio                             paint on a page, live
     lucid redo goldfish_0000.png --size 1024x1024             the same picture, larger
     """
     if os.environ.get("NO_COLOR"):  # https://no-color.org
@@ -153,7 +155,7 @@ def main(debug: bool) -> None:
 
 
 for command in (
-    *(draw, nightmare, film, sheet, explain, show, redo, run),
+    *(draw, nightmare, film, studio, sheet, explain, show, redo, run),
     *(models, layers, classes, classify, weights, convert, bench),
     *(help, doctor, completion),
 ):

@@ -133,6 +133,7 @@ class Climb:
     Attributes:
         plan: what is painted from now on.
         edits: the changes that were made, each with its moment.
+        planned: the changes that are to come.
         passes: whole passes so far.
         rings: rings so far of the pass under way.
         done: pixels passed over so far.
@@ -168,7 +169,7 @@ class Climb:
         self.edits: tuple[TimedEdit, ...] = ()
         self.passes = self.rings = self.done = 0
         self.stopped = False
-        self._planned = plan.edits
+        self.planned = plan.edits
         self._octave = 0
         self._number = 0  # of the pass in its octave
         self._composed = 0  # pixels passed over in octaves that paint more than detail
@@ -205,9 +206,9 @@ class Climb:
         Raises:
             LucidError: the step does not fit into memory.
         """
-        while self._planned and self._planned[0][0] <= self.moment:
-            (_, edit), *later = self._planned
-            self._planned = tuple(later)
+        while self.planned and self.planned[0][0] <= self.moment:
+            (_, edit), *later = self.planned
+            self.planned = tuple(later)
             self.edit(**edit)
         if self.finished:
             return False

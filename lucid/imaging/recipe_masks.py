@@ -42,6 +42,18 @@ def encode_mask(mask: Tensor) -> tuple[str, str]:
     return HELD + digest, base64.b64encode(file.getvalue()).decode()
 
 
+def decode_text(text: str) -> bytes:
+    """The bytes of a mask's PNG file.
+
+    Raises:
+        LucidError: the text is no base64.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise LucidError(f"a mask of the recipe cannot be read ({error})") from error
+
+
 def decode_mask(text: str) -> Tensor:
     """Decode a mask of a recipe, (height, width), 0..1.
 
@@ -49,9 +61,7 @@ def decode_mask(text: str) -> Tensor:
         LucidError: that is no mask, or one of more than ``MAX_HELD`` pixels a side.
     """
     try:
-        with Image.open(
-            io.BytesIO(base64.b64decode(text, validate=True)), formats=["PNG"]
-        ) as image:
+        with Image.open(io.BytesIO(decode_text(text)), formats=["PNG"]) as image:
             if max(image.size) > MAX_HELD:
                 raise ValueError(f"{image.width}x{image.height} pixels")
             return from_pil(image.convert("RGB"))[0]

@@ -13,6 +13,7 @@ import hashlib
 import importlib.metadata
 import json
 import math
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,26 @@ class Recipe:
         masks = {"masks": self.masks} if self.masks else {}
         content = {"command": self.command, **self.options, "made": self.made, **masks}
         return json.dumps(content, indent=1)
+
+    def command_line(self, arguments: Collection[str] = ("base", "file", "words")) -> str:
+        """How a POSIX shell is told to make the image, word by word.
+
+        Args:
+            arguments: names of options that are typed without their names.
+        """
+        words, last = ["lucid", self.command], []
+        for name, value in self.options.items():
+            listed = value if isinstance(value, list) else [value]
+            if name in arguments:
+                last += [str(each) for each in listed]
+            elif isinstance(value, bool):
+                words += [f"--{name}"] * value
+            else:
+                for each in listed:
+                    parts = each if isinstance(each, list) else [each]
+                    words += [f"--{name}", *map(str, parts)]
+        dashed = any(word.startswith("-") for word in last)
+        return shlex.join([*words, *(["--"] if dashed else []), *last])
 
     def differences(self, before: Recipe) -> list[str]:
         """Describe in phrases how versions, device, weights and input files differ from before."""

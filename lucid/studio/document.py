@@ -1,0 +1,282 @@
+"""The picture that is painted in the studio: its settings, its drawing and its history."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image
+
+from lucid.drawing.climb import Climb
+from lucid.drawing.edits import moment_text
+from lucid.drawing.specs import parse_moment
+from lucid.errors import UsageError
+from lucid.imaging import recipes
+from lucid.imaging.fit import fit_image
+from lucid.imaging.io import to_pil
+from lucid.imaging.recipes import Recipe
+from lucid.nets.net import Net
+from lucid.studio.assets import Assets
+from lucid.studio.checks import MAX_SEED, Row
+from lucid.studio.frames import thumbnail
+from lucid.studio.history import History, Moment
+from lucid.studio.recall import TypedEdit, recalled, settings_after
+from lucid.studio.settings import Settings
+from lucid.tiling.octaves import resize
+
+GREY = (128, 128, 128)
+"""The colour of an empty canvas."""
+
+LEAST_MORE = 8
+"""Passes that a finished drawing is given at least when it goes on."""
+
+
+class Document:
+    """What is chosen, what is painted, and what was done before.
+
+    Attributes:
+        net: the net that paints; None until it is loaded.
+        settings: what is chosen.
+        assets: photographs and masks.
+        climb: the drawing under way; None before one begins.
+        history: what was done.
+    """
+
+    def __init__(self, settings: Settings, assets: Assets) -> None:
+        self.settings, self.assets = settings, assets
+        self.net: Net | None = None
+        self.climb: Climb | None = None
+        self.history = History()
+        self._begun = settings  # what the climb began with
+        self._words: list[TypedEdit] = []  # the edits of the climb
+        self._recalled: list[TypedEdit] = []  # the edits of a recipe that is to be followed
+        self._gesture: object = None  # whose changes are one step of undo
+        self._photo: tuple[object, Image.Image] | None = None  # as it was last fitted
+
+    def picture(self) -> Image.Image:
+        """The picture as it is now: what is painted, or the photograph, or an empty canvas."""
+        if self.climb:
+            return self.climb.progress().picture()
+        settings = self.settings
+        if not settings.photo:
+            return Image.new("RGB", settings.size, GREY)
+        key = (settings.photo, settings.size)
+        if self._photo is None or self._photo[0] != key:
+            size = settings.size[1], settings.size[0]
+            photo = fit_image(self.assets.picture(settings.photo), size, "crop")
+            self._photo = key, to_pil(resize(photo, size).clamp(0, 1))
+        return self._photo[1]
+
+    # Painting
+
+    def begin(self) -> None:
+        """Begin a drawing by the settings, with the edits of a recipe if one was recalled.
+
+        Raises:
+            LucidError: nothing is to be painted, or an option makes no sense.
+        """
+        assert self.net
+        typed = [(parse_moment(moment), words) for moment, words in self._recalled]
+        self.climb = Climb(self.settings.plan(self.net, self.assets, typed))
+        self._begun, self._words, self._recalled = self.settings, self._recalled, []
+
+    def step(self) -> bool:
+        """Paint one ring; return whether anything is left."""
+        assert self.climb
+        made = len(self.climb.edits)
+        self.climb.step()
+        for _, words in self._words[made : len(self.climb.edits)]:  # those of a recipe
+            self.settings = settings_after(self.settings, words, self.assets)
+        return not self.climb.finished
+
+    def go_on(self) -> None:
+        """Begin, go on, or paint more of what is finished."""
+        if self.climb is None:
+            self.begin()
+            return
+        if not self.settings.target_words() and not self.settings.guide:
+            raise UsageError("there is nothing to paint: choose a class")
+        if not self.climb.finished:
+            return
+        self.record("more")
+        _, octave = self.climb.plan.octaves[-1]
+        if octave.detail and self.settings.target_words():
+            self._edit(self.settings.target_words())  # which begins another octave
+        else:
+            self._edit(f"iters={octave.iterations + max(LEAST_MORE, octave.iterations)}")
+
+    def _edit(self, words: str) -> None:
+        """Change the drawing under way; what a recipe had planned for later is dropped."""
+        assert self.net
+        assert self.climb
+        edit = self.settings.reader(self.net, self.assets).parse(words)
+        moment = moment_text(self.climb.moment)
+        self.climb.edit(**edit)
+        self.climb.planned = ()
+        self._words = [*self._words[: len(self.climb.edits) - 1], (moment, words)]
+
+    def fork(self) -> None:
+        """Go on from here with other random numbers."""
+        if self.climb is None:
+            raise UsageError("there is nothing to go on from: paint first")
+        self.record("another seed")
+        self._edit(f"seed={secrets.randbelow(MAX_SEED)}")
+
+    def erase(self, mask: object) -> None:
+        """Bring back the photograph, or grey, where a mask is bright."""
+        if mask not in self.assets.masks:
+            raise UsageError("erase needs a mask that was sent")
+        if self.climb is None:
+            raise UsageError("there is no paint to erase yet")
+        self.record("erase")
+        self._edit(f"erase={mask}")
+
+    # Choosing
+
+    def change(self, changes: Mapping[str, Any], gesture: object = None) -> bool:
+        """Change settings, and the drawing under way with them.
+
+        Args:
+            changes: settings from outside.
+            gesture: tells the parts of one movement, which are one step of undo; None for none.
+
+        Returns:
+            Whether a drawing under way was left, and another is to begin.
+
+        Raises:
+            LucidError: a change makes no sense; then nothing has changed.
+        """
+        before, after = self.settings, self.settings.changed(changes, self.assets)
+        if after == before:
+            return False
+        anew = after.begins_anew(before)
+        words = after.edit_words(before) if self.climb and not anew else ""
+        if words and after.target_words():  # a mistake is found before anything is recorded
+            assert self.net
+            after.reader(self.net, self.assets).parse(words)
+        if not gesture or gesture != self._gesture:
+            self.record(_label(before, after))
+        self.settings, self._gesture, self._recalled = after, gesture, []
+        left = anew and self.climb is not None
+        if anew:
+            self.climb, self._words = None, []
+        elif words and after.target_words():
+            self._edit(words)
+        return left
+
+    def recall(self, recipe: Recipe) -> int:
+        """Take the settings of a recipe; return how many edits will be made when it is played.
+
+        Raises:
+            LucidError: the recipe has what the studio has not.
+        """
+        settings, edits = recalled(recipe, self.assets, self.settings)
+        self.record("recall")
+        self.settings, self._recalled, self.climb, self._words = settings, edits, None, []
+        return len(edits)
+
+    def leave(self) -> None:
+        """Go back to the photograph, or to an empty canvas."""
+        if self.climb:
+            self.record("stop")
+        self.climb, self._words = None, []
+
+    def take(self, climb: Climb, settings: Settings) -> None:
+        """Go on with another drawing."""
+        self.record(f"seed {settings.seed}")
+        self.climb, self.settings, self._begun, self._words = climb, settings, settings, []
+
+    # Going back and forth
+
+    def record(self, label: str) -> None:
+        """Keep the present in the history, before something is done."""
+        self._gesture = None
+        self.history.record(label, thumbnail(self.picture()), self._moment())
+
+    def _moment(self) -> Moment:
+        snapshot = self.climb.snapshot() if self.climb else None
+        return Moment(self.settings, self.climb, snapshot, self._begun, tuple(self._words))
+
+    def undo(self) -> None:
+        """Go back by one step."""
+        self._go(self.history.at - 1)
+
+    def redo(self) -> None:
+        """Go forward by one step."""
+        self._go(self.history.at + 1)
+
+    def go(self, identity: object) -> None:
+        """Go to an entry of the history."""
+        self._go(self.history.index_of(identity))
+
+    def _go(self, index: int) -> None:
+        moment = self.history.go(index, thumbnail(self.picture()), self._moment())
+        self.settings, self.climb = moment.settings, moment.climb
+        self._begun, self._words = moment.begun, list(moment.words)
+        self._gesture, self._recalled = None, []
+        if self.climb and moment.snapshot:
+            self.climb.restore(moment.snapshot)
+
+    # Keeping
+
+    def stem(self) -> str:
+        """What the picture's file is called: what is painted, and the seed."""
+        names = [row.name for row in self.settings.active][:3] or ["picture"]
+        plain = ["".join(c if c.isalnum() else "-" for c in name).strip("-") for name in names]
+        passes = f"_pass{self.climb.passes}" if self.climb and not self.climb.finished else ""
+        return f"{'+'.join(plain)}_{self.settings.seed}{passes}"
+
+    def recipe(self) -> Recipe:
+        """The recipe by which ``lucid redo`` makes the picture as it is now.
+
+        Raises:
+            UsageError: nothing is painted yet.
+        """
+        if self.climb is None:
+            raise UsageError("there is no picture yet: paint first")
+        edits = self._words[: len(self.climb.edits)]
+        if not self.climb.finished:
+            edits = [*edits, (moment_text(self.climb.moment), "stop")]
+        return self._begun.recipe(self.climb.plan, self.assets, edits)
+
+    def png(self) -> bytes:
+        """The picture as it is now, with its recipe, as the bytes of a PNG file."""
+        path = self.assets.folder / "saving.png"
+        recipes.write_picture(self.picture(), path, self.recipe())
+        content = path.read_bytes()
+        path.unlink()
+        return content
+
+    def command_line(self) -> tuple[str, bool]:
+        """How a terminal makes the picture again, and whether that needs the picture's file."""
+        recipe = self.recipe()
+        if not recipe.masks:
+            return recipe.command_line(), False
+        again = {"base": recipe.options["base"]} if "base" in recipe.options else {}
+        redo = Recipe("redo", {"file": f"{self.stem()}.png", **again})
+        return redo.command_line(("file", "base")), True
+
+
+def _label(before: Settings, after: Settings) -> str:
+    """Say in a few words what is about to change."""
+    old, new = {row.id: row for row in before.rows}, {row.id: row for row in after.rows}
+    for key in {**new, **old}:
+        was, row = old.get(key), new.get(key)
+        if was != row:
+            return _row_label(was, row)
+    for name in ("strength", "padding", "seed", "size", "net", "tiles", "preset", "photo"):
+        if getattr(before, name) != getattr(after, name):
+            return name
+    return "settings"
+
+
+def _row_label(was: Row | None, row: Row | None) -> str:
+    """Say what is about to change in a row: it comes, goes or becomes another."""
+    if row is None or was is None:
+        return f"remove {was.name}" if was else f"add {row.name if row else ''}"
+    if row.mask != was.mask:
+        return f"paint {row.name}" if row.mask else f"{row.name} everywhere"
+    if row.weight != was.weight:
+        return f"{row.name} × {row.weight:g}"
+    return f"{row.name} {'on' if row.on else 'off'}"

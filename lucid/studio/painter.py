@@ -1,0 +1,423 @@
+"""The thread that owns the net and the picture: nothing else in the studio calls torch."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lucid.errors import LucidError, UsageError, is_out_of_memory
+from lucid.imaging import recipes
+from lucid.nets.imagenet import own_groups
+from lucid.nets.net import Net
+from lucid.nets.registry import load
+from lucid.studio import autosave
+from lucid.studio.document import Document
+from lucid.studio.film import FilmRoom
+from lucid.studio.frames import FILM, PICTURE, PREVIEW, SHEET, Frame, encode
+from lucid.studio.sheet import SeedSheet
+
+log = logging.getLogger("lucid")
+
+RATE = 8
+"""The most frames a second."""
+
+AUTOSAVE = 30
+"""Seconds from one autosave to the next, while a picture grows."""
+
+Message = dict[str, Any]
+Publish = Callable[[Message | Frame], None]
+"""Sends a message or a picture to every page."""
+
+
+class Painter(threading.Thread):
+    """Paints what the pages ask for; they share one picture.
+
+    Attributes:
+        document: the picture, its settings and its history.
+        nets: names of the nets that may be loaded.
+        folder: of the autosave; None for none.
+        running: whether anything moves on.
+        wants_frame: set while a page waits for a picture.
+        ready: set once a net is loaded.
+    """
+
+    def __init__(
+        self, publish: Publish, document: Document, nets: list[str], folder: Path | None
+    ) -> None:
+        super().__init__(name="lucid painter", daemon=True)
+        self.publish, self.document, self.nets, self.folder = publish, document, nets, folder
+        self.running = False
+        self.wants_frame, self.ready = threading.Event(), threading.Event()
+        self._commands: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._sheet: SeedSheet | None = None
+        self._film: FilmRoom | None = None
+        self._frame = 0
+        self._shown = False  # whether the pages have the picture as it is
+        self._last_frame = self._last_saved = self._seconds = 0.0
+        self._quit = False
+
+    # What other threads call
+
+    def tell(self, command: Message) -> None:
+        """Give the painter a command, which is carried out before the next ring."""
+        self._commands.put(command)
+
+    def close(self) -> None:
+        """Save the picture and end the thread."""
+        self.tell({"do": "quit"})
+        self.join(30)
+
+    # The loop
+
+    def run(self) -> None:
+        """Carry out commands, and paint in between."""
+        while not self._quit:
+            try:
+                self._turn()
+            except LucidError as error:
+                self.running = False
+                self._say("error", str(error))
+                self.publish(self.state())
+            except Exception as error:  # the page is told, and the studio goes on
+                self._recover(error)
+        self._save()
+
+    def _turn(self) -> None:
+        """Carry out what was asked for; then paint one ring."""
+        self._load_net()
+        idle = not self.running and (self._shown or not self.wants_frame.is_set())
+        for command in self._asked(wait=idle):
+            self._obey(command)
+        if self.running:
+            began = time.monotonic()
+            self._paint()
+            self._seconds += time.monotonic() - began
+        self._show()
+
+    def _load_net(self) -> None:
+        """Load the net of the settings, unless that is loaded."""
+        document, name = self.document, self.document.settings.net
+        if document.net is not None and document.net.name == name:
+            return
+        self.publish(self.state())
+        try:
+            document.net = load(name, progress=False)
+        except LucidError:
+            if document.net is not None:
+                document.settings = replace(document.settings, net=document.net.name)
+            else:
+                self._quit = True
+            raise
+        finally:
+            self.ready.set()
+        self.publish(net_message(document.net))
+        self.publish(self.state())
+
+    def _asked(self, *, wait: bool) -> Iterator[Message]:
+        """The commands that came; with ``wait``, at least one."""
+        try:
+            yield self._commands.get(block=wait)
+            while True:
+                yield self._commands.get_nowait()
+        except queue.Empty:
+            return
+
+    def _obey(self, command: Message) -> None:
+        """Carry out one command; a mistake in it is told, and changes nothing."""
+        name = str(command.get("do"))
+        if name == "wake":
+            return
+        carry_out = COMMANDS.get(name)
+        history = self.document.history
+        before = (len(history.entries), history.at, history.entries[-1:])
+        try:
+            if carry_out is None:
+                raise UsageError(f"there is no command {name[:40]!r}")
+            carry_out(self, command)
+        except LucidError as error:
+            self._say("error", str(error))
+        if before != (len(history.entries), history.at, history.entries[-1:]):
+            self.publish(history.to_dict())
+        self._shown = False
+        self.publish(self.state())
+
+    def _paint(self) -> None:
+        """Move on by one ring of tiles, or by one frame of the film."""
+        if self._film:
+            drawn = len(self._film.frames)
+            self.running = self._film.step()
+            self.publish(self._film.progress())
+            self._shown = drawn == len(self._film.frames)
+        elif self._sheet:
+            self.running, self._shown = self._sheet.step(), False
+        else:
+            before = self.document.settings
+            self.running, self._shown = self.document.step(), False
+            if self.document.settings != before:
+                self.publish(self.state())
+        if time.monotonic() - self._last_saved > AUTOSAVE:
+            self._save()
+        if not self.running:
+            self._save()
+            self.publish(self.state())
+
+    def _recover(self, error: Exception) -> None:
+        """Tell of a mistake that nobody foresaw, and of what was saved."""
+        log.error("the painter failed", exc_info=error)
+        self.running, self._film, self._sheet = False, None, None
+        what = f"{type(error).__name__}: {error}"
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            what = "there is not enough memory: choose a smaller size"
+        where = "; the picture was saved: `lucid studio --resume` brings it back"
+        self._say("error", f"painting stopped ({what}){where if self._save() else ''}")
+        self.document.climb = None
+        self.publish(self.state())
+
+    def _save(self) -> bool:
+        self._last_saved = time.monotonic()
+        return self.folder is not None and autosave.save(self.document, self.folder)
+
+    # What is sent
+
+    def _say(self, kind: str, text: str) -> None:
+        self.publish({"type": kind, "text": text})
+
+    def state(self) -> Message:
+        """The state for the page."""
+        climb, history = self.document.climb, self.document.history
+        status = "empty"
+        if self.document.net is None:
+            status = "loading"
+        elif self._film or self._sheet:
+            status = "film" if self._film else "sheet"
+        elif climb:
+            status = "playing" if self.running else "finished" if climb.finished else "paused"
+        can = {"undo": history.at > 0, "redo": history.at < len(history.entries) - 1}
+        return {
+            **{"type": "state", "status": status, "running": self.running, "can": can},
+            **{
+                "settings": self.document.settings.to_dict(),
+                "passes": climb.passes if climb else 0,
+            },
+        }
+
+    def _show(self) -> None:
+        """Send the picture, if a page waits for one and the last one is a while ago."""
+        now = time.monotonic()
+        early = self.running and now - self._last_frame < 1 / RATE
+        if self._shown or early or not self.wants_frame.is_set():
+            return
+        kind, index, climb = PICTURE, 0, self.document.climb
+        self._shown, self._last_frame = True, now
+        if self._film:
+            if not self._film.frames:
+                return
+            kind, index = FILM, len(self._film.frames) - 1
+            picture = self._film.frames[-1]
+        elif self._sheet:
+            kind, picture = SHEET, self._sheet.picture()
+        else:
+            picture = self.document.picture()
+        self._frame += 1
+        jpeg = encode(picture, PREVIEW if self.running else None)
+        self.publish(Frame(kind, self._frame, *picture.size, jpeg, index))
+        if climb and kind == PICTURE:
+            progress = climb.progress()
+            height, width = progress.octave
+            done = min(1.0, progress.done / max(1, progress.total))
+            self.publish(
+                {
+                    **{"type": "progress", "passes": climb.passes, "rings": climb.rings},
+                    **{"done": done, "octave": [width, height], "seconds": self._seconds},
+                }
+            )
+
+    # Commands
+
+    def _close(self) -> None:
+        """Leave the sheet or the film."""
+        self._sheet = self._film = None
+        self.running = False
+
+    def set(self, command: Message) -> None:
+        """Change settings."""
+        changes = command.get("changes")
+        if not isinstance(changes, dict):
+            raise UsageError("set needs changes")
+        self._check_net(changes.get("net", self.document.settings.net))
+        if self._sheet or self._film:
+            self._close()
+        same_net = changes.get("net", self.document.settings.net) == self.document.settings.net
+        left = self.document.change(changes, command.get("gesture"))
+        if left and self.running and same_net:
+            self._begin()
+        elif self.document.climb is None or not self.document.settings.active:
+            self.running = self.running and bool(self.document.settings.guide)
+
+    def _check_net(self, name: object) -> None:
+        if name not in self.nets:
+            raise UsageError(
+                f"the net {str(name)[:60]!r} is not in the box: start the studio with --net"
+            )
+
+    def _begin(self) -> None:
+        self.running = False
+        self.document.go_on()
+        self.running = True
+
+    def play(self, command: Message) -> None:
+        """Begin, go on, or paint more of what is finished."""
+        if not (self._sheet or self._film):
+            if self.document.climb is None:
+                self._seconds, self._last_saved = 0.0, time.monotonic()
+            self._begin()
+        self.running = True
+
+    def pause(self, command: Message) -> None:
+        """Stop moving on."""
+        self.running = False
+        self._save()
+
+    def step(self, command: Message) -> None:
+        """Paint one ring."""
+        self.play(command)
+        self._paint()
+        self.running = False
+
+    def stop(self, command: Message) -> None:
+        """Leave the sheet or the film; or go back to the photograph, or to an empty canvas."""
+        if not (self._sheet or self._film):
+            self.document.leave()
+        self._close()
+
+    def close_view(self, command: Message) -> None:
+        """Leave the sheet or the film."""
+        self._close()
+
+    def undo(self, command: Message) -> None:
+        """Go back by one step."""
+        self._close()
+        self.document.undo()
+
+    def redo(self, command: Message) -> None:
+        """Go forward by one step."""
+        self._close()
+        self.document.redo()
+
+    def go(self, command: Message) -> None:
+        """Go to an entry of the history."""
+        self._close()
+        self.document.go(command.get("to"))
+
+    def fork(self, command: Message) -> None:
+        """Go on from here with another seed."""
+        self.document.fork()
+        self._begin()
+
+    def erase(self, command: Message) -> None:
+        """Bring the photograph back where a mask is bright."""
+        self.document.erase(command.get("mask"))
+
+    def seeds(self, command: Message) -> None:
+        """Begin a sheet of nine seeds."""
+        assert self.document.net
+        settings, assets = self.document.settings, self.document.assets
+        self._film, self._sheet = None, SeedSheet(settings, self.document.net, assets)
+        self.running = True
+
+    def pick(self, command: Message) -> None:
+        """Go on with one picture of the sheet."""
+        if self._sheet is None:
+            raise UsageError("there is no sheet to pick from")
+        climb, settings = self._sheet.pick(command.get("index"))
+        self._sheet, self._seconds = None, 0.0
+        self.document.take(climb, settings)
+        self.running = True
+
+    def make_film(self, command: Message) -> None:
+        """Begin a film with the present picture."""
+        document = self.document
+        assert document.net
+        film = FilmRoom(
+            *(command, document.settings, document.net, document.assets, document.picture()),
+            name=f"{document.stem()}.png",
+            interrupted=lambda: not self._commands.empty(),
+        )
+        self._sheet, self._film, self.running = None, film, True
+
+    def download(self, command: Message) -> None:
+        """Write the film, to be fetched."""
+        if self._film is None:
+            raise UsageError("there is no film: make one first")
+        self._offer(*self._film.write(str(command.get("format"))))
+
+    def save(self, command: Message) -> None:
+        """Write the picture with its recipe, to be fetched."""
+        self._offer(self.document.png(), ".png")
+
+    def _offer(self, content: bytes, suffix: str) -> None:
+        digest = self.document.assets.add(content, suffix)
+        name = f"{self.document.stem()}{suffix}"
+        self.publish({"type": "saved", "asset": digest, "name": name})
+
+    def command_line(self, command: Message) -> None:
+        """Say how a terminal makes the picture again."""
+        text, needs_file = self.document.command_line()
+        if needs_file:
+            self._say("notice", "the masks are in the picture: save it, too")
+        self.publish({"type": "command", "text": text})
+
+    def recall(self, command: Message) -> None:
+        """Take the settings of an uploaded picture's recipe."""
+        recipe = recipes.read(self.document.assets.path(str(command.get("asset"))))
+        self._check_net(recipe.options.get("net", "lucid64"))
+        edits = self.document.recall(recipe)
+        self._close()
+        if edits:
+            self.publish({"type": "edits", "count": edits})
+
+    def hello(self, command: Message) -> None:
+        """Tell a page that has come what the others know."""
+        net = self.document.net
+        for message in (*([net_message(net)] if net else []), self.document.history.to_dict()):
+            self.publish(message)
+
+    def ask(self, command: Message) -> None:
+        """Answer a question of the program."""
+        command["answer"](self.document)
+
+    def quit(self, command: Message) -> None:
+        """End the thread."""
+        self._quit = True
+
+
+def net_message(net: Net) -> Message:
+    """The classes and layers of a net, for the page."""
+    classes = list(net.classes)
+    layers = [
+        {"name": name, "channels": shape[0]} for name, _, shape in net.describe() if len(shape) == 3
+    ]
+    return {
+        **{"type": "net", "name": net.name, "classes": classes},
+        **{"groups": own_groups(classes), "layers": layers},
+    }
+
+
+COMMANDS: dict[str, Callable[[Painter, Message], None]] = {
+    **{"set": Painter.set, "play": Painter.play, "pause": Painter.pause, "step": Painter.step},
+    **{"stop": Painter.stop, "close": Painter.close_view, "undo": Painter.undo},
+    **{"redo": Painter.redo, "go": Painter.go, "fork": Painter.fork, "erase": Painter.erase},
+    **{"sheet": Painter.seeds, "pick": Painter.pick, "film": Painter.make_film},
+    **{"download": Painter.download, "save": Painter.save, "command": Painter.command_line},
+    **{"recall": Painter.recall},
+}
+"""What a page may ask for, and what does it."""
+
+PAGE_COMMANDS = frozenset({*COMMANDS, "ack"})
+COMMANDS |= {"hello": Painter.hello, "ask": Painter.ask, "quit": Painter.quit}
