@@ -266,7 +266,8 @@ def requested_mask(path: Path | None) -> Tensor | str | None:
     """Read the mask of --mask, or return its name."""
     if path is None:
         return None
-    return mask_name(str(path)) or read_mask(str(path))
+    name = str(path)
+    return read_mask(name) if name.startswith(HELD) else mask_name(name) or read_mask(name)
 
 
 def single_classes(net: Net, classes: Sequence[ClassSpec]) -> list[list[ClassSpec]]:

@@ -14,6 +14,7 @@ from lucid.drawing.targets import Target
 from lucid.errors import UsageError, nearest
 from lucid.imaging.io import Picture
 from lucid.imaging.masks import mask_name
+from lucid.imaging.recipe_masks import HELD
 from lucid.nets.net import Net
 
 KEYS = ("class", "layer", "mask", "strength", "padding", "iters", "seed", "erase", "stop")
@@ -79,7 +80,8 @@ class EditReader:
         return layer_targets(self.net, list(map(parse_layer, parts)), self.regions)
 
     def _mask(self, name: str) -> Picture:
-        return name if mask_name(name) else self.regions.read(name)
+        held = name.startswith(HELD)
+        return name if not held and mask_name(name) else self.regions.read(name)
 
 
 def _number(word: str, value: str) -> float:

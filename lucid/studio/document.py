@@ -36,16 +36,15 @@ class Document:
     """What is chosen, what is painted, and what was done before.
 
     Attributes:
-        net: the net that paints; None until it is loaded.
+        net: the net that paints.
         settings: what is chosen.
         assets: photographs and masks.
         climb: the drawing under way; None before one begins.
         history: what was done.
     """
 
-    def __init__(self, settings: Settings, assets: Assets) -> None:
-        self.settings, self.assets = settings, assets
-        self.net: Net | None = None
+    def __init__(self, net: Net, settings: Settings, assets: Assets) -> None:
+        self.net, self.settings, self.assets = net, settings, assets
         self.climb: Climb | None = None
         self.history = History()
         self._begun = settings  # what the climb began with
@@ -76,7 +75,6 @@ class Document:
         Raises:
             LucidError: nothing is to be painted, or an option makes no sense.
         """
-        assert self.net
         typed = [(parse_moment(moment), words) for moment, words in self._recalled]
         self.climb = Climb(self.settings.plan(self.net, self.assets, typed))
         self._begun, self._words, self._recalled = self.settings, self._recalled, []
@@ -108,7 +106,6 @@ class Document:
 
     def _edit(self, words: str) -> None:
         """Change the drawing under way; what a recipe had planned for later is dropped."""
-        assert self.net
         assert self.climb
         edit = self.settings.reader(self.net, self.assets).parse(words)
         moment = moment_text(self.climb.moment)
@@ -153,7 +150,6 @@ class Document:
         anew = after.begins_anew(before)
         words = after.edit_words(before) if self.climb and not anew else ""
         if words and after.target_words():  # a mistake is found before anything is recorded
-            assert self.net
             after.reader(self.net, self.assets).parse(words)
         if not gesture or gesture != self._gesture:
             self.record(_label(before, after))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lucid.drawing.climb import Climb
 from lucid.errors import LucidError, UsageError, is_out_of_memory
 from lucid.imaging import recipes
 from lucid.nets.imagenet import own_groups
@@ -44,7 +46,6 @@ class Painter(threading.Thread):
         folder: of the autosave; None for none.
         running: whether anything moves on.
         wants_frame: set while a page waits for a picture.
-        ready: set once a net is loaded.
     """
 
     def __init__(
@@ -53,14 +54,15 @@ class Painter(threading.Thread):
         super().__init__(name="lucid painter", daemon=True)
         self.publish, self.document, self.nets, self.folder = publish, document, nets, folder
         self.running = False
-        self.wants_frame, self.ready = threading.Event(), threading.Event()
+        self.wants_frame = threading.Event()
+        self._loaded = document.settings.net  # the name by which the net was asked for
         self._commands: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._sheet: SeedSheet | None = None
         self._film: FilmRoom | None = None
         self._frame = 0
         self._shown = False  # whether the pages have the picture as it is
         self._last_frame = self._last_saved = self._seconds = 0.0
-        self._quit = False
+        self._loading = self._quit = False
 
     # What other threads call
 
@@ -77,6 +79,9 @@ class Painter(threading.Thread):
 
     def run(self) -> None:
         """Carry out commands, and paint in between."""
+        # The first step of a process takes a second longer, in which torch imports what it needs.
+        with contextlib.suppress(LucidError):
+            Climb(self.document.settings.plan(self.document.net, self.document.assets)).step()
         while not self._quit:
             try:
                 self._turn()
@@ -103,20 +108,17 @@ class Painter(threading.Thread):
     def _load_net(self) -> None:
         """Load the net of the settings, unless that is loaded."""
         document, name = self.document, self.document.settings.net
-        if document.net is not None and document.net.name == name:
+        if name == self._loaded:
             return
+        self._loading = True
         self.publish(self.state())
         try:
             document.net = load(name, progress=False)
-        except LucidError:
-            if document.net is not None:
-                document.settings = replace(document.settings, net=document.net.name)
-            else:
-                self._quit = True
-            raise
+            self._loaded = name
+            self.publish(net_message(document.net))
         finally:
-            self.ready.set()
-        self.publish(net_message(document.net))
+            document.settings = replace(document.settings, net=self._loaded)
+            self._loading = False
         self.publish(self.state())
 
     def _asked(self, *, wait: bool) -> Iterator[Message]:
@@ -192,7 +194,7 @@ class Painter(threading.Thread):
         """The state for the page."""
         climb, history = self.document.climb, self.document.history
         status = "empty"
-        if self.document.net is None:
+        if self._loading:
             status = "loading"
         elif self._film or self._sheet:
             status = "film" if self._film else "sheet"
@@ -326,7 +328,6 @@ class Painter(threading.Thread):
 
     def seeds(self, command: Message) -> None:
         """Begin a sheet of nine seeds."""
-        assert self.document.net
         settings, assets = self.document.settings, self.document.assets
         self._film, self._sheet = None, SeedSheet(settings, self.document.net, assets)
         self.running = True
@@ -343,7 +344,6 @@ class Painter(threading.Thread):
     def make_film(self, command: Message) -> None:
         """Begin a film with the present picture."""
         document = self.document
-        assert document.net
         film = FilmRoom(
             *(command, document.settings, document.net, document.assets, document.picture()),
             name=f"{document.stem()}.png",
@@ -384,9 +384,8 @@ class Painter(threading.Thread):
 
     def hello(self, command: Message) -> None:
         """Tell a page that has come what the others know."""
-        net = self.document.net
-        for message in (*([net_message(net)] if net else []), self.document.history.to_dict()):
-            self.publish(message)
+        self.publish(net_message(self.document.net))
+        self.publish(self.document.history.to_dict())
 
     def ask(self, command: Message) -> None:
         """Answer a question of the program."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
@@ -24,8 +25,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from lucid.errors import LucidError, UsageError
-from lucid.nets.registry import load_meta, local_weights
-from lucid.nets.torchvision import model_names
+from lucid.nets.registry import load, local_weights
 from lucid.resources import PACKAGE, bundled, presets
 from lucid.studio import autosave
 from lucid.studio.access import Access
@@ -88,10 +88,8 @@ class Studio:
         self.port: int = self._socket.getsockname()[1]
         self.assets = Assets()
         try:
-            names = list(dict.fromkeys([net, *nets_here()]))
             folder = folder or autosave.autosave_folder()
-            document = Document(Settings(net=net), self.assets)
-            load_meta(net)  # a wrong name is told before anything starts
+            document = Document(load(net), Settings(net=net), self.assets)
             if photo is not None:
                 document.settings = _with_photo(document.settings, Path(photo), self.assets)
             if resume:
@@ -102,8 +100,9 @@ class Studio:
             raise
         self.token = secrets.token_urlsafe(32)
         self.host = address_of_this_machine() if lan else "127.0.0.1"
-        self._hub = Hub(_hello(names))
-        self.painter = self._hub.painter = Painter(self._hub.publish, document, names, folder)
+        nets = list(dict.fromkeys([net, *nets_in_the_box()]))
+        self._hub = Hub(_hello(nets))
+        self.painter = self._hub.painter = Painter(self._hub.publish, document, nets, folder)
         self.app = self._app(lan, in_notebook)
         config = uvicorn.Config(
             self.app,
@@ -126,7 +125,7 @@ class Studio:
 
     def serve(self) -> None:
         """Serve until Ctrl-C, then save the picture and tidy up."""
-        self.painter.start()
+        self._begin()
         try:
             asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
@@ -134,7 +133,7 @@ class Studio:
 
     def start(self) -> Studio:
         """Serve in the background, until ``stop``."""
-        self.painter.start()
+        self._begin()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._server.serve(sockets=[self._socket])),
             name="lucid studio",
@@ -142,6 +141,22 @@ class Studio:
         )
         self._thread.start()
         return self
+
+    def _begin(self) -> None:
+        """Start the painter, and look for more nets meanwhile."""
+        self.painter.start()
+        threading.Thread(target=self._find_nets, name="lucid nets", daemon=True).start()
+
+    def _find_nets(self) -> None:
+        """Offer torchvision's nets whose weights lie on this machine, too."""
+        if not any(Path(torch.hub.get_dir(), "checkpoints").glob("*")):
+            return  # importing torchvision would hold up the first picture
+        from lucid.nets.torchvision import model_names
+
+        if found := [name for name in model_names() if local_weights(name)]:
+            self.painter.nets += found
+            self._hub.hello = _hello(self.painter.nets)
+            self._hub.publish(self._hub.hello)
 
     def stop(self) -> None:
         """Save the picture, close the page's line and free the port."""
@@ -308,10 +323,10 @@ def address_of_this_machine() -> str:
             return "127.0.0.1"
 
 
-def nets_here() -> list[str]:
-    """Nets whose weights lie on this machine."""
-    found = [name for name in bundled() if local_weights(f"{name}.cfg")]
-    return [*found, *(name for name in model_names() if local_weights(name))]
+def nets_in_the_box() -> list[str]:
+    """The cfg nets whose weights lie on this machine, by the names that ``load`` takes."""
+    own = {name: path.with_suffix(".weights") for name, path in bundled().items()}
+    return [name for name, weights in own.items() if weights.exists()]
 
 
 def _with_photo(settings: Settings, path: Path, assets: Assets) -> Settings:

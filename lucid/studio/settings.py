@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from lucid.drawing.config import DrawConfig, default_config
@@ -205,6 +206,8 @@ class Settings:
             options["guide"] = self.guide_name
         if self.preset:
             options["preset"] = self.preset
+        net = Path(self.net)  # folders tell about their owner
+        options["net"] = net.name if net.is_absolute() else self.net
         if edits:
             options["at"] = [list(edit) for edit in edits]
         used = set(re.findall(rf"{HELD}[0-9a-f]{{64}}", f"{options}"))
@@ -212,7 +215,7 @@ class Settings:
         files |= {self.guide_name: self.guide} if self.guide else {}
         made = {**drawn.made, **({"files": files} if files else {})}
         masks = {name: assets.masks[name] for name in sorted(used)}
-        return Recipe("draw", {**options, **drawn.options}, made, masks)
+        return Recipe("draw", {**drawn.options, **options}, made, masks)
 
 
 def _fitted(size: tuple[int, int]) -> tuple[int, int]:

@@ -93,7 +93,8 @@ def test_a_net_by_name_and_a_prefix(desk: Path, run: Run) -> None:
 
 @pytest.mark.slow
 def test_steps_are_saved_and_replayed(desk: Path, run: Run) -> None:
-    words = ["nightmare", "tiny.cfg", "photo.v2.png", "2", "-range", "3", "-iters", "3"]
+    words = ["nightmare", "tiny.cfg", "photo.v2.png", "2", "--precision", "fp32"]
+    words += ["-range", "3", "-iters", "3"]
     saved = run(*words, "-rounds", "2", "--save-steps", "steps.json", "-prefix", "a")
     assert saved.exit_code == 0, saved.output
     steps = json.loads((desk / "steps.json").read_text())["steps"]

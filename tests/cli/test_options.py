@@ -98,6 +98,7 @@ TYPED = {
         "subject": "--subject .5",
         "alpha": "--alpha",
         "on_disk": "--on-disk",
+        "edits": "--at 1 class=tench",
     },
     "film": PAINTING
     | {

@@ -21,6 +21,8 @@ export function createBrush(studio, store, { redraw, erasing }) {
   let tool = "brush";
   /** The stroke under way. */
   let stroke = null;
+  /** The last event of the pointer, for the ring. */
+  let pointer = null;
 
   const radius = () => (Number(sizeInput.value) / 200) * Math.max(...store.size);
   const place = (event) => {
@@ -117,6 +119,7 @@ export function createBrush(studio, store, { redraw, erasing }) {
 
   function showRing(event) {
     if (tool === "look" || event.pointerType === "touch") return;
+    pointer = event;
     const box = canvas.getBoundingClientRect();
     const pressed = event.pointerType === "pen" && event.buttons ? pressure(event) : 1;
     const diameter = Math.max(4, (Number(sizeInput.value) / 100) * Math.max(box.width, box.height) * pressed);
@@ -142,8 +145,7 @@ export function createBrush(studio, store, { redraw, erasing }) {
   function resize(steps) {
     sizeInput.value = Number(sizeInput.value) + steps * Math.max(1, Math.round(sizeInput.value / 8));
     fillRange(sizeInput);
-    // The ring keeps its place and takes the new size at the next move; a hint of it now.
-    ring.style.visibility = "hidden";
+    if (pointer && ring.style.visibility === "visible") showRing(pointer);
   }
 
   function toggleMasks() {

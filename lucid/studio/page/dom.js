@@ -1,10 +1,6 @@
 /** Small helpers for the document. Text always goes in as text: names and errors come from outside. */
 
-/**
- * The element with this id.
- * @param {string} id
- * @returns {any}
- */
+/** The element with this id. @param {string} id @returns {any} */
 export const byId = (id) => document.getElementById(id);
 
 /**

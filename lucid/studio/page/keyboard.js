@@ -35,8 +35,9 @@ export function createKeyboard(studio, { brush, transport, settings, pictures })
       else if (key === "y") act = () => press("redo");
       else act = control[key];
     } else if (!typing) {
-      // Space on a control works the control.
-      if (key === " " && target.matches("button, select, summary, input")) return;
+      // Space works the control that the keyboard is on; not the button that the mouse pressed last.
+      if (key === " " && target.matches("button:focus-visible, summary, [type=checkbox]")) return;
+      if (key === " ") target.blur();
       if (target.matches("select")) return;
       act = /^[1-9]$/.test(key) ? () => digit(Number(key)) : plain[key];
       if (event.repeat && !"[]".includes(key)) act = null;

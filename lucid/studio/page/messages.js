@@ -7,12 +7,16 @@ const REFUSED = "This page needs the address that `lucid studio` printed, with e
 /** @param {import("./state.js").Studio} studio */
 export function createMessages(studio) {
   const timers = new Map();
+  const layer = byId("messages");
 
   function show(id, text, seconds) {
     const box = byId(id);
     clearTimeout(timers.get(id));
     box.textContent = text;
     box.hidden = !text;
+    // Shown anew, it lies above a dialog that was opened since.
+    layer.hidePopover();
+    if (byId("toast").textContent || byId("notice").textContent) layer.showPopover();
     if (text) timers.set(id, setTimeout(() => show(id, "", 0), 1000 * seconds));
   }
 

@@ -76,7 +76,7 @@ export function createSearch(studio) {
     const shown = choice.kind === "layer" ? `layer ${choice.name}` : choice.name;
     const at = shown.toLowerCase().indexOf(input.value.trim().toLowerCase());
     const size = at < 0 ? 0 : input.value.trim().length;
-    const name = element("span", {}, shown.slice(0, Math.max(0, at)), element("mark", {}, shown.substr(at, size)), shown.slice(Math.max(0, at) + size));
+    const name = element("span", {}, shown.slice(0, Math.max(0, at)), element("mark", {}, shown.slice(at, at + size)), shown.slice(Math.max(0, at) + size));
     const node = element("li", { role: "option", id: `option-${i}`, "aria-selected": "false" }, name, element("small", {}, choice.about));
     // Not on click: the input would lose the focus first.
     node.onpointerdown = (event) => { if (event.pointerType === "mouse") { event.preventDefault(); take(choice); } };

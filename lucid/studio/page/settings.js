@@ -5,12 +5,15 @@ import { byId, onDrag, setOptions, showValue, update } from "./dom.js";
 
 const SIZES = { 224: [224, 224], "512x384": [512, 384], 672: [672, 672], 1024: [1024, 1024] };
 const TILE_NAMES = { spiral: "Spiral, from the middle", grid: "Rows", random: "Random", none: "All at once" };
+const NUMBERS = ["seed", "octaves", "iters"];
+/** Settings whose control has their name for its id. */
+const SHOWN = ["net", "preset", "tiles", "strength", "subject", ...NUMBERS];
 const SEEDS = 2 ** 31;
 
 /** @param {import("./state.js").Studio} studio */
 export function createSettings(studio) {
-  const [size, width, height, strength, seed, preset, tiles, padding, keepColors, octaves, iters, subject, net] =
-    ["size", "width", "height", "strength", "seed", "preset", "tiles", "padding", "keep-colors", "octaves", "iters", "subject", "net"].map(byId);
+  const [size, width, height, strength, padding, keepColors, net, preset, tiles] =
+    ["size", "width", "height", "strength", "padding", "keep-colors", "net", "preset", "tiles"].map(byId);
 
   const setSize = () => {
     if (width.validity.valid && height.validity.valid && width.value && height.value) studio.set({ size: [Number(width.value), Number(height.value)] });
@@ -21,18 +24,20 @@ export function createSettings(studio) {
   };
   width.onchange = height.onchange = setSize;
   onDrag(strength, (value, gesture) => studio.set({ strength: value }, gesture));
-  seed.onchange = () => { if (seed.value && seed.validity.valid) studio.set({ seed: Number(seed.value) }); };
   const roll = () => studio.set({ seed: Math.floor(Math.random() * SEEDS) });
   byId("dice").onclick = roll;
-  net.onchange = () => studio.set({ net: net.value });
-  preset.onchange = () => studio.set({ preset: preset.value });
-  tiles.onchange = () => studio.set({ tiles: tiles.value });
+  for (const select of [net, preset, tiles]) select.onchange = () => studio.set({ [select.id]: select.value });
   padding.onchange = () => studio.set({ padding: padding.checked ? "wrap" : "reflect" });
   keepColors.onchange = () => studio.set({ keep_colors: keepColors.checked });
-  subject.onchange = () => studio.set({ subject: subject.value.trim() });
-  for (const input of [octaves, iters]) {
-    input.onchange = () => { if (input.validity.valid) studio.set({ [input.id]: input.value ? Number(input.value) : null }); };
+  byId("subject").onchange = ({ target }) => studio.set({ subject: target.value.trim() });
+  for (const id of NUMBERS) {
+    byId(id).onchange = ({ target }) => {
+      if (!target.validity.valid || (id === "seed" && !target.value)) return;
+      studio.set({ [id]: target.value ? Number(target.value) : null });
+    };
   }
+  // A value that was typed and not taken gives way to the true one.
+  addEventListener("focusout", () => setTimeout(() => { if (studio.settings) studio.emit("settings"); }));
   byId("photo-remove").onclick = () => studio.set({ photo: null, photo_name: "" });
 
   studio.on("hello", ({ nets, presets, tiles: orders }) => {
@@ -48,18 +53,11 @@ export function createSettings(studio) {
     showValue(size, known?.[0] ?? "custom");
     showValue(width, w);
     showValue(height, h);
-    showValue(strength, settings.strength);
+    for (const id of SHOWN) showValue(byId(id), settings[id]);
     update(byId("strength-value"), "textContent", settings.strength.toFixed(2));
-    showValue(seed, settings.seed);
-    showValue(net, settings.net);
-    showValue(preset, settings.preset);
-    showValue(tiles, settings.tiles);
     update(padding, "checked", settings.padding === "wrap");
     update(keepColors, "checked", settings.keep_colors);
     update(keepColors, "disabled", !settings.photo);
-    showValue(octaves, settings.octaves);
-    showValue(iters, settings.iters);
-    showValue(subject, settings.subject);
     update(byId("photo"), "hidden", !settings.photo);
     if (settings.photo) {
       const image = byId("photo-image");
