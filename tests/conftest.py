@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -23,6 +23,11 @@ from lucid.nets.darknet import cfg
 from lucid.nets.darknet.layers import Shape, build
 from lucid.nets.net import Net
 from lucid.nets.registry import load
+
+if TYPE_CHECKING:
+    from studio_client import Client
+
+    from lucid.studio.server import Studio
 
 RECORDED = Path(__file__).parent / "recorded"
 """What the original Darknet put out: small random nets layer by layer, and its nightmares
@@ -199,3 +204,27 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: torch.Tensor) -
     write_image(to_pil(photo), tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    """A studio that serves in the background."""
+    from lucid.studio.server import Studio
+
+    with Studio(port=0, folder=tmp_path / "autosave") as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(studio: Studio) -> Iterator[Client]:
+    """A page that is connected."""
+    from studio_client import Client
+    from websockets.exceptions import ConnectionClosed
+
+    page = Client(studio)
+    try:
+        page.wait_for("hello")
+        yield page
+    finally:
+        with contextlib.suppress(ConnectionClosed):
+            page.close()

@@ -122,7 +122,7 @@ class Document:
 
     def erase(self, mask: object) -> None:
         """Bring back the photograph, or grey, where a mask is bright."""
-        if mask not in self.assets.masks:
+        if not isinstance(mask, str) or mask not in self.assets.masks:
             raise UsageError("erase needs a mask that was sent")
         if self.climb is None:
             raise UsageError("there is no paint to erase yet")

@@ -155,7 +155,7 @@ class Painter(threading.Thread):
             drawn = len(self._film.frames)
             self.running = self._film.step()
             self.publish(self._film.progress())
-            self._shown = drawn == len(self._film.frames)
+            self._show_film(drawn)
         elif self._sheet:
             self.running, self._shown = self._sheet.step(), False
         else:
@@ -215,21 +215,16 @@ class Painter(threading.Thread):
         early = self.running and now - self._last_frame < 1 / RATE
         if self._shown or early or not self.wants_frame.is_set():
             return
-        kind, index, climb = PICTURE, 0, self.document.climb
         self._shown, self._last_frame = True, now
         if self._film:
-            if not self._film.frames:
-                return
-            kind, index = FILM, len(self._film.frames) - 1
-            picture = self._film.frames[-1]
-        elif self._sheet:
-            kind, picture = SHEET, self._sheet.picture()
-        else:
-            picture = self.document.picture()
+            return
+        climb = None if self._sheet else self.document.climb
+        picture = self._sheet.picture() if self._sheet else self.document.picture()
         self._frame += 1
         jpeg = encode(picture, PREVIEW if self.running else None)
-        self.publish(Frame(kind, self._frame, *picture.size, jpeg, index))
-        if climb and kind == PICTURE:
+        kind = SHEET if self._sheet else PICTURE
+        self.publish(Frame(kind, self._frame, *picture.size, jpeg))
+        if climb:
             progress = climb.progress()
             height, width = progress.octave
             done = min(1.0, progress.done / max(1, progress.total))
@@ -239,6 +234,13 @@ class Painter(threading.Thread):
                     **{"done": done, "octave": [width, height], "seconds": self._seconds},
                 }
             )
+
+    def _show_film(self, first: int = 0) -> None:
+        """Send the frames of the film from a number on; the page keeps all."""
+        assert self._film
+        for index, frame in enumerate(self._film.frames[first:], first):
+            self._frame += 1
+            self.publish(Frame(FILM, self._frame, *frame.size, encode(frame, PREVIEW), index))
 
     # Commands
 
@@ -386,6 +388,8 @@ class Painter(threading.Thread):
         """Tell a page that has come what the others know."""
         self.publish(net_message(self.document.net))
         self.publish(self.document.history.to_dict())
+        if self._film:
+            self._show_film()
 
     def ask(self, command: Message) -> None:
         """Answer a question of the program."""

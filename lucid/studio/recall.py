@@ -49,7 +49,8 @@ def recalled(recipe: Recipe, assets: Assets, now: Settings) -> tuple[Settings, l
         if given := _list(options.pop(name, [])):
             changes |= _uploaded(key, str(given[0]), files, assets, now)
     changes.setdefault("photo", None)
-    changes |= {"size": _size(options.pop("size", recipe.made.get("size", "224x224")))}
+    typed = options.pop("size", "224x224")
+    changes["size"] = _size(recipe.made.get("size", typed))
     for name in ("net", "tiles", "preset", "padding", "octaves", "iters", "seed"):
         if name in options:
             changes[name] = options.pop(name)

@@ -49,9 +49,12 @@ export function createFilm(studio, stage) {
   function stop() {
     clearTimeout(timer);
     timer = 0;
-    setIcon(play, "play");
-    play.setAttribute("aria-label", "Play the film");
-    play.title = "Play the film";
+    showPlay("play");
+  }
+
+  function showPlay(what) {
+    setIcon(play, what);
+    play.title = what === "play" ? "Play the film" : "Pause the film";
   }
 
   async function tick() {
@@ -63,9 +66,7 @@ export function createFilm(studio, stage) {
     if (timer) return stop();
     following = false;
     timer = setTimeout(tick, 0);
-    setIcon(play, "pause");
-    play.setAttribute("aria-label", "Pause the film");
-    play.title = "Pause the film";
+    showPlay("pause");
   };
   scrubber.addEventListener("input", () => {
     stop();

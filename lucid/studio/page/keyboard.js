@@ -23,6 +23,8 @@ export function createKeyboard(studio, { brush, transport, settings, pictures })
     else if (studio.rows[number - 1]) studio.select(studio.rows[number - 1].id);
   }
 
+  let pressed = null;
+  addEventListener("pointerdown", ({ target }) => { pressed = target.closest("button"); });
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
     const { target } = event;
@@ -35,8 +37,8 @@ export function createKeyboard(studio, { brush, transport, settings, pictures })
       else if (key === "y") act = () => press("redo");
       else act = control[key];
     } else if (!typing) {
-      // Space works the control that the keyboard is on; not the button that the mouse pressed last.
-      if (key === " " && target.matches("button:focus-visible, summary, [type=checkbox]")) return;
+      // Space works the control that the keyboard is on, but not the button that the mouse pressed last.
+      if (key === " " && target !== pressed && target.matches("button, summary, [type=checkbox]")) return;
       if (key === " ") target.blur();
       if (target.matches("select")) return;
       act = /^[1-9]$/.test(key) ? () => digit(Number(key)) : plain[key];

@@ -60,6 +60,7 @@ export function createStage(studio) {
     const names = studio.rows.filter((row) => row.on).map((row) => row.name);
     const words = names.length ? `${list(names)} will grow here.` : "Add something to paint, on the side.";
     const blank = status === "empty" && !running && !studio.settings?.photo;
+    paper.classList.toggle("blank", blank);
     update(hint, "textContent", status === "loading" && !painted ? "Loading the net…" : blank ? `${capital(words)} Press Paint, or drop a photograph.` : "");
   }
 
