@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from PIL import Image, ImageDraw
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from lucid.studio.server import Studio
 
@@ -37,7 +38,7 @@ class Client:
     def connect(self, **headers: str) -> ClientConnection:
         return connect(
             self.base.replace("http", "ws") + "/live",
-            origin=headers.pop("origin", self.base),  # type: ignore[arg-type]
+            origin=Origin(headers.pop("origin", self.base)),
             additional_headers={"Cookie": self.cookie, **headers},
             max_size=None,
             legacy=True,
