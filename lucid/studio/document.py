@@ -261,7 +261,7 @@ def _label(before: Settings, after: Settings) -> str:
         was, row = old.get(key), new.get(key)
         if was != row:
             return _row_label(was, row)
-    for name in ("strength", "padding", "seed", "size", "net", "tiles", "preset", "photo"):
+    for name in ("photo", "net", "size", "seed", "strength", "padding", "tiles", "preset"):
         if getattr(before, name) != getattr(after, name):
             return name
     return "settings"

@@ -67,7 +67,7 @@ class Settings:
     padding: str = "reflect"
     octaves: int | None = None
     iters: int | None = None
-    seed: int = 1
+    seed: int = 6  # whose goldfish is a fine one
     strength: float = 1.0
     keep_colors: bool = False
     guide: str | None = None
