@@ -38,7 +38,7 @@ from lucid.imaging.io import to_pil
 from lucid.imaging.recipes import with_recipe
 from lucid.plugins import call
 from lucid.tiling.octaves import back_project, resize, start_image
-from lucid.tiling.regions import MaskRegion
+from lucid.tiling.regions import MaskRegion, best_tile_first
 from lucid.tiling.tiles import RolledView, Tile, TileView
 
 
@@ -175,6 +175,7 @@ class Climb:
         self._composed = 0  # pixels passed over in octaves that paint more than detail
         self._painted: Tensor | None = None  # what the octave before ended with
         self._painted_on = paintable(plan, plan.size)
+        self._changed: Tensor | None = None  # where the last edit moved masks
         self._rest: deque[tuple[Target, View]] = deque()  # of the pass under way
         self._views: Sequence[View] = ()
         self._begin()
@@ -265,8 +266,11 @@ class Climb:
                 views = self._settings.tiling.cut(size, self.generator).views()
             else:
                 views = target.region.views(size, self._settings.tiling, self.generator)
+            if self._changed is not None and self._changed.shape == size:
+                views = best_tile_first(views, self._changed)  # so that a stroke is seen at once
             for view in views:
                 self._rest.append((target, view))
+        self._changed = None
         _, self._views = zip(*self._rest, strict=True) if self._rest else ((), ())
         if plan.base is not None and any(target.objective.sees_base for target, _ in self._rest):
             self._base = resize(plan.base.to(plan.ascent.device), size, wrap=plan.wrap)
@@ -343,6 +347,7 @@ class Climb:
         self.edits += ((moment, changes),)
         self.stopped = bool(changes.get("stop"))
         self._rest.clear()
+        self._changed = None
         if (seed := changes.get("seed")) is not None:
             self.generator = torch.Generator().manual_seed(seed)
         if (iterations := changes.get("iterations")) is not None:
@@ -358,6 +363,8 @@ class Climb:
         )
         if erased is None and same and before.wrap == plan.wrap:
             return
+        if old is not None and new is not None:
+            self._changed = (new - old).abs()
         image = self.canvas.image().detach()
         if erased is not None:
             grey = torch.full_like(image, plan.config.background)

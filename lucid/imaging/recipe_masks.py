@@ -37,7 +37,7 @@ def encode_mask(mask: Tensor) -> tuple[str, str]:
     levels = (mask * (GREYS - 1)).round() * (255 / (GREYS - 1))
     image = to_pil(levels.expand(3, -1, -1) / 255).convert("L").resize(size, Image.Resampling.BOX)
     file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
+    image.save(file, "PNG")
     digest = hashlib.sha256(file.getvalue()).hexdigest()
     return HELD + digest, base64.b64encode(file.getvalue()).decode()
 

@@ -188,7 +188,13 @@ class Document:
     def record(self, label: str) -> None:
         """Keep the present in the history, before something is done."""
         self._gesture = None
-        self.history.record(label, thumbnail(self.picture()), self._moment())
+        self.history.record(label, self._thumbnail(), self._moment())
+
+    def _thumbnail(self) -> str:
+        """A small picture of the present, from what is painted at its own size."""
+        if self.climb is None:
+            return thumbnail(self.picture())
+        return thumbnail(to_pil(self.climb.canvas.image().detach()))
 
     def _moment(self) -> Moment:
         snapshot = self.climb.snapshot() if self.climb else None
@@ -207,7 +213,7 @@ class Document:
         self._go(self.history.index_of(identity))
 
     def _go(self, index: int) -> None:
-        moment = self.history.go(index, thumbnail(self.picture()), self._moment())
+        moment = self.history.go(index, self._thumbnail(), self._moment())
         self.settings, self.climb = moment.settings, moment.climb
         self._begun, self._words = moment.begun, list(moment.words)
         self._gesture, self._recalled = None, []

@@ -26,8 +26,9 @@ from lucid.studio.sheet import SeedSheet
 
 log = logging.getLogger("lucid")
 
-RATE = 8
-"""The most frames a second."""
+RATE = 5
+"""Frames a second, besides one after each command: more slow the painter down, which shares its
+processors with the browser."""
 
 AUTOSAVE = 30
 """Seconds from one autosave to the next, while a picture grows."""
@@ -146,7 +147,7 @@ class Painter(threading.Thread):
             self._say("error", str(error))
         if before != (len(history.entries), history.at, history.entries[-1:]):
             self.publish(history.to_dict())
-        self._shown = False
+        self._shown, self._last_frame = False, 0.0  # what was asked for is seen at once
         self.publish(self.state())
 
     def _paint(self) -> None:
@@ -212,7 +213,11 @@ class Painter(threading.Thread):
     def _show(self) -> None:
         """Send the picture, if a page waits for one and the last one is a while ago."""
         now = time.monotonic()
-        early = self.running and now - self._last_frame < 1 / RATE
+        # What a command changed is shown before the next command is carried out.
+        early = self._last_frame and (
+            now - self._last_frame < 1 / RATE or not self._commands.empty()
+        )
+        early = self.running and early
         if self._shown or early or not self.wants_frame.is_set():
             return
         self._shown, self._last_frame = True, now

@@ -11,7 +11,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -78,10 +78,41 @@ class MaskRegion(Region):
         return shown[0, 0]
 
 
+def best_tile_first(views: Sequence[View], where: Tensor) -> list[View]:
+    """Views of tiles in another order: the tile that shows most of some places comes first, alone.
+
+    Args:
+        views: as ``MaskRegion`` draws them; if others are among them, nothing changes.
+        where: (height, width) of the picture, above 0 in those places.
+    """
+    best: tuple[float, int, Tile] | None = None
+    for index, view in enumerate(views):
+        if not isinstance(view, _MaskedView):
+            return list(views)
+        height, width = view.view.tile_pass.tile
+        for tile in view.view.batch:
+            rows = slice(max(0, tile.top), max(0, tile.top + height))
+            columns = slice(max(0, tile.left), max(0, tile.left + width))
+            seen = float(where[rows, columns].sum())
+            if seen > 0 and (best is None or seen > best[0]):
+                best = seen, index, tile
+    if best is None:
+        return list(views)
+    _, index, tile = best
+    found = views[index]
+    assert isinstance(found, _MaskedView)
+    others = [each for each in found.view.batch if each != tile]
+    alone = [found.only([tile])]
+    return [*alone, *views[:index], *([found.only(others)] if others else []), *views[index + 1 :]]
+
+
 @dataclass(frozen=True)
 class _MaskedView:
-    view: View
+    view: TileView
     mask: Tensor
+
+    def only(self, tiles: list[Tile]) -> _MaskedView:
+        return replace(self, view=replace(self.view, batch=tiles))
 
     def gather(self, image: Tensor) -> Tensor:
         return self.view.gather(image)

@@ -17,12 +17,19 @@ async function put(path, body) {
  */
 export const putAsset = async (blob) => put(`/asset/${await sha256(blob)}`, blob);
 
+/** The last mask that was uploaded, and its name: the end of a stroke often changes nothing more. */
+let last = { hash: "", mask: null };
+
 /**
  * Upload a mask.
  * @param {Blob} png
  * @returns {Promise<string|null>} the name of the mask; null if it is empty
  */
-export const putMask = async (png) => (await put(`/mask/${await sha256(png)}`, png)).mask;
+export async function putMask(png) {
+  const hash = await sha256(png);
+  if (hash !== last.hash) last = { hash, mask: (await put(`/mask/${hash}`, png)).mask };
+  return last.mask;
+}
 
 /**
  * Where an asset or a mask lies.

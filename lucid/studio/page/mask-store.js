@@ -69,7 +69,7 @@ export class MaskStore {
         const name = entry ? await putMask(await entry.mask.toPng()) : null;
         if (entry) entry.name = name;
         if (!this.studio.rows.some((row) => row.id === id)) continue;
-        this.studio.setRow(id, { mask: name }, gesture);
+        if (this.studio.rows.find((row) => row.id === id).mask !== name) this.studio.setRow(id, { mask: name }, gesture);
         if (entry && !name && !this.busy(id)) this.studio.emit("notice", { text: "Nothing is left of the mask: the row grows everywhere" });
       } catch (error) {
         this.studio.emit("error", { text: error.message });

@@ -33,6 +33,8 @@ export function createOverlay(studio, store) {
     const rows = studio.rows.filter((row) => row.on && store.shown(row.id));
     // The selected row lies on top, and is the strongest.
     rows.sort((a, b) => (a.id === studio.selected) - (b.id === studio.selected));
+    // A tint that shows nothing costs nothing, either.
+    overlay.toggleAttribute("data-empty", !rows.length && !erasing.mask);
     for (const row of rows) layer(store.shown(row.id), tint(row.id), row.id === studio.selected ? 1 : 0.55);
     if (erasing.mask) layer(erasing.mask, ERASE_COLOR, 1);
   }
