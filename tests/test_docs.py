@@ -214,6 +214,7 @@ def test_every_promise_about_security_names_its_test() -> None:
 
 NOT_AS_TYPED = {
     "benchmarks.md": "every task of `lucid bench` runs in tests/test_bench.py",
+    "studio.md": "the studio runs in tests/studio",
     "extending.md": "it is typed in tests/cli/test_plugins.py, beside the file that it needs",
 }
 """Pages whose commands are typed in other tests, or take minutes, and where."""

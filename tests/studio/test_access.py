@@ -362,3 +362,9 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     assert not folder.exists()
     with socket.socket() as line:
         line.bind(("127.0.0.1", studio.port))
+
+
+def test_only_this_machine_reaches_it(studio: Studio) -> None:
+    assert studio._socket.getsockname()[0] == "127.0.0.1"
+    with socket.socket() as other:  # the port is free on every other address of this machine
+        other.bind(("127.0.0.2", studio.port))

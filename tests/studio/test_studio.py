@@ -100,7 +100,7 @@ def test_a_steered_picture_is_made_again_to_the_byte(client: Client, tmp_path: P
     assert np.array_equal(redo(saved, tmp_path), pixels(saved))
     client.do("command")
     client.wait_for("notice")
-    assert client.wait_for("command")["text"].startswith("lucid redo lion+8-5_1_pass")
+    assert client.wait_for("command")["text"].startswith("lucid redo lion+8-5_6_pass")
 
 
 def test_outside_of_the_mask_nothing_changes(studio: Studio, client: Client) -> None:
@@ -212,7 +212,7 @@ def test_a_film_of_the_picture(client: Client, tmp_path: Path) -> None:
         frames = [frame.convert("RGB").tobytes() for frame in ImageSequence.Iterator(film)]
     assert len(frames) == 4
     (tmp_path / "film.gif").write_bytes(content)
-    (tmp_path / "goldfish_1.png").write_bytes(picture)
+    (tmp_path / "goldfish_6.png").write_bytes(picture)
     again = tmp_path / "again.gif"
     typed = ["redo", str(tmp_path / "film.gif"), "-o", str(again), "-q"]
     result = CliRunner().invoke(main, typed)
@@ -248,11 +248,12 @@ def test_a_saved_picture_brings_back_its_settings(client: Client, tmp_path: Path
     assert settings["rows"][0]["weight"] == 2
     assert settings["rows"][0]["mask"] == mask
     client.do("play")
-    client.passes(8)
-    client.do("pause")
-    state = client.state("paused")
-    assert state["settings"]["rows"][0]["name"] == "monarch"  # the edit was made again
+    state = client.wait(  # for the edit, which is made again
+        lambda m: m["type"] == "state" and m["settings"]["rows"][0]["name"] == "monarch"
+    )
     assert state["settings"]["padding"] == "wrap"
+    client.do("pause")
+    client.state("paused")
     again = save(client)
     assert np.array_equal(redo(again, tmp_path), pixels(again))
 
