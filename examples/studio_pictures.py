@@ -74,10 +74,10 @@ def paint_two(page: Page) -> None:
         page.keyboard.press("Enter")
         page.wait_for_timeout(300)
     page.locator("#rows li").first.locator(".remove").click()
-    page.locator("#brush-size").fill("34")
-    for index, points in enumerate(
-        [((0.24, 0.45), (0.3, 0.62), (0.22, 0.7)), ((0.74, 0.34), (0.8, 0.44), (0.72, 0.5))]
-    ):
+    page.fill("#seed", "2")
+    page.keyboard.press("Tab")
+    page.locator("#brush-size").fill("42")
+    for index, points in enumerate([((0.25, 0.55), (0.26, 0.65)), ((0.75, 0.38), (0.77, 0.42))]):
         page.locator("#rows li").nth(index).locator(".where").click()
         stroke(page, *points)
         page.wait_for_timeout(800)
