@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from studio_client import photo_bytes
 
+import lucid
 from lucid.cli import main
 from lucid.studio.server import PAGE, Studio
 
@@ -382,3 +385,32 @@ def test_the_page_is_light() -> None:
         for mark in ("http://", "https://", "//cdn", "@import", "innerHTML", "eval("):
             allowed = text.count("http://www.w3.org/")
             assert text.count(mark) <= (allowed if mark == "http://" else 0), (path.name, mark)
+
+
+def test_in_a_cell_of_a_notebook(browser: Browser, tmp_path: Path) -> None:
+    """The cell's HTML in a page of another port, as a notebook's is; and not elsewhere."""
+    with lucid.studio(folder=tmp_path / "autosave") as studio:
+        cell = f"<!doctype html><title>A notebook</title>{studio._repr_html_()}"
+
+        class Notebook(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(cell.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Notebook) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            context = browser.new_context()
+            page = context.new_page()
+            page.goto(f"http://127.0.0.1:{server.server_port}/")
+            frame = page.frame_locator("iframe")
+            expect(frame.locator("body")).to_have_attribute("data-status", "empty")
+            frame.locator("#paint").click()
+            expect(frame.locator("body")).to_have_attribute("data-status", "playing")
+            context.close()
+            server.shutdown()
+        assert studio.picture().size == (224, 224)
