@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from PIL import Image, ImageChops
+from PIL import Image
 from torch import Tensor
 
 from lucid.cli import console, files, hints, targets
@@ -32,10 +32,10 @@ from lucid.drawing.skin import prepare_skin, skin_passes
 from lucid.drawing.specs import ClassSpec
 from lucid.drawing.targets import Target
 from lucid.imaging import recipes
+from lucid.imaging.alpha import put_alpha
 from lucid.imaging.contact_sheet import contact_sheet
 from lucid.imaging.files import open_image
-from lucid.imaging.fit import fit_image
-from lucid.imaging.io import from_pil, read_alpha, read_image, to_pil
+from lucid.imaging.io import read_alpha, read_image
 from lucid.imaging.output_paths import exists
 from lucid.imaging.preview import Preview
 from lucid.imaging.recipes import Recipe
@@ -308,12 +308,7 @@ class Watcher:
         assert self.latest
         picture = self.latest.picture()
         if self.alpha is not None:
-            size = picture.height, picture.width
-            alpha = fit_image(from_pil(self.alpha.convert("RGB")), size, self.arguments.fit)
-            opacity = to_pil(alpha).convert("L").resize(picture.size)
-            if picture.mode == "RGBA":  # with --alpha
-                opacity = ImageChops.multiply(opacity, picture.getchannel("A"))
-            picture.putalpha(opacity)
+            put_alpha(picture, self.alpha, self.arguments.fit)
         return picture
 
     def report_dead(self) -> None:

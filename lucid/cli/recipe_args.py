@@ -83,8 +83,10 @@ def build_recipe(
         # Folders tell about their owner.
         options[recipe_names(parameter)[0]] = _rename_files(parameter, plain, _private)
     facts |= {"files": files} if files else {}
-    recipe = Recipe(context.command.name or "", options, facts | dict(made or {}))
     before = context.find_object(Recipe)
+    held = before.masks if before else {}
+    masks = {name: text for name, text in held.items() if name in f"{options}"}
+    recipe = Recipe(context.command.name or "", options, facts | dict(made or {}), masks)
     if before and not context.meta.get(REPORTED):
         for difference in recipe.differences(before):
             echo(f"not as it was: {difference}", err=True)
@@ -129,10 +131,7 @@ def _rename_files(parameter: click.Parameter, value: Any, rename: Callable[[str]
     """Return a parameter's value with other names of the files in it."""
     if isinstance(value, list):
         return [_rename_files(parameter, each, rename) for each in value]
-    pattern = _file_pattern(parameter)
-    if pattern is None or not isinstance(value, str):
-        return value
-    return pattern.sub(lambda found: rename(found[0]), value)
+    return _with_files(parameter, value, rename) if isinstance(value, str) else value
 
 
 def _private(file: str) -> str:
@@ -154,18 +153,16 @@ def parameters_by_name(command: click.Command) -> dict[str, click.Parameter]:
     return {name: each for each in command.params for name in recipe_names(each)}
 
 
-_POINT = r"(?![\d.]+,[\d.]+)"  # where a file's name might stand
+POINT = re.compile(r"\s*[\d.]+,[\d.]+(,[\d.]+)?\s*")
+"""What may stand in place of a file's name: X,Y or X,Y,DIAMETER."""
 
 FILES = {
-    **dict.fromkeys(("classes", "layers"), re.compile(rf"(?<=@){_POINT}.+", re.DOTALL)),
-    **dict.fromkeys(("net_name", "preset"), re.compile(".+", re.DOTALL)),
+    **dict.fromkeys(("classes", "layers"), re.compile("@(?P<region>.+)", re.DOTALL)),
+    **dict.fromkeys(("net_name", "preset"), re.compile("(?P<region>.+)", re.DOTALL)),
     # The words of --at
     **dict.fromkeys(
         ("edits", "keys"),
-        re.compile(
-            rf"(?<=@){_POINT}[^+;]+|(?<=mask=){_POINT}[^;]+|(?<=erase=){_POINT}[^;]+"
-            rf"|(?<=place=){_POINT}[^;]+"
-        ),
+        re.compile(r"@(?P<region>[^+;]+)|(?:mask|erase|place)\s*=\s*(?P<mask>[^;]+)", re.DOTALL),
     ),
 }
 """Where files are named in the values of parameters that are no files themselves."""
@@ -178,12 +175,30 @@ def _file_pattern(parameter: click.Parameter) -> re.Pattern[str] | None:
     return FILES.get(parameter.name or "")
 
 
+def _with_files(parameter: click.Parameter, text: str, rename: Callable[[str], str]) -> str:
+    """Return a parameter's value with other names of the files in it."""
+    pattern, done, parts = _file_pattern(parameter), 0, []
+    for found in pattern.finditer(text) if pattern else ():
+        group = found.lastgroup or "region"
+        start, end = found.span(group)
+        if not POINT.fullmatch(found[group]):
+            parts += [text[done:start], rename(found[group].strip())]
+            done = end
+    return "".join([*parts, text[done:]])
+
+
 def _files_in(parameter: click.Parameter, value: Any) -> list[str]:
     """List the parts of a parameter's value that may be names of files."""
     if isinstance(value, list):
         return [file for each in value for file in _files_in(parameter, each)]
-    pattern = _file_pattern(parameter)
-    return pattern.findall(str(value)) if pattern else []
+    files: list[str] = []
+
+    def take(file: str) -> str:
+        files.append(file)
+        return file
+
+    _with_files(parameter, str(value), take)
+    return files
 
 
 def to_argv(recipe: Recipe, command: click.Command, source: Path, without: set[str]) -> list[str]:
@@ -234,10 +249,7 @@ def _locate(parameter: click.Parameter, text: str, source: Path, needs: str) -> 
         source: the recipe's file.
         needs: the command that makes the files which the recipe needs; empty if it names none.
     """
-    pattern = _file_pattern(parameter)
-    if pattern is None:
-        return text
-    return pattern.sub(lambda found: _locate_file(parameter, found[0], source, needs), text)
+    return _with_files(parameter, text, lambda name: _locate_file(parameter, name, source, needs))
 
 
 def _locate_file(parameter: click.Parameter, name: str, source: Path, needs: str) -> str:

@@ -116,7 +116,7 @@ class Snapshot:
         state: the climb's attributes by name, apart from its canvas.
         generator: the state of its random numbers.
         tensors: its canvas, optimizer and importance.
-        nbytes: bytes of memory that the canvas and the optimizer take.
+        nbytes: bytes of memory that all of these take, with what the octave before ended with.
     """
 
     state: dict[str, Any]
@@ -391,8 +391,10 @@ class Climb:
 
     def progress(self) -> Progress:
         """How far the drawing has come."""
+        done = max(1, self.done) if self.stopped else self.done
+        total = done if self.stopped else self.plan.total
         return Progress(
-            *(self.plan, self.done, self.plan.total, self._current[0], self.canvas),
+            *(self.plan, done, total, self._current[0], self.canvas),
             self._painted_on,
             self._views,
             self.plan.ascent.batch,
@@ -424,7 +426,8 @@ class Climb:
         kept = {name: value for name, value in vars(self).items() if name not in apart}
         kept["_rest"] = self._rest.copy()
         copied = copy.deepcopy(tensors)
-        return Snapshot(kept, self.generator.get_state(), copied, _nbytes(copied, set()))
+        held = (copied, self._painted, self._painted_on)
+        return Snapshot(kept, self.generator.get_state(), copied, _nbytes(held, set()))
 
     @torch.inference_mode(False)
     def restore(self, snapshot: Snapshot) -> None:

@@ -160,8 +160,10 @@ def passes(plan: Plan, generator: Generator | None = None) -> Iterator[Progress]
         LucidError: a step does not fit into memory.
     """
     climb = Climb(plan, generator)
-    passed = 0
+    shown = (0, 0), 0  # the moment, and how many edits were made
     while climb.step():
-        if climb.passes > passed:
-            passed = climb.passes
+        if climb.passes > shown[0][0]:
+            shown = climb.moment, len(climb.edits)
             yield climb.progress()
+    if shown != (climb.moment, len(climb.edits)):  # by an edit that changes or ends the picture
+        yield climb.progress()

@@ -102,7 +102,9 @@ def _edit_words(edits: Sequence[TimedEdit], program: list[str]) -> list[list[str
                     _add_target(named, program, target)
                 words += [f"{kind}={'+'.join(each)}" for kind, each in named.items() if each]
             elif name == "stop":
-                words.append("stop")
+                words += ["stop"] if value else []
+            elif name == "mask" and value is None:
+                words.append("mask=everywhere")
             elif isinstance(value, str | int | float | Path):
                 words.append(f"{NAMES.get(name, name)}={value}")
             else:
@@ -114,7 +116,7 @@ def _edit_words(edits: Sequence[TimedEdit], program: list[str]) -> list[list[str
 
 def _parts(targets: Targets) -> Iterable[Any]:
     if isinstance(targets, Mapping):
-        return [f"{name}:{weight:g}" for name, weight in targets.items()]
+        return [f"{name}:{weight:.12g}" for name, weight in targets.items()]
     return targets if isinstance(targets, list | tuple) else [targets]
 
 

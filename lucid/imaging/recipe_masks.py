@@ -64,6 +64,6 @@ def decode_mask(text: str) -> Tensor:
         with Image.open(io.BytesIO(decode_text(text)), formats=["PNG"]) as image:
             if max(image.size) > MAX_HELD:
                 raise ValueError(f"{image.width}x{image.height} pixels")
-            return from_pil(image.convert("RGB"))[0]
+            return from_pil(image.convert("RGB"))[0].clone()  # without the other channels
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise LucidError(f"a mask of the recipe cannot be read ({error})") from error

@@ -9,9 +9,9 @@ buys.
 from __future__ import annotations
 
 import secrets
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -90,15 +90,8 @@ class Access:
         return ""
 
     def _has_session(self, headers: Headers) -> bool:
-        cookies: SimpleCookie = SimpleCookie()
-        try:
-            cookies.load(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        found = cookies.get(self._cookie)
-        return found is not None and secrets.compare_digest(
-            found.value.encode(), self._session.encode()
-        )
+        found = cookie_parser("; ".join(headers.getlist("cookie"))).get(self._cookie, "")
+        return secrets.compare_digest(found.encode(), self._session.encode())
 
     def _strict(self, send: Send) -> Send:
         """Add headers to every response."""

@@ -29,6 +29,12 @@ MAX_PIXELS = 64_000_000
 MAX_TOTAL = 2**30
 """Bytes that all assets may take on the disk."""
 
+MAX_OFFERED = 8
+"""Saved pictures and films that are kept to be fetched."""
+
+MAX_READ = 32
+"""Masks that are kept in memory."""
+
 MAX_MASKS = 20_000
 """The most masks of one studio."""
 
@@ -57,7 +63,9 @@ class Assets:
         self.masks: dict[str, str] = {}
         self._files: dict[str, Path] = {}
         self._total = 0
-        self._lock = threading.Lock()
+        self._offered: list[str] = []
+        self._read: dict[str, Tensor] = {}  # the masks that were read last
+        self._lock, self._decoding = threading.Lock(), threading.Lock()
 
     def __contains__(self, digest: object) -> bool:
         return digest in self._files
@@ -97,7 +105,8 @@ class Assets:
             )
         self.add(content, SUFFIXES[kind])
         try:
-            return self.size(digest)
+            with self._decoding:  # one at a time: each takes up to a gigabyte
+                return self.size(digest)
         except LucidError:
             self._remove(digest)
             raise UsageError("the picture cannot be read: is the file whole?") from None
@@ -121,6 +130,22 @@ class Assets:
                 raise UsageError(f"the upload cannot be kept: {error.strerror}") from error
             self._files[digest] = path
             self._total += len(content)
+        return digest
+
+    def offer(self, content: bytes, suffix: str) -> str:
+        """Keep a saved picture or film to be fetched, in place of the oldest of ``MAX_OFFERED``.
+
+        There is always room for one.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        if digest not in self:
+            with self._lock:
+                path = self.folder / f"{digest}{suffix}"
+                path.write_bytes(content)
+                self._files[digest] = path
+                self._offered.append(digest)
+                while len(self._offered) > MAX_OFFERED:
+                    self._files.pop(self._offered.pop(0)).unlink()
         return digest
 
     def _remove(self, digest: str) -> None:
@@ -200,7 +225,11 @@ class Assets:
         """
         if name not in self.masks:
             raise UsageError(f"there is no mask {name[:20]}: paint it again")
-        return decode_mask(self.masks[name])
+        if name not in self._read:
+            self._read[name] = decode_mask(self.masks[name])
+            while len(self._read) > MAX_READ:
+                del self._read[next(iter(self._read))]
+        return self._read[name]
 
     def close(self) -> None:
         """Delete all files."""

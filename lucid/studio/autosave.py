@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
+from collections.abc import Collection
 from pathlib import Path
 
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import recipes
 from lucid.imaging.files import atomic_write
-from lucid.reading import parse_json, read_text
 from lucid.resources import cache_folder
 from lucid.studio.document import Document
 
 log = logging.getLogger("lucid")
 
-PICTURE, PHOTO, NAMES = "picture.png", "photo", "photo.json"
-"""The files of an autosave: the picture, its photograph, and the photograph's hash and name."""
+PICTURE = "picture.png"
+"""The file of the picture; those that it was painted on lie beside it, named by their hashes."""
 
 
 def autosave_folder() -> Path:
@@ -25,36 +25,41 @@ def autosave_folder() -> Path:
 
 
 def save(document: Document, folder: Path) -> bool:
-    """Keep a picture and its photograph; tell whether there was anything to keep."""
+    """Keep a picture and what it was painted on; tell whether there was anything to keep."""
     if document.climb is None:
         return False
-    settings = document.settings
+    needed = {digest for digest in (document.begun.photo, document.begun.guide) if digest}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if settings.photo:
-            with atomic_write(folder / PHOTO) as part:
-                part.write_bytes(document.assets.path(settings.photo).read_bytes())
-        with atomic_write(folder / NAMES) as part:
-            part.write_text(json.dumps({"photo": settings.photo, "name": settings.photo_name}))
+        for digest in needed:
+            if not (folder / digest).exists():
+                with atomic_write(folder / digest) as part:
+                    part.write_bytes(document.assets.path(digest).read_bytes())
+        # The recipe in the picture names them, so the picture comes last.
         with atomic_write(folder / PICTURE) as part:
             part.write_bytes(document.png())
+        for path in folder.iterdir():
+            if len(path.name) == 64 and path.name not in needed:
+                path.unlink()
     except (LucidError, OSError) as error:
         log.warning("the picture could not be saved: %s", error)
         return False
     return True
 
 
-def resume(document: Document, folder: Path) -> None:
+def resume(document: Document, folder: Path, nets: Collection[str]) -> None:
     """Take up a picture that was kept: its settings, and the edits that lead to it.
 
     Raises:
-        LucidError: none was kept, or it cannot be read.
+        LucidError: none was kept, it cannot be read, or its net is none of ``nets``.
     """
-    if not (folder / PICTURE).is_file():
+    picture = folder / PICTURE
+    if not picture.is_file():
         raise UsageError(f"{folder} holds no picture to resume: leave --resume out")
-    named = parse_json(read_text(folder / NAMES), folder / NAMES)
-    if isinstance(named, dict) and named.get("photo"):
-        document.assets.upload(str(named["photo"]), (folder / PHOTO).read_bytes())
-        changes = {"photo": named["photo"], "photo_name": named.get("name", "")}
-        document.settings = document.settings.changed(changes, document.assets)
-    document.recall(recipes.read(folder / PICTURE))
+    recipe = recipes.read(picture)
+    if (net := recipe.options.get("net", "lucid64")) not in nets:
+        raise UsageError(f"{picture} was painted by the net {net}: give --net {net}, too")
+    for digest in map(str, recipe.made.get("files", {}).values()):
+        with contextlib.suppress(OSError):  # recall says which picture is missing
+            document.assets.upload(digest, (folder / digest).read_bytes())
+    document.recall(recipe)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class Row:
         weight = ""
         if self.weight != 1:
             whole_layer = self.kind == "layer" and not parse_layer(self.name).channels
-            weight = f"{'::' if whole_layer else ':'}{self.weight:g}"
+            weight = f"{'::' if whole_layer else ':'}{self.weight:.12g}"
         return f"{self.name}{weight}{f'@{self.mask}' if self.mask else ''}"
 
 
@@ -78,7 +77,7 @@ def _one_of(*known: str) -> Check:
 def _number(least: float, most: float) -> Check:
     def check(name: str, value: Any) -> float:
         fits = isinstance(value, int | float) and not isinstance(value, bool)
-        if not fits or not math.isfinite(value) or not least <= value <= most:
+        if not fits or not least <= value <= most:  # which no NaN is
             raise UsageError(f"{name} must be a number from {least:g} to {most:g}")
         return float(value)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from PIL import Image
@@ -13,8 +14,9 @@ from lucid.drawing.edits import moment_text
 from lucid.drawing.specs import parse_moment
 from lucid.errors import UsageError
 from lucid.imaging import recipes
+from lucid.imaging.alpha import put_alpha
 from lucid.imaging.fit import fit_image
-from lucid.imaging.io import to_pil
+from lucid.imaging.io import read_alpha, to_pil
 from lucid.imaging.recipes import Recipe
 from lucid.nets.net import Net
 from lucid.studio.assets import Assets
@@ -39,6 +41,7 @@ class Document:
         net: the net that paints.
         settings: what is chosen.
         assets: photographs and masks.
+        begun: what the drawing under way began with.
         climb: the drawing under way; None before one begins.
         history: what was done.
     """
@@ -47,7 +50,7 @@ class Document:
         self.net, self.settings, self.assets = net, settings, assets
         self.climb: Climb | None = None
         self.history = History()
-        self._begun = settings  # what the climb began with
+        self.begun = settings
         self._words: list[TypedEdit] = []  # the edits of the climb
         self._recalled: list[TypedEdit] = []  # the edits of a recipe that is to be followed
         self._gesture: object = None  # whose changes are one step of undo
@@ -77,7 +80,7 @@ class Document:
         """
         typed = [(parse_moment(moment), words) for moment, words in self._recalled]
         self.climb = Climb(self.settings.plan(self.net, self.assets, typed))
-        self._begun, self._words, self._recalled = self.settings, self._recalled, []
+        self.begun, self._words, self._recalled = self.settings, self._recalled, []
 
     def step(self) -> bool:
         """Paint one ring; return whether anything is left."""
@@ -97,28 +100,30 @@ class Document:
             raise UsageError("there is nothing to paint: choose a class")
         if not self.climb.finished:
             return
-        self.record("more")
         _, octave = self.climb.plan.octaves[-1]
-        if octave.detail and self.settings.target_words():
-            self._edit(self.settings.target_words())  # which begins another octave
-        else:
-            self._edit(f"iters={octave.iterations + max(LEAST_MORE, octave.iterations)}")
+        with self._recorded("more"):
+            if octave.detail and self.settings.target_words():
+                self._edit(self.settings.target_words())  # which begins another octave
+            else:
+                self._edit(f"iters={octave.iterations + max(LEAST_MORE, octave.iterations)}")
 
     def _edit(self, words: str) -> None:
         """Change the drawing under way; what a recipe had planned for later is dropped."""
         assert self.climb
         edit = self.settings.reader(self.net, self.assets).parse(words)
-        moment = moment_text(self.climb.moment)
+        moment = self.climb.moment
         self.climb.edit(**edit)
         self.climb.planned = ()
-        self._words = [*self._words[: len(self.climb.edits) - 1], (moment, words)]
+        *before, _ = self.climb.edits
+        self.climb.edits = (*before, (moment, {}))  # kept as words, which need no memory
+        self._words = [*self._words[: len(before)], (moment_text(moment), words)]
 
     def fork(self) -> None:
         """Go on from here with other random numbers."""
         if self.climb is None:
             raise UsageError("there is nothing to go on from: paint first")
-        self.record("another seed")
-        self._edit(f"seed={secrets.randbelow(MAX_SEED)}")
+        with self._recorded("another seed"):
+            self._edit(f"seed={secrets.randbelow(MAX_SEED)}")
 
     def erase(self, mask: object) -> None:
         """Bring back the photograph, or grey, where a mask is bright."""
@@ -126,8 +131,8 @@ class Document:
             raise UsageError("erase needs a mask that was sent")
         if self.climb is None:
             raise UsageError("there is no paint to erase yet")
-        self.record("erase")
-        self._edit(f"erase={mask}")
+        with self._recorded("erase"):
+            self._edit(f"erase={mask}")
 
     # Choosing
 
@@ -148,17 +153,14 @@ class Document:
         if after == before:
             return False
         anew = after.begins_anew(before)
-        words = after.edit_words(before) if self.climb and not anew else ""
-        if words and after.target_words():  # a mistake is found before anything is recorded
-            after.reader(self.net, self.assets).parse(words)
-        if not gesture or gesture != self._gesture:
-            self.record(_label(before, after))
-        self.settings, self._gesture, self._recalled = after, gesture, []
         left = anew and self.climb is not None
-        if anew:
-            self.climb, self._words = None, []
-        elif words and after.target_words():
-            self._edit(words)
+        same = bool(gesture) and gesture == self._gesture
+        with contextlib.nullcontext() if same else self._recorded(_label(before, after)):
+            if anew:
+                self.climb, self._words = None, []
+            elif self.climb and (words := after.edit_words(before)):
+                self._edit(words)
+        self.settings, self._gesture, self._recalled = after, gesture, []
         return left
 
     def recall(self, recipe: Recipe) -> int:
@@ -168,27 +170,31 @@ class Document:
             LucidError: the recipe has what the studio has not.
         """
         settings, edits = recalled(recipe, self.assets, self.settings)
-        self.record("recall")
-        self.settings, self._recalled, self.climb, self._words = settings, edits, None, []
+        with self._recorded("recall"):
+            self.settings, self._recalled, self.climb, self._words = settings, edits, None, []
         return len(edits)
 
     def leave(self) -> None:
         """Go back to the photograph, or to an empty canvas."""
         if self.climb:
-            self.record("stop")
-        self.climb, self._words = None, []
+            with self._recorded("stop"):
+                self.climb, self._words, self._recalled = None, [], []
 
     def take(self, climb: Climb, settings: Settings) -> None:
         """Go on with another drawing."""
-        self.record(f"seed {settings.seed}")
-        self.climb, self.settings, self._begun, self._words = climb, settings, settings, []
+        with self._recorded(f"seed {settings.seed}"):
+            self.climb, self.settings, self.begun = climb, settings, settings
+            self._words, self._recalled = [], []
 
     # Going back and forth
 
-    def record(self, label: str) -> None:
-        """Keep the present in the history, before something is done."""
+    @contextlib.contextmanager
+    def _recorded(self, label: str) -> Iterator[None]:
+        """Keep the present in the history, once what is done next has gone well."""
+        thumb, moment = self._thumbnail(), self._moment()
+        yield
         self._gesture = None
-        self.history.record(label, self._thumbnail(), self._moment())
+        self.history.record(label, thumb, moment)
 
     def _thumbnail(self) -> str:
         """A small picture of the present, from what is painted at its own size."""
@@ -198,7 +204,8 @@ class Document:
 
     def _moment(self) -> Moment:
         snapshot = self.climb.snapshot() if self.climb else None
-        return Moment(self.settings, self.climb, snapshot, self._begun, tuple(self._words))
+        edits = tuple(self._words), tuple(self._recalled)
+        return Moment(self.settings, self.climb, snapshot, self.begun, *edits)
 
     def undo(self) -> None:
         """Go back by one step."""
@@ -213,10 +220,11 @@ class Document:
         self._go(self.history.index_of(identity))
 
     def _go(self, index: int) -> None:
-        moment = self.history.go(index, self._thumbnail(), self._moment())
+        index = self.history.keep_present(index, self._thumbnail(), self._moment())
+        moment = self.history.go(index)
         self.settings, self.climb = moment.settings, moment.climb
-        self._begun, self._words = moment.begun, list(moment.words)
-        self._gesture, self._recalled = None, []
+        self.begun, self._words = moment.begun, list(moment.words)
+        self._gesture, self._recalled = None, list(moment.recalled)
         if self.climb and moment.snapshot:
             self.climb.restore(moment.snapshot)
 
@@ -240,12 +248,15 @@ class Document:
         edits = self._words[: len(self.climb.edits)]
         if not self.climb.finished:
             edits = [*edits, (moment_text(self.climb.moment), "stop")]
-        return self._begun.recipe(self.climb.plan, self.assets, edits)
+        return self.begun.recipe(self.climb.plan, self.assets, edits)
 
     def png(self) -> bytes:
         """The picture as it is now, with its recipe, as the bytes of a PNG file."""
-        path = self.assets.folder / "saving.png"
-        recipes.write_picture(self.picture(), path, self.recipe())
+        path, picture = self.assets.folder / "saving.png", self.picture()
+        alpha = read_alpha(self.assets.path(self.begun.photo)) if self.begun.photo else None
+        if alpha is not None:
+            put_alpha(picture, alpha, "crop")  # as `lucid draw` does
+        recipes.write_picture(picture, path, self.recipe())
         content = path.read_bytes()
         path.unlink()
         return content

@@ -19,6 +19,9 @@ from lucid.studio.checks import check_text, whole_number
 from lucid.studio.settings import Settings
 
 MAX_FRAMES = 600
+MAX_PIXELS = 2**29
+"""The most pixels of all frames: they are kept in memory."""
+
 MAX_LISTED = 20
 """The most warps, and the most key frames."""
 
@@ -63,6 +66,10 @@ class FilmRoom:
         self.at = [_key(each) for each in _listed(command, "at")]
         self.settings, self.net, self.assets = settings, net, assets
         self.picture, self.name, self.interrupted = picture, name, interrupted
+        width, height = settings.size
+        if self.count * width * height > MAX_PIXELS:
+            most = MAX_PIXELS // (width * height)
+            raise UsageError(f"frames={self.count} do not fit into memory: {most} do at this size")
         self.keyframes = self._keyframes()
         self._drawing: Iterator[Image.Image] | None = None
 

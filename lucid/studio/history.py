@@ -27,6 +27,7 @@ class Moment:
         snapshot: the climb as it was.
         begun: the settings that the climb began with.
         words: its edits, with those of a recipe that are to come.
+        recalled: the edits of a recipe that is to be followed once a drawing begins.
     """
 
     settings: Settings
@@ -34,6 +35,15 @@ class Moment:
     snapshot: Snapshot | None
     begun: Settings
     words: tuple[TypedEdit, ...]
+    recalled: tuple[TypedEdit, ...]
+
+    def is_like(self, other: Moment) -> bool:
+        """Whether both show the same: nothing was painted or changed in between."""
+        if self.climb is not other.climb or self.settings != other.settings:
+            return False
+        states = [each.snapshot.state for each in (self, other) if each.snapshot]
+        names = ("passes", "rings", "edits")
+        return len(states) < 2 or all(states[0][name] == states[1][name] for name in names)
 
 
 @dataclass(frozen=True)
@@ -70,11 +80,14 @@ class History:
         """Keep the moment before something is done; what was undone before is gone."""
         del self.entries[self.at :]
         self.entries.append(Entry(next(self._ids), label, thumb, moment))
-        while len(self.entries) > 1 and (
-            self.nbytes > MAX_BYTES or len(self.entries) > MAX_ENTRIES
-        ):
-            del self.entries[0]
         self.at = len(self.entries)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let the oldest entries go, if there are too many."""
+        while self.at > 0 and (self.nbytes > MAX_BYTES or len(self.entries) > MAX_ENTRIES):
+            del self.entries[0]
+            self.at -= 1
 
     @property
     def nbytes(self) -> int:
@@ -82,18 +95,33 @@ class History:
         snapshots = (each.moment.snapshot for each in self.entries)
         return sum(each.nbytes for each in snapshots if each)
 
-    def go(self, index: int, thumb: str, now: Moment) -> Moment:
-        """Go to an entry; the present becomes one, too, if it is none.
+    def keep_present(self, index: int, thumb: str, now: Moment) -> int:
+        """Make the present an entry if it is none, before going to the one at an index.
+
+        Returns:
+            The index where the entry to go to lies then.
 
         Raises:
             UsageError: there is no such entry.
         """
-        if not 0 <= index < len(self.entries) or index == self.at:
+        if not 0 <= index < len(self.entries):
             raise UsageError("there is nothing to undo or redo there")
         if self.at == len(self.entries):
             self.entries.append(Entry(next(self._ids), "now", thumb, now))
+        elif not self.entries[self.at].moment.is_like(now):  # it was painted on
+            self.entries.insert(self.at + 1, Entry(next(self._ids), "painted on", thumb, now))
+            index += index > self.at
+            self.at += 1
+        elif index == self.at:
+            raise UsageError("there is nothing to undo or redo there")
+        return index
+
+    def go(self, index: int) -> Moment:
+        """Go to an entry."""
         self.at = index
-        return self.entries[index].moment
+        moment = self.entries[index].moment
+        self._forget()
+        return moment
 
     def index_of(self, identity: object) -> int:
         """The index of the entry with an id; -1 for none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections import deque
 from typing import Any
@@ -14,8 +15,8 @@ from lucid.studio.frames import FILM, Frame
 from lucid.studio.painter import PAGE_COMMANDS, Message, Painter
 
 MAX_PAGES = 16
-MAX_WAITING = 1000
-"""Messages that a page may leave waiting: one that reads nothing is cut off."""
+MAX_WAITING = 2000
+"""Messages that a page may leave waiting: one that takes none is cut off."""
 
 MAX_MISTAKES = 50
 """Messages that make no sense, after which a page is cut off."""
@@ -43,9 +44,16 @@ class Page:
         self.frame: Frame | None = None
         self.unseen = 0
         self.changed = asyncio.Event()
+        self.deaf = False
 
     def put(self, item: Message | Frame) -> None:
-        """Take something to send; frames of a film all, of other pictures the latest."""
+        """Take something to send; frames of a film all, of other pictures the latest.
+
+        A page that leaves too much waiting is cut off.
+        """
+        if len(self.waiting) > MAX_WAITING:
+            self.waiting.clear()
+            self.deaf = True
         if isinstance(item, Frame) and item.kind != FILM:
             self.frame = item
         else:
@@ -57,6 +65,9 @@ class Page:
         while True:
             await self.changed.wait()
             self.changed.clear()
+            if self.deaf:
+                await self.socket.close(BAD)
+                return
             while self.waiting:
                 item = self.waiting.popleft()
                 if isinstance(item, Frame):
@@ -95,6 +106,12 @@ class Hub:
             page.put(item)
         self._ask_for_frames()
 
+    def send_to(self, page: Page, item: Message | Frame) -> None:
+        """Send something to one page, from any thread."""
+        assert self._loop
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(page.put, item)
+
     def _ask_for_frames(self) -> None:
         """Let the painter know whether any page could show a picture."""
         if any(page.frame is None and not page.unseen for page in self.pages):
@@ -119,7 +136,7 @@ class Hub:
         if self._pause:
             self._pause.cancel()
         page.put(self.hello)
-        self.painter.tell({"do": "hello"})
+        self.painter.tell({"do": "hello", "send": functools.partial(self.send_to, page)})
         sender = asyncio.create_task(page.send())
         try:
             await self._listen(page)
@@ -156,9 +173,6 @@ class Hub:
                     self._ask_for_frames()
             else:
                 self.painter.tell(command)
-            if len(page.waiting) > MAX_WAITING:
-                await page.socket.close(BAD)
-                return
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,4 +1,4 @@
-"""The thread that owns the net and the picture: nothing else in the studio calls torch."""
+"""The thread that owns the net and the picture: nothing else in the studio paints."""
 
 from __future__ import annotations
 
@@ -50,13 +50,18 @@ class Painter(threading.Thread):
     """
 
     def __init__(
-        self, publish: Publish, document: Document, nets: list[str], folder: Path | None
+        self,
+        publish: Publish,
+        document: Document,
+        loaded: str,
+        nets: list[str],
+        folder: Path | None,
     ) -> None:
         super().__init__(name="lucid painter", daemon=True)
         self.publish, self.document, self.nets, self.folder = publish, document, nets, folder
         self.running = False
         self.wants_frame = threading.Event()
-        self._loaded = document.settings.net  # the name by which the net was asked for
+        self._loaded = loaded  # the name by which the net was asked for
         self._commands: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._sheet: SeedSheet | None = None
         self._film: FilmRoom | None = None
@@ -73,15 +78,16 @@ class Painter(threading.Thread):
 
     def close(self) -> None:
         """Save the picture and end the thread."""
-        self.tell({"do": "quit"})
-        self.join(30)
+        if self.ident is not None:  # it was started
+            self.tell({"do": "quit"})
+            self.join(30)
 
     # The loop
 
     def run(self) -> None:
         """Carry out commands, and paint in between."""
         # The first step of a process takes a second longer, in which torch imports what it needs.
-        with contextlib.suppress(LucidError):
+        with contextlib.suppress(Exception):
             Climb(self.document.settings.plan(self.document.net, self.document.assets)).step()
         while not self._quit:
             try:
@@ -100,6 +106,7 @@ class Painter(threading.Thread):
         idle = not self.running and (self._shown or not self.wants_frame.is_set())
         for command in self._asked(wait=idle):
             self._obey(command)
+            self._load_net()
         if self.running:
             began = time.monotonic()
             self._paint()
@@ -156,7 +163,8 @@ class Painter(threading.Thread):
             drawn = len(self._film.frames)
             self.running = self._film.step()
             self.publish(self._film.progress())
-            self._show_film(drawn)
+            for frame in self._film_frames(drawn):
+                self.publish(frame)
         elif self._sheet:
             self.running, self._shown = self._sheet.step(), False
         else:
@@ -173,18 +181,26 @@ class Painter(threading.Thread):
     def _recover(self, error: Exception) -> None:
         """Tell of a mistake that nobody foresaw, and of what was saved."""
         log.error("the painter failed", exc_info=error)
-        self.running, self._film, self._sheet = False, None, None
         what = f"{type(error).__name__}: {error}"
         if isinstance(error, RuntimeError) and is_out_of_memory(error):
             what = "there is not enough memory: choose a smaller size"
         where = "; the picture was saved: `lucid studio --resume` brings it back"
         self._say("error", f"painting stopped ({what}){where if self._save() else ''}")
-        self.document.climb = None
+        if not (self._film or self._sheet):
+            with contextlib.suppress(Exception):
+                self.document.leave()  # to the history, from where undo brings it back
+            self.document.climb = None
+        self._close()
         self.publish(self.state())
 
     def _save(self) -> bool:
+        """Save the picture automatically; tell whether that went well."""
         self._last_saved = time.monotonic()
-        return self.folder is not None and autosave.save(self.document, self.folder)
+        try:
+            return self.folder is not None and autosave.save(self.document, self.folder)
+        except Exception as error:  # the thread must live on
+            log.error("the picture could not be saved", exc_info=error)
+            return False
 
     # What is sent
 
@@ -240,12 +256,12 @@ class Painter(threading.Thread):
                 }
             )
 
-    def _show_film(self, first: int = 0) -> None:
-        """Send the frames of the film from a number on; the page keeps all."""
+    def _film_frames(self, first: int) -> Iterator[Frame]:
+        """The frames of the film from a number on; a page keeps all."""
         assert self._film
         for index, frame in enumerate(self._film.frames[first:], first):
             self._frame += 1
-            self.publish(Frame(FILM, self._frame, *frame.size, encode(frame, PREVIEW), index))
+            yield Frame(FILM, self._frame, *frame.size, encode(frame, PREVIEW), index)
 
     # Commands
 
@@ -254,20 +270,27 @@ class Painter(threading.Thread):
         self._sheet = self._film = None
         self.running = False
 
+    def _check_view(self) -> None:
+        """Refuse what changes the picture while something else is shown."""
+        if self._sheet or self._film:
+            raise UsageError("leave the film or the nine seeds first")
+
     def set(self, command: Message) -> None:
         """Change settings."""
         changes = command.get("changes")
         if not isinstance(changes, dict):
             raise UsageError("set needs changes")
         self._check_net(changes.get("net", self.document.settings.net))
+        settings = self.document.settings
+        same_net = changes.get("net", settings.net) == settings.net
+        again = self.document.change(changes, command.get("gesture")) and self.running and same_net
+        settings = self.document.settings
         if self._sheet or self._film:
             self._close()
-        same_net = changes.get("net", self.document.settings.net) == self.document.settings.net
-        left = self.document.change(changes, command.get("gesture"))
-        if left and self.running and same_net:
+        elif again:
             self._begin()
-        elif self.document.climb is None or not self.document.settings.active:
-            self.running = self.running and bool(self.document.settings.guide)
+        elif self.document.climb is None or not (settings.active or settings.guide):
+            self.running = False
 
     def _check_net(self, name: object) -> None:
         if name not in self.nets:
@@ -311,26 +334,28 @@ class Painter(threading.Thread):
 
     def undo(self, command: Message) -> None:
         """Go back by one step."""
-        self._close()
         self.document.undo()
+        self._close()
 
     def redo(self, command: Message) -> None:
         """Go forward by one step."""
-        self._close()
         self.document.redo()
+        self._close()
 
     def go(self, command: Message) -> None:
         """Go to an entry of the history."""
-        self._close()
         self.document.go(command.get("to"))
+        self._close()
 
     def fork(self, command: Message) -> None:
         """Go on from here with another seed."""
+        self._check_view()
         self.document.fork()
         self._begin()
 
     def erase(self, command: Message) -> None:
         """Bring the photograph back where a mask is bright."""
+        self._check_view()
         self.document.erase(command.get("mask"))
 
     def seeds(self, command: Message) -> None:
@@ -369,7 +394,7 @@ class Painter(threading.Thread):
         self._offer(self.document.png(), ".png")
 
     def _offer(self, content: bytes, suffix: str) -> None:
-        digest = self.document.assets.add(content, suffix)
+        digest = self.document.assets.offer(content, suffix)
         name = f"{self.document.stem()}{suffix}"
         self.publish({"type": "saved", "asset": digest, "name": name})
 
@@ -391,10 +416,11 @@ class Painter(threading.Thread):
 
     def hello(self, command: Message) -> None:
         """Tell a page that has come what the others know."""
-        self.publish(net_message(self.document.net))
-        self.publish(self.document.history.to_dict())
-        if self._film:
-            self._show_film()
+        send: Publish = command["send"]
+        send(net_message(self.document.net))
+        send(self.document.history.to_dict())
+        for frame in self._film_frames(0) if self._film else ():
+            send(frame)
 
     def ask(self, command: Message) -> None:
         """Answer a question of the program."""

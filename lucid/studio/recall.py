@@ -44,6 +44,8 @@ def recalled(recipe: Recipe, assets: Assets, now: Settings) -> tuple[Settings, l
         raise LucidError("the picture was made by a Python program, which alone can make it again")
     assets.take_masks(recipe.masks)
     changes: dict[str, Any] = {"strength": options.pop("strength", 1.0)}
+    if "guide" in options:
+        changes["guide_layer"] = str(_list(options.pop("layer", ""))[0])
     changes["rows"] = _rows({kind: options.pop(kind, []) for kind in ("class", "layer")})
     for name, key in (("base", "photo"), ("guide", "guide")):
         if given := _list(options.pop(name, [])):
@@ -58,7 +60,9 @@ def recalled(recipe: Recipe, assets: Assets, now: Settings) -> tuple[Settings, l
         changes["keep_colors"] = bool(options.pop("keep-colors"))
     if "subject" in options:
         changes["subject"] = str(options.pop("subject"))
-    edits = [(str(moment), str(words)) for moment, words in map(_pair, options.pop("at", []))]
+    edits = [
+        (str(moment), str(words)) for moment, words in map(_pair, _list(options.pop("at", [])))
+    ]
     if edits and edits[-1][1] == "stop":
         edits.pop()  # the artist goes on
     for _, words in edits:
@@ -85,7 +89,7 @@ def settings_after(settings: Settings, words: str, assets: Assets) -> Settings:
     for word in words.split(";"):
         key, _, value = (part.strip() for part in word.partition("="))
         if key in ("class", "layer"):
-            typed[key] = value.split("+")
+            typed.setdefault(key, []).extend(value.split("+"))
         elif key == "strength":
             changes[key] = float(value)
         elif key == "padding":
@@ -108,6 +112,8 @@ def _row(kind: str, text: str, number: int) -> dict[str, Any]:
     """A row of a class or layer as it is typed in a recipe."""
     spec = parse_class(text) if kind == "class" else parse_layer(text)
     name = spec.name
+    if isinstance(spec, LayerSpec) and spec.neuron:
+        raise LucidError("the studio has no neurons of layers: `lucid redo` makes the picture")
     if isinstance(spec, LayerSpec) and spec.channels:
         name += ":" + ",".join(map(str, spec.channels))
     if spec.region and not spec.region.startswith(HELD):
@@ -122,14 +128,14 @@ def _uploaded(
     digest = str(files.get(name, ""))
     if digest in assets:
         return {key: digest, f"{key}_name": name}
-    if key == "photo" and now.photo:
+    if key == "photo" and now.photo and not digest:
         return {key: now.photo, f"{key}_name": now.photo_name}
     raise LucidError(f"the picture was painted on {name}: drop that here first, then this one")
 
 
 def _check_words(words: str, assets: Assets) -> None:
     """Refuse an edit of a recipe that names a file."""
-    for found in re.findall(r"@([^+;]+)|\b(?:mask|erase)=([^;]+)", words):
+    for found in re.findall(r"@([^+;]+)|(?:mask|erase)\s*=\s*([^;]+)", words):
         name = (found[0] or found[1]).strip()
         if name not in assets.masks and name not in (EVERYWHERE, "top", "bottom", "left", "right"):
             raise LucidError(f"the picture names {name}: `lucid redo` makes the picture again")

@@ -10,6 +10,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,17 +93,18 @@ class Studio:
             document = Document(load(net), Settings(net=net), self.assets)
             if photo is not None:
                 document.settings = _with_photo(document.settings, Path(photo), self.assets)
+            nets = list(dict.fromkeys([net, *nets_in_the_box()]))
             if resume:
-                autosave.resume(document, folder)
+                autosave.resume(document, folder, nets)
         except BaseException:
             self._socket.close()
             self.assets.close()
             raise
         self.token = secrets.token_urlsafe(32)
         self.host = address_of_this_machine() if lan else "127.0.0.1"
-        nets = list(dict.fromkeys([net, *nets_in_the_box()]))
         self._hub = Hub(_hello(nets))
-        self.painter = self._hub.painter = Painter(self._hub.publish, document, nets, folder)
+        painter = Painter(self._hub.publish, document, net, nets, folder)
+        self.painter = self._hub.painter = painter
         self.app = self._app(lan, in_notebook)
         config = uvicorn.Config(
             self.app,
@@ -171,20 +173,21 @@ class Studio:
 
     def ask(self, question: Callable[[Document], Value]) -> Value:
         """Let the painter's thread answer a question about the picture, between two rings."""
-        answers: list[Value] = []
-        answered = threading.Event()
+        answer: Future[Value] = Future()
 
-        def answer(document: Document) -> None:
+        def reply(document: Document) -> None:
             try:
-                answers.append(question(document))
-            finally:
-                answered.set()
+                answer.set_result(question(document))
+            except Exception as error:  # which is the asker's
+                answer.set_exception(error)
 
-        self.painter.tell({"do": "ask", "answer": answer})
-        answered.wait()
-        if not answers:
-            raise LucidError("the studio could not answer")
-        return answers[0]
+        self.painter.tell({"do": "ask", "answer": reply})
+        while True:
+            try:
+                return answer.result(timeout=0.5)
+            except TimeoutError:
+                if not self.painter.is_alive() and not answer.done():
+                    raise UsageError("the studio is not running: start it first") from None
 
     def _tidy_up(self) -> None:
         self.painter.close()

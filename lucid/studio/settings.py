@@ -119,10 +119,10 @@ class Settings:
     def edit_words(self, before: Settings) -> str:
         """The words of the edit that leads here from settings before; empty for none."""
         words = []
-        if self.target_words() != before.target_words():
+        if self.target_words() and self.target_words() != before.target_words():
             words.append(self.target_words())
         if self.strength != before.strength:
-            words.append(f"strength={self.strength:g}")
+            words.append(f"strength={self.strength:.12g}")
         if self.padding != before.padding:
             words.append(f"padding={self.padding}")
         return "; ".join(words)
@@ -161,6 +161,8 @@ class Settings:
         targets: list[Any] = []
         if words := self.target_words():
             targets += list(reader.parse(words)["targets"])  # type: ignore[arg-type]
+        if self.guide and any(row.kind == "layer" for row in self.active):
+            raise UsageError("a guide goes with classes: remove the guide, or the layers")
         if self.guide:
             layer = self.guide_layer or _last_layer(net)
             targets.append(guide_objective(net, layer, assets.picture(self.guide)))
@@ -186,6 +188,12 @@ class Settings:
             "seed": self.seed,
         }
 
+    @property
+    def _guide_file(self) -> str:
+        """The name of the guide's file, which is not the photograph's."""
+        name = self.guide_name or "guide.png"
+        return f"guide-{name}" if name == self.photo_name else name
+
     def recipe(self, plan: Plan, assets: Assets, edits: Sequence[tuple[str, str]]) -> Recipe:
         """The recipe by which ``lucid redo`` makes the picture again.
 
@@ -197,13 +205,15 @@ class Settings:
         photo = (self.photo_name or "photograph.png") if self.photo else None
         given = Given([], photo, self._options())
         drawn = draw_recipe(plan, source=given, edits=())
+        files: dict[str, Any] = {photo: self.photo} if photo else {}
         options: dict[str, Any] = {}
         for kind in ("class", "layer"):
             if rows := [row.words() for row in self.active if row.kind == kind]:
                 options[kind] = rows
         if self.guide:
             options |= {"layer": [self.guide_layer or _last_layer(plan.net)]}
-            options["guide"] = self.guide_name
+            options["guide"] = guide = self._guide_file
+            files[guide] = self.guide
         if self.preset:
             options["preset"] = self.preset
         net = Path(self.net)  # folders tell about their owner
@@ -211,8 +221,6 @@ class Settings:
         if edits:
             options["at"] = [list(edit) for edit in edits]
         used = set(re.findall(rf"{HELD}[0-9a-f]{{64}}", f"{options}"))
-        files: dict[str, Any] = {photo: self.photo} if photo else {}
-        files |= {self.guide_name: self.guide} if self.guide else {}
         made = {**drawn.made, **({"files": files} if files else {})}
         masks = {name: assets.masks[name] for name in sorted(used)}
         return Recipe("draw", {**drawn.options, **options}, made, masks)

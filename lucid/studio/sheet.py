@@ -36,7 +36,8 @@ class SeedSheet:
             replace(settings, seed=(settings.seed + number) % MAX_SEED)
             for number in range(SIDE * SIDE)
         ]
-        self.climbs = [Climb(each.plan(net, assets)) for each in self.settings]
+        plan = settings.plan(net, assets)
+        self.climbs = [Climb(replace(plan, seed=each.seed)) for each in self.settings]
         share = CELL / max(settings.size)
         self.cell = max(1, round(settings.size[0] * share)), max(1, round(settings.size[1] * share))
         self._image = Image.new("RGB", (SIDE * self.cell[0], SIDE * self.cell[1]))

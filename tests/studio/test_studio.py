@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +123,7 @@ def test_undo_and_redo(studio: Studio, client: Client) -> None:
     first = studio.picture().tobytes()
     client.set(rows=[{"id": 1, "name": "monarch"}], strength=2)
     client.do("play")
-    client.passes(8)
+    client.passes(3 + studio.ask(lambda document: document.climb.passes))  # type: ignore[union-attr]
     client.do("pause")
     client.state("paused")
     second = studio.picture().tobytes()
@@ -380,7 +379,6 @@ def test_a_studio_that_ended_is_resumed(tmp_path: Path) -> None:
         client.passes(passes)
         client.close()
         second.ask(lambda document: document.climb)
-    assert json.loads((folder / "photo.json").read_text())["name"] == "photo.png"
     assert len(picture) == 48 * 48 * 3
     with pytest.raises(lucid.UsageError, match="holds no picture to resume"):
         Studio(port=0, folder=tmp_path / "nothing", resume=True)

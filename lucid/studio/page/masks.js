@@ -32,7 +32,7 @@ const stamp = newCanvas(SOFT_STAMP, SOFT_STAMP);
   const context = stamp.getContext("2d");
   const half = SOFT_STAMP / 2;
   const gradient = context.createRadialGradient(half, half, 0, half, half, half);
-  for (const [at, alpha] of [[0, 0.6], [0.45, 0.5], [0.75, 0.16], [1, 0]]) gradient.addColorStop(at, `rgb(255 255 255 / ${alpha})`);
+  for (const [at, alpha] of [[0, 1], [0.6, 1], [0.85, 0.4], [1, 0]]) gradient.addColorStop(at, `rgb(255 255 255 / ${alpha})`);
   context.fillStyle = gradient;
   context.fillRect(0, 0, SOFT_STAMP, SOFT_STAMP);
 }

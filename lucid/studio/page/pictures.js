@@ -37,7 +37,7 @@ export function createPictures(studio) {
     const layers = studio.net?.layers ?? [];
     // A layer in the middle sees shapes: neither mere edges nor whole things.
     const layer = studio.settings.guide_layer || layers[Math.floor(layers.length / 2)]?.name || "";
-    studio.set({ guide: asset.sha, guide_layer: layer });
+    studio.set({ guide: asset.sha, guide_layer: layer, guide_name: blob.name ?? "guide.png" });
   }
 
   const picked = (input, take) => {
