@@ -67,9 +67,9 @@ def open_page(browser: Browser, studio: Studio, width: int, height: int, scheme:
 
 
 def paint_two(page: Page) -> None:
-    """Brush where a lion and a monarch are to grow, and paint for a while."""
+    """Brush where a castle and a balloon are to grow, and paint until they are there."""
     page.select_option("#size", "512x384")
-    for name in ("lion", "monarch"):
+    for name in ("castle", "balloon"):
         page.fill("#search", name)
         page.keyboard.press("Enter")
         page.wait_for_timeout(300)
@@ -77,7 +77,7 @@ def paint_two(page: Page) -> None:
     page.fill("#seed", "1")
     page.keyboard.press("Tab")
     page.locator("#brush-size").fill("40")
-    for index, points in enumerate([((0.25, 0.55), (0.26, 0.65)), ((0.75, 0.42), (0.77, 0.42))]):
+    for index, points in enumerate([((0.25, 0.5), (0.27, 0.56)), ((0.75, 0.3), (0.76, 0.34))]):
         page.locator("#rows li").nth(index).locator(".where").click()
         stroke(page, *points)
         page.wait_for_timeout(800)

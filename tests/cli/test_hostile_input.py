@@ -367,6 +367,10 @@ def test_no_recipe_forces_or_runs_code_unless_that_is_typed(desk: Path, run: Run
         ("preset", "/etc/p.toml"),
         ("base", ["*.png"]),
         ("base", ["away.png"]),
+        ("at", [["1", "mask = /etc/mask.png"]]),
+        ("at", [["1", "strength=1;erase\t=\t../mask.png"]]),
+        ("at", [["1", "class=goldfish+tench@/etc/mask.png"]]),
+        ("layer", ["0@/etc/mask.png"]),
     ],
 )
 def test_a_picture_names_no_file_that_lies_elsewhere(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from studio_client import SMALL, Client, photo_bytes, png
 import lucid
 from lucid.cli import main
 from lucid.imaging import recipes
+from lucid.studio import hub
 from lucid.studio.server import Studio
 
 pytestmark = pytest.mark.slow
@@ -353,6 +355,23 @@ def test_the_picture_is_there_after_a_reload(studio: Studio, client: Client) -> 
     client.socket.close()
     again = Client(studio)
     again.passes(5)
+    again.close()
+
+
+def test_without_any_page_it_pauses(
+    studio: Studio, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "GRACE", 0.2)
+    client.set(**{**SMALL, "iters": 10_000})
+    client.do("play")
+    client.passes(2)
+    client.socket.close()
+    deadline = time.monotonic() + 30
+    while studio.painter.running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not studio.painter.running
+    again = Client(studio)
+    again.state("paused")
     again.close()
 
 
