@@ -27,10 +27,10 @@ import torch
 from metrics import TileEdges, edge_ratio, seam_ratio, worst_line
 
 from lucid.cli.click_types import parse_pixels
-from lucid.drawing.climb import Progress
 from lucid.drawing.config import TILE
 from lucid.drawing.loop import draw
 from lucid.drawing.options import DrawOptions
+from lucid.drawing.progress import Progress
 from lucid.errors import LucidError
 from lucid.imaging.io import center_crop_resize, from_pil, read_image
 from lucid.nets.net import Net

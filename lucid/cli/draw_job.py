@@ -21,12 +21,12 @@ from lucid.cli.pass_log import PassLog
 from lucid.cli.recipe_args import build_recipe, frozen_options
 from lucid.core.device import check_memory
 from lucid.drawing import on_disk
-from lucid.drawing.climb import Progress
 from lucid.drawing.diverse import prepare_group
 from lucid.drawing.loop import passes
 from lucid.drawing.measurements import dead_channels
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
+from lucid.drawing.progress import Progress
 from lucid.drawing.recipe import resolved_options
 from lucid.drawing.skin import prepare_skin, skin_passes
 from lucid.drawing.specs import ClassSpec

@@ -19,10 +19,10 @@ from lucid.cli import console, files, film_folder, film_targets, hints, targets
 from lucid.cli.film import FilmArguments
 from lucid.cli.film import film as command
 from lucid.cli.recipe_args import build_recipe, frozen_options
-from lucid.drawing.climb import Progress
 from lucid.drawing.config import default_config
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.preset_files import read_preset
+from lucid.drawing.progress import Progress
 from lucid.films import optical_flow, warp
 from lucid.films.film import film, film_config
 from lucid.films.video_dream import dream_over

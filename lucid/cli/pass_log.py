@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lucid.cli.files import refuse_overwrite, reserve_output
-from lucid.drawing.climb import Progress
 from lucid.drawing.measurements import measure
 from lucid.drawing.plan import Plan
+from lucid.drawing.progress import Progress
 from lucid.imaging.files import atomic_write
 
 

@@ -8,7 +8,6 @@ import functools
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Unpack
 
 import torch
@@ -30,99 +29,17 @@ from lucid.drawing.edits import Edit, Moment, TimedEdit, edited, find_mask
 from lucid.drawing.importance import Importance
 from lucid.drawing.octave_canvas import octave_canvas, paintable
 from lucid.drawing.plan import Plan
+from lucid.drawing.progress import Progress
 from lucid.drawing.recipe import draw_recipe
+from lucid.drawing.snapshot import Snapshot, count_bytes
 from lucid.drawing.targets import Target
 from lucid.errors import UsageError
 from lucid.imaging import Size
-from lucid.imaging.io import to_pil
 from lucid.imaging.recipes import with_recipe
 from lucid.plugins import call
 from lucid.tiling.octaves import back_project, resize, start_image
 from lucid.tiling.regions import MaskRegion, best_tile_first
-from lucid.tiling.tiles import RolledView, Tile, TileView
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a drawing has come.
-
-    Attributes:
-        plan: what is painted.
-        done: pixels passed over, of ``total`` in all octaves.
-        total: pixels to pass over.
-        octave: height and width of the octave being painted.
-        canvas: the canvas being painted.
-        painted_on: where anything was painted so far, (height, width), 0..1; None for everywhere.
-        views: what the net was shown in the last pass.
-        batch: the most images that the net was shown at once; None while that was one.
-        importance: how much each place mattered so far; None unless the picture is to show that.
-    """
-
-    plan: Plan
-    done: int
-    total: int
-    octave: Size
-    canvas: Canvas
-    painted_on: Tensor | None = None
-    views: Sequence[View] = ()
-    batch: int | None = None
-    importance: Importance | None = None
-
-    @property
-    def size(self) -> Size:
-        """Height and width of the last octave."""
-        return self.plan.size
-
-    @property
-    def wrap(self) -> bool:
-        """Whether opposite borders of the picture are to fit together."""
-        return self.plan.wrap
-
-    def tiles(self) -> list[tuple[Tile, Size]]:
-        """The tiles of the last pass, in pixels of the octave, each with its size."""
-        views = [view for view in self.views if isinstance(view, TileView)]
-        return [(tile, view.tile_pass.tile) for view in views for tile in view.batch]
-
-    @torch.inference_mode(False)
-    @torch.no_grad()
-    def image(self) -> Tensor:
-        """What is painted so far, (3, *size), 0..1: a base keeps the detail that octaves lack."""
-        plan, image = self.plan, self.canvas.image().detach()
-        if self.octave == plan.size:
-            return image
-        if plan.base is None or plan.canvas:
-            return resize(image, plan.size, wrap=plan.wrap)
-        base, space = plan.base.to(image), plan.config.detail_space
-        shown = start_image(plan.size, image, base, wrap=plan.wrap, detail_space=space)
-        assert shown is not None
-        if self.painted_on is None:
-            return shown
-        unchanged = resize(base, plan.size, wrap=plan.wrap).clamp(0, 1)
-        return torch.where(self.painted_on.to(image) > 0, shown, unchanged)
-
-    def picture(self) -> Image.Image:
-        """What is painted so far, at the size of the last octave."""
-        picture = to_pil(self.image())
-        if self.importance:
-            picture.putalpha(to_pil(self.importance.alpha().expand(3, -1, -1)).convert("L"))
-        return picture
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A copy of a climb at one moment.
-
-    Attributes:
-        state: the climb's attributes by name, apart from its canvas.
-        generator: the state of its random numbers.
-        tensors: its canvas, optimizer and importance.
-        nbytes: bytes of memory that all of these take, with what the octave before ended with.
-    """
-
-    state: dict[str, Any]
-    generator: Tensor
-    tensors: tuple[Canvas, Optimizer, Importance | None]
-    nbytes: int
+from lucid.tiling.tiles import RolledView, TileView
 
 
 class Climb:
@@ -427,7 +344,7 @@ class Climb:
         kept["_rest"] = self._rest.copy()
         copied = copy.deepcopy(tensors)
         held = (copied, self._painted, self._painted_on)
-        return Snapshot(kept, self.generator.get_state(), copied, _nbytes(held, set()))
+        return Snapshot(kept, self.generator.get_state(), copied, count_bytes(held))
 
     @torch.inference_mode(False)
     def restore(self, snapshot: Snapshot) -> None:
@@ -461,17 +378,3 @@ def _new_optimizer(plan: Plan) -> Optimizer:
 def _union(one: Tensor | None, other: Tensor | None) -> Tensor | None:
     """Where either mask is bright; None for everywhere."""
     return None if one is None or other is None else torch.maximum(one, other)
-
-
-def _nbytes(value: Any, seen: set[int]) -> int:
-    """Bytes of all tensors in a value and its attributes, each counted once."""
-    if id(value) in seen:
-        return 0
-    seen.add(id(value))
-    if isinstance(value, Tensor):
-        return value.nbytes
-    if isinstance(value, dict):
-        return sum(_nbytes(each, seen) for each in value.values())
-    if isinstance(value, tuple | list):
-        return sum(_nbytes(each, seen) for each in value)
-    return _nbytes(vars(value), seen) if hasattr(value, "__dict__") else 0

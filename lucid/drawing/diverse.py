@@ -13,10 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from lucid.core.objectives import LayerObjective
-from lucid.drawing.climb import Progress
 from lucid.drawing.loop import passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
+from lucid.drawing.progress import Progress
 from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.targets import Targets
 from lucid.errors import Stop, UsageError, tell

@@ -11,10 +11,10 @@ from PIL import Image
 
 from lucid.core.canvas import BROAD_PARTS, Canvas, FourierCanvas, WrappingCanvas
 from lucid.core.objectives import Objective
-from lucid.drawing.climb import Progress
 from lucid.drawing.loop import passes
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import prepare
+from lucid.drawing.progress import Progress
 from lucid.drawing.recipe import draw_recipe
 from lucid.errors import Stop, UsageError, tell
 from lucid.imaging.io import Picture

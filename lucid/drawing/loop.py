@@ -9,9 +9,10 @@ from typing import Unpack
 from PIL import Image
 from torch import Generator, Tensor
 
-from lucid.drawing.climb import Climb, Progress
+from lucid.drawing.climb import Climb
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
+from lucid.drawing.progress import Progress
 from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.targets import Targets
 from lucid.errors import Stop, UsageError, tell

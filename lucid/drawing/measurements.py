@@ -10,8 +10,8 @@ from torch import Tensor
 
 from lucid.core.ascent import Ascent
 from lucid.core.objectives import Channel, ClassLogits, Objective, Sum
-from lucid.drawing.climb import Progress
 from lucid.drawing.plan import Plan
+from lucid.drawing.progress import Progress
 from lucid.nets.net import LOGITS, Net
 from lucid.tiling.octaves import resize
 

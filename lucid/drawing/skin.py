@@ -19,11 +19,11 @@ from torch import Tensor
 from lucid.core.attribution import attribution_layer, attribution_maps
 from lucid.core.device import reraise_oom
 from lucid.core.objectives import SHARE_PENALTY, ClassLogits
-from lucid.drawing.climb import Progress
 from lucid.drawing.config import default_config
 from lucid.drawing.loop import Watch, passes, run
 from lucid.drawing.options import DrawOptions
 from lucid.drawing.plan import Plan, prepare
+from lucid.drawing.progress import Progress
 from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.subject import composition_size
 from lucid.drawing.targets import Target, Targets, class_weights

@@ -11,12 +11,12 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from lucid.core.provenance import made_by
-from lucid.drawing.climb import Progress
 from lucid.drawing.config import DrawConfig, default_config
 from lucid.drawing.loop import passes
 from lucid.drawing.octave_canvas import paintable
 from lucid.drawing.options import DrawOptions, complete_options
 from lucid.drawing.plan import Given, Plan, prepare
+from lucid.drawing.progress import Progress
 from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.targets import Target, Targets, find_targets
 from lucid.errors import Stop, UsageError, tell

@@ -6,7 +6,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
-from lucid.drawing.climb import Climb, Snapshot
+from lucid.drawing.climb import Climb
+from lucid.drawing.snapshot import Snapshot
 from lucid.errors import UsageError
 from lucid.studio.recall import TypedEdit
 from lucid.studio.settings import Settings

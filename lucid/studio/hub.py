@@ -12,7 +12,8 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lucid.studio.frames import FILM, Frame
-from lucid.studio.painter import PAGE_COMMANDS, Message, Painter
+from lucid.studio.messages import Message
+from lucid.studio.painter import PAGE_COMMANDS, Painter
 
 MAX_PAGES = 16
 MAX_WAITING = 2000

@@ -10,18 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lucid.drawing.climb import Climb
 from lucid.errors import LucidError, UsageError, is_out_of_memory
 from lucid.imaging import recipes
-from lucid.nets.imagenet import own_groups
-from lucid.nets.net import Net
 from lucid.nets.registry import load
 from lucid.studio import autosave
 from lucid.studio.document import Document
 from lucid.studio.film import FilmRoom
 from lucid.studio.frames import FILM, PICTURE, PREVIEW, SHEET, Frame, encode
+from lucid.studio.messages import Message, net_message, progress_message, state_message
 from lucid.studio.sheet import SeedSheet
 
 log = logging.getLogger("lucid")
@@ -33,7 +31,6 @@ processors with the browser."""
 AUTOSAVE = 30
 """Seconds from one autosave to the next, while a picture grows."""
 
-Message = dict[str, Any]
 Publish = Callable[[Message | Frame], None]
 """Sends a message or a picture to every page."""
 
@@ -209,22 +206,9 @@ class Painter(threading.Thread):
 
     def state(self) -> Message:
         """The state for the page."""
-        climb, history = self.document.climb, self.document.history
-        status = "empty"
-        if self._loading:
-            status = "loading"
-        elif self._film or self._sheet:
-            status = "film" if self._film else "sheet"
-        elif climb:
-            status = "playing" if self.running else "finished" if climb.finished else "paused"
-        can = {"undo": history.at > 0, "redo": history.at < len(history.entries) - 1}
-        return {
-            **{"type": "state", "status": status, "running": self.running, "can": can},
-            **{
-                "settings": self.document.settings.to_dict(),
-                "passes": climb.passes if climb else 0,
-            },
-        }
+        view = "loading" if self._loading else "film" if self._film else ""
+        view = view or ("sheet" if self._sheet else "")
+        return state_message(self.document, running=self.running, view=view)
 
     def _show(self) -> None:
         """Send the picture, if a page waits for one and the last one is a while ago."""
@@ -246,15 +230,7 @@ class Painter(threading.Thread):
         kind = SHEET if self._sheet else PICTURE
         self.publish(Frame(kind, self._frame, *picture.size, jpeg))
         if climb:
-            progress = climb.progress()
-            height, width = progress.octave
-            done = min(1.0, progress.done / max(1, progress.total))
-            self.publish(
-                {
-                    **{"type": "progress", "passes": climb.passes, "rings": climb.rings},
-                    **{"done": done, "octave": [width, height], "seconds": self._seconds},
-                }
-            )
+            self.publish(progress_message(climb, self._seconds))
 
     def _film_frames(self, first: int) -> Iterator[Frame]:
         """The frames of the film from a number on; a page keeps all."""
@@ -429,18 +405,6 @@ class Painter(threading.Thread):
     def quit(self, command: Message) -> None:
         """End the thread."""
         self._quit = True
-
-
-def net_message(net: Net) -> Message:
-    """The classes and layers of a net, for the page."""
-    classes = list(net.classes)
-    layers = [
-        {"name": name, "channels": shape[0]} for name, _, shape in net.describe() if len(shape) == 3
-    ]
-    return {
-        **{"type": "net", "name": net.name, "classes": classes},
-        **{"groups": own_groups(classes), "layers": layers},
-    }
 
 
 COMMANDS: dict[str, Callable[[Painter, Message], None]] = {

@@ -34,7 +34,8 @@ from lucid.studio.assets import MAX_UPLOAD, TYPES, Assets
 from lucid.studio.document import Document
 from lucid.studio.film import FORMATS, list_warps
 from lucid.studio.hub import Hub
-from lucid.studio.painter import Message, Painter
+from lucid.studio.messages import Message
+from lucid.studio.painter import Painter
 from lucid.studio.settings import Settings
 from lucid.tiling.tiles import ORDERS
 

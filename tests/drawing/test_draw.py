@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 from lucid.core.device import Runtime
-from lucid.drawing.climb import Progress
 from lucid.drawing.config import SMALL_FROM_NOISE
 from lucid.drawing.loop import draw, grow, paint
 from lucid.drawing.plan import fit_tiling, prepare
+from lucid.drawing.progress import Progress
 from lucid.drawing.targets import class_weights, classes
 from lucid.errors import UsageError
 from lucid.imaging.io import from_pil, to_pil

@@ -8,9 +8,9 @@ import torch
 import lucid
 from lucid.core.device import Runtime
 from lucid.core.objectives import Channel, ClassLogits
-from lucid.drawing.climb import Progress
 from lucid.drawing.loop import draw
 from lucid.drawing.plan import prepare
+from lucid.drawing.progress import Progress
 from lucid.drawing.skin import SKIN_SHARE, draw_skin, prepare_skin, silhouette
 from lucid.errors import UsageError
 from lucid.imaging.io import from_pil

@@ -5,8 +5,8 @@ import torch
 from metrics import TileEdges, edge_ratio, seam_ratio, ssim, worst_line
 
 from lucid.core.device import Runtime
-from lucid.drawing.climb import Progress
 from lucid.drawing.loop import draw
+from lucid.drawing.progress import Progress
 from lucid.imaging.io import from_pil
 from lucid.nets.net import Net
 from lucid.tiling.tiles import Tile

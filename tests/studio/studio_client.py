@@ -117,5 +117,5 @@ def photo_bytes(size: tuple[int, int] = (64, 48)) -> bytes:
     return png(Image.merge("RGB", (image, image.rotate(180), image)))
 
 
-SMALL: dict[str, Any] = {"size": [48, 48], "octaves": 1, "iters": 400}
+SMALL: dict[str, Any] = {"size": [48, 48], "octaves": 1, "iters": 5000}
 """Settings of a picture that is quick to paint, and long enough to be changed under way."""

@@ -261,7 +261,7 @@ def test_questions_of_a_program(tmp_path: Path) -> None:
 
 def test_a_mistake_of_lucid_s_own_is_told_and_survived(studio: Studio, client: Client) -> None:
     """A real one: the photograph's file vanishes from under the studio."""
-    client.set(**{**SMALL, "iters": 400})
+    client.set(**{**SMALL, "iters": 5000})
     client.do("play")
     client.passes(3)
     client.do("pause")
