@@ -14,6 +14,7 @@ from lucid.cli.console import echo
 from lucid.cli.dream_settings import is_dream_settings
 from lucid.cli.files import resolve_stdin
 from lucid.cli.options import TYPED
+from lucid.drawing.specs import FILES_IN_WORDS
 from lucid.errors import LucidError, nearest
 from lucid.reading import parse_json, read_text
 
@@ -160,10 +161,7 @@ FILES = {
     **dict.fromkeys(("classes", "layers"), re.compile("@(?P<region>.+)", re.DOTALL)),
     **dict.fromkeys(("net_name", "preset"), re.compile("(?P<region>.+)", re.DOTALL)),
     # The words of --at
-    **dict.fromkeys(
-        ("edits", "keys"),
-        re.compile(r"@(?P<region>[^+;]+)|(?:mask|erase|place)\s*=\s*(?P<mask>[^;]+)", re.DOTALL),
-    ),
+    **dict.fromkeys(("edits", "keys"), FILES_IN_WORDS),
 }
 """Where files are named in the values of parameters that are no files themselves."""
 

@@ -142,7 +142,6 @@ class Climb:
     def _begin(self) -> None:
         """Make the first canvas, if there is memory for it."""
         check_memory(self.plan.size, self.plan.tiling.tile)
-        self._octave = 0
         self._begin_octave()
 
     def _begin_octave(self) -> None:

@@ -101,6 +101,12 @@ def parse_layer(text: str) -> LayerSpec:
     return LayerSpec(found["name"], channels, neuron, weight, region or None)
 
 
+FILES_IN_WORDS = re.compile(
+    r"@(?P<region>[^+;]+)|(?:mask|erase|place)\s*=\s*(?P<mask>[^;]+)", re.DOTALL
+)
+"""Where the words of an edit or a key frame may name files."""
+
+
 def parse_moment(text: str) -> tuple[int, int]:
     """Read a moment: 37 passes, or 37.2 with two rings of the next.
 

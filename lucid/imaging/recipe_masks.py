@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 
 from PIL import Image
 from torch import Tensor
@@ -14,6 +15,9 @@ from lucid.imaging.io import from_pil, to_pil
 
 HELD = "sha256:"
 """What names of masks begin with that a recipe holds: the hash of their bytes follows."""
+
+HELD_NAME = re.compile(rf"{HELD}[0-9a-f]{{64}}")
+"""Such a name."""
 
 GREYS = 33
 """Grey levels of a mask that a recipe holds: few, so that it is small."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from lucid.drawing.specs import parse_layer
 from lucid.errors import UsageError, nearest
-from lucid.imaging.recipe_masks import HELD
+from lucid.imaging.recipe_masks import HELD_NAME
 from lucid.resources import presets
+from lucid.studio.rows import Row
 from lucid.tiling.tiles import ORDERS, PADDINGS
 
 MAX_ROWS = 12
@@ -22,35 +22,6 @@ MAX_SEED = 2**31 - 1
 HASH = re.compile(r"[0-9a-f]{64}")
 Check = Callable[[str, Any], Any]
 """From the name of a setting and a value from outside to the value, or a UsageError."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One thing to paint.
-
-    Attributes:
-        id: tells rows apart.
-        kind: ``class`` or ``layer``.
-        name: as it is typed behind ``--class`` or ``--layer``, without weight and region.
-        weight: relative to the other rows.
-        mask: the name of a mask; None for everywhere.
-        on: whether the row counts.
-    """
-
-    id: int
-    kind: str = "class"
-    name: str = "goldfish"
-    weight: float = 1.0
-    mask: str | None = None
-    on: bool = True
-
-    def words(self) -> str:
-        """The row as it is typed, with its weight and mask."""
-        weight = ""
-        if self.weight != 1:
-            whole_layer = self.kind == "layer" and not parse_layer(self.name).channels
-            weight = f"{'::' if whole_layer else ':'}{self.weight:.12g}"
-        return f"{self.name}{weight}{f'@{self.mask}' if self.mask else ''}"
 
 
 def check_text(name: str, value: Any) -> str:
@@ -143,7 +114,7 @@ def _checked_row(value: Any) -> Row:
         mask=value.get("mask"),
         on=_flag("on", value.get("on", True)),
     )
-    if row.mask is not None and not re.fullmatch(rf"{HELD}[0-9a-f]{{64}}", str(row.mask)):
+    if row.mask is not None and not HELD_NAME.fullmatch(str(row.mask)):
         raise UsageError("a mask must be the name of one that was sent")
     if not row.name or re.search(r"[@+;]", row.name) or (row.kind == "class" and ":" in row.name):
         raise UsageError(f"{row.name!r} is no name of a class or layer")

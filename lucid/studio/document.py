@@ -20,10 +20,11 @@ from lucid.imaging.io import read_alpha, to_pil
 from lucid.imaging.recipes import Recipe
 from lucid.nets.net import Net
 from lucid.studio.assets import Assets
-from lucid.studio.checks import MAX_SEED, Row
+from lucid.studio.checks import MAX_SEED
 from lucid.studio.frames import thumbnail
 from lucid.studio.history import History, Moment
 from lucid.studio.recall import TypedEdit, recalled, settings_after
+from lucid.studio.rows import Row
 from lucid.studio.settings import Settings
 from lucid.tiling.octaves import resize
 

@@ -120,7 +120,7 @@ class FilmRoom:
         """The recipe by which ``lucid redo`` makes the film, from the saved picture."""
         made = parse(self.frames[0].info[INFO], "the film")
         options = {name: value for name, value in made.options.items() if name != "at"}
-        kinds = {"class": [], "layer": []}  # type: dict[str, list[str]]
+        kinds: dict[str, list[str]] = {"class": [], "layer": []}
         for row in self.settings.active:
             kinds[row.kind].append(row.words())
         options = {

@@ -175,12 +175,6 @@ class Hub:
             else:
                 self.painter.tell(command)
 
-    async def close(self) -> None:
-        """Close all connections."""
-        for page in list(self.pages):
-            with contextlib.suppress(RuntimeError):
-                await page.socket.close(1001)
-
 
 def _read(text: Any) -> Message | None:
     """A command of a page; None for anything else."""

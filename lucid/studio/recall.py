@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lucid.drawing.edit_words import EVERYWHERE
-from lucid.drawing.specs import LayerSpec, parse_class, parse_layer
+from lucid.drawing.specs import FILES_IN_WORDS, LayerSpec, parse_class, parse_layer
 from lucid.errors import LucidError
+from lucid.imaging.masks import NAMED
 from lucid.imaging.recipe_masks import HELD
 from lucid.imaging.recipes import Recipe
 from lucid.nets.registry import load_meta
@@ -135,9 +136,9 @@ def _uploaded(
 
 def _check_words(words: str, assets: Assets) -> None:
     """Refuse an edit of a recipe that names a file."""
-    for found in re.findall(r"@([^+;]+)|(?:mask|erase)\s*=\s*([^;]+)", words):
-        name = (found[0] or found[1]).strip()
-        if name not in assets.masks and name not in (EVERYWHERE, "top", "bottom", "left", "right"):
+    for found in FILES_IN_WORDS.finditer(words):
+        name = found[found.lastgroup or 0].strip()
+        if name not in assets.masks and name not in (EVERYWHERE, *NAMED):
             raise LucidError(f"the picture names {name}: `lucid redo` makes the picture again")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +17,12 @@ from lucid.drawing.recipe import draw_recipe
 from lucid.drawing.spec_targets import RegionReader
 from lucid.drawing.targets import guide as guide_objective
 from lucid.errors import UsageError, nearest
-from lucid.imaging.recipe_masks import HELD
+from lucid.imaging.recipe_masks import HELD_NAME
 from lucid.imaging.recipes import Recipe
 from lucid.nets.net import Net
 from lucid.studio.assets import Assets
-from lucid.studio.checks import CHECKS, Row
+from lucid.studio.checks import CHECKS
+from lucid.studio.rows import Row
 
 FITTED = 640
 """The longest side that a photograph is brought to, unless a size is chosen, in pixels."""
@@ -220,7 +220,7 @@ class Settings:
         options["net"] = net.name if net.is_absolute() else self.net
         if edits:
             options["at"] = [list(edit) for edit in edits]
-        used = set(re.findall(rf"{HELD}[0-9a-f]{{64}}", f"{options}"))
+        used = set(HELD_NAME.findall(f"{options}"))
         made = {**drawn.made, **({"files": files} if files else {})}
         masks = {name: assets.masks[name] for name in sorted(used)}
         return Recipe("draw", {**drawn.options, **options}, made, masks)

@@ -83,6 +83,10 @@ class Client:
         """Wait until so many passes were painted."""
         self.wait(lambda each: each["type"] == "progress" and each.get("passes", 0) >= count)
 
+    def pause(self) -> None:
+        self.do("pause")
+        self.state("paused")
+
     def upload(self, content: bytes) -> httpx.Response:
         return self.http.put(f"/asset/{hashlib.sha256(content).hexdigest()}", content=content)
 

@@ -96,6 +96,13 @@ class Visitor:
         self.page.click("#paint")
         self.status("playing")
 
+    def paint_a_little(self) -> None:
+        """Paint until the picture has changed twice."""
+        self.press_paint()
+        self.frames(2)
+        self.page.click("#paint")
+        self.status("paused", "finished")
+
     def download(self, folder: Path) -> Path:
         with self.page.expect_download() as waiting:
             self.page.click("#save")
@@ -177,10 +184,7 @@ def test_a_stroke_grows_what_it_covers_and_nothing_else(
 
 
 def test_change_undo_and_redo(painter: Visitor, photo_studio: Studio) -> None:
-    painter.press_paint()
-    painter.frames(2)
-    painter.page.click("#paint")
-    painter.status("paused")
+    painter.paint_a_little()
     first = photo_studio.picture().tobytes()
     painter.choose("monarch")
     expect(painter.page.locator("#rows li")).to_have_count(2)
@@ -286,10 +290,7 @@ def test_a_dropped_picture_brings_its_settings(visitor: Visitor, tmp_path: Path)
     page = visitor.page
     page.fill("#seed", "77")
     page.keyboard.press("Tab")
-    visitor.press_paint()
-    visitor.frames(2)
-    page.click("#paint")
-    visitor.status("paused", "finished")
+    visitor.paint_a_little()
     saved = visitor.download(tmp_path)
     page.click("#dice")
     expect(page.locator("#seed")).not_to_have_value("77")
@@ -305,10 +306,7 @@ def test_a_dropped_picture_brings_its_settings(visitor: Visitor, tmp_path: Path)
 
 def test_before_and_after(painter: Visitor) -> None:
     slider = painter.page.locator("#compare")
-    painter.press_paint()
-    painter.frames(2)
-    painter.page.click("#paint")
-    painter.status("paused", "finished")
+    painter.paint_a_little()
     expect(slider).to_be_visible()
     slider.focus()
     for _ in range(3):
@@ -333,10 +331,7 @@ def test_a_film(visitor: Visitor, tmp_path: Path) -> None:
     page.fill("#width", "64")
     page.fill("#height", "64")
     page.keyboard.press("Tab")
-    visitor.press_paint()
-    visitor.frames(2)
-    page.click("#paint")
-    visitor.status("paused", "finished")
+    visitor.paint_a_little()
     page.click("#film")
     dialog = page.locator("dialog[open]")
     dialog.get_by_label("Frames").first.fill("3")
