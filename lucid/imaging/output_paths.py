@@ -165,7 +165,7 @@ def _abandoned(path: Path) -> Iterator[bool]:
     from filelock import Timeout
 
     lock = _lock(path)
-    if lock.is_locked or _runs(lock.pid):
+    if lock.is_locked or process_runs(lock.pid):
         yield False
         return
     try:
@@ -180,7 +180,7 @@ def _abandoned(path: Path) -> Iterator[bool]:
             lock.release()
 
 
-def _runs(process: int | None) -> bool:
+def process_runs(process: int | None) -> bool:
     """Tell whether a process of this number runs, as far as that can be known at no cost."""
     if process is None:  # the lock has just been released
         return True

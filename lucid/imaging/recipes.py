@@ -127,6 +127,24 @@ class Recipe:
         return found
 
 
+def format_toml(content: Mapping[str, Any]) -> str:
+    """Format a table as TOML, in ASCII: its values, then its tables and lists of tables."""
+    tables = {name: each for name, each in content.items() if isinstance(each, Mapping)}
+    lists = {name: each for name, each in content.items() if _holds_tables(each)}
+    values = {name: each for name, each in content.items() if name not in {**tables, **lists}}
+    lines = [*_toml_lines(values)]
+    for name, table in tables.items():
+        lines += ["", f"[{_toml_key(name)}]", *_toml_lines(table)]
+    for name, listed in lists.items():
+        for table in listed:
+            lines += ["", f"[[{_toml_key(name)}]]", *_toml_lines(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _holds_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(e, Mapping) for e in value)
+
+
 def _toml_lines(table: Mapping[str, Any]) -> Iterable[str]:
     return (f"{_toml_key(name)} = {_toml_value(value)}" for name, value in table.items())
 

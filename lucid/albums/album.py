@@ -1,0 +1,264 @@
+"""An album in a store: what it is to have, what is there, and what failed.
+
+::
+
+    album.toml           how the album was described
+    manifest.jsonl       its tasks, one a line, in their order
+    files/ab/KEY.png     a picture; KEY begins with ab
+    done/ab/KEY.json     written after the picture: its hash, and where and how fast it was made
+    failed/KEY/1.json    the first failure of a task, with its traceback
+    inputs/HASH/NAME     photographs and other files that workers elsewhere need
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lucid.albums.store import Store
+from lucid.albums.task import Task
+from lucid.errors import LucidError, UsageError
+from lucid.imaging import recipes
+from lucid.reading import parse_table
+
+DESCRIPTION = "album.toml"
+MANIFEST = "manifest.jsonl"
+
+ATTEMPTS = 3
+"""How often a task may fail before it is set aside."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a picture that is there.
+
+    Attributes:
+        key: of its task.
+        files: SHA-256 of the picture, and of the file of its recipe if the picture cannot hold that,
+            by their names in the store.
+        seconds: that it took to paint.
+        machine: name of the machine that painted it.
+        device: that the net ran on.
+        versions: of lucid and of packages that may change the bytes.
+        time: when it was finished, in seconds since 1970.
+    """
+
+    key: str
+    files: Mapping[str, str]
+    seconds: float = 0.0
+    machine: str = ""
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    time: float = 0.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A time that a task failed.
+
+    Attributes:
+        key: of the task.
+        reason: what went wrong, in a line.
+        machine: name of the machine where.
+        traceback: of the exception; empty if the process died.
+        time: when, in seconds since 1970.
+    """
+
+    key: str
+    reason: str
+    machine: str = ""
+    traceback: str = ""
+    time: float = 0.0
+
+
+class Album:
+    """An album in a store.
+
+    Attributes:
+        store: where its files lie.
+        description: what it was made from: ``command``, options, and a table of ``axes``.
+        count: number of its tasks.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Open the album in a store.
+
+        Raises:
+            LucidError: there is none, or it cannot be read.
+        """
+        self.store = store
+        try:
+            text = store.read(DESCRIPTION).decode(errors="replace")
+        except FileNotFoundError:
+            raise LucidError(
+                f"{store.url}: holds no album (it has no {DESCRIPTION}): make one with lucid album "
+                "ALBUM.toml -o FOLDER"
+            ) from None
+        content = parse_table(text, f"{store.url}/{DESCRIPTION}")
+        made = content.pop("made", {})
+        self.description: dict[str, Any] = content
+        self.count = int(made.get("tasks", 0)) if isinstance(made, dict) else 0
+
+    @classmethod
+    def write(
+        cls,
+        store: Store,
+        description: Mapping[str, Any],
+        tasks: Iterable[Task],
+        *,
+        change: bool = False,
+    ) -> Album:
+        """Write down an album, before any of it is painted. What is painted already stays.
+
+        Args:
+            store: where its files are to lie.
+            description: what it is made from.
+            tasks: what it is to have.
+            change: whether another album may be there, whose place this one takes.
+
+        Raises:
+            UsageError: another album is there.
+            StoreError: the store cannot be written.
+        """
+        if store.exists(DESCRIPTION) and not change:
+            there = cls(store).description
+            if there != json.loads(json.dumps(description)):
+                names = sorted({*there, *description})
+                odd = [name for name in names if there.get(name) != description.get(name)]
+                raise UsageError(
+                    f"{store.url}: holds another album, whose {' and '.join(odd[:3])} differ: give "
+                    "another -o, or --change to describe that album anew (no picture is deleted)"
+                )
+        with tempfile.TemporaryDirectory(prefix="lucid-album-") as temporary:
+            listed, count = Path(temporary) / MANIFEST, 0
+            with listed.open("wb") as file:
+                for count, task in enumerate(tasks, start=1):  # noqa: B007
+                    file.write(task.line())
+            content = {**description, "made": {**recipes.versions(), "tasks": count}}
+            store.write(DESCRIPTION, recipes.format_toml(content).encode())
+            with store.staging(MANIFEST) as folder:
+                store.put(MANIFEST, listed.rename(folder / MANIFEST))
+        return cls(store)
+
+    def tasks(self) -> Iterator[Task]:
+        """Read the tasks, one after the other."""
+        try:
+            for line in self.store.read_lines(MANIFEST):
+                yield Task.from_line(line)
+        except FileNotFoundError:
+            raise LucidError(
+                f"{self.store.url}: has no {MANIFEST}: give its description again, and this folder "
+                "behind -o"
+            ) from None
+
+    def done_keys(self) -> set[bytes]:
+        """The keys of the pictures that are there, as 16 bytes each."""
+        folders = self.store.names("done")
+        names = itertools.chain.from_iterable(self.store.names(f"done/{each}") for each in folders)
+        return {bytes.fromhex(name.removesuffix(".json")) for name in names if is_record(name)}
+
+    def record(self, task: Task) -> Record | None:
+        """What is known of a task's picture; None if that is not there."""
+        try:
+            return Record(**json.loads(self.store.read(task.done_name)))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            raise LucidError(f"{self.store.url}/{task.done_name}: is no record ({error})") from error
+
+    def entries(self) -> Iterator[tuple[Task, Record]]:
+        """The tasks whose pictures are there, in the album's order, with what is known of these."""
+        done = self.done_keys()
+        for task in self.tasks():
+            if bytes.fromhex(task.key) in done and (record := self.record(task)):
+                yield task, record
+
+    def failed_keys(self) -> set[str]:
+        """The keys of the tasks that have failed at least once."""
+        return {*self.store.names("failed")}
+
+    def failures(self, key: str) -> list[Failure]:
+        """The failures of a task, the first one first."""
+        found = []
+        for name in sorted(self.store.names(f"failed/{key}"), key=len):
+            try:
+                found.append(Failure(**json.loads(self.store.read(f"failed/{key}/{name}"))))
+            except (FileNotFoundError, ValueError, TypeError):
+                continue  # another process has just deleted it
+        return found
+
+    def add_failure(self, failure: Failure) -> None:
+        """Write down that a task failed."""
+        add_failure(self.store, failure)
+
+    def forget_failures(self, key: str) -> None:
+        """Let a task be tried again."""
+        for name in self.store.names(f"failed/{key}"):
+            self.store.delete(f"failed/{key}/{name}")
+        if self.store.folder is not None:
+            with contextlib.suppress(OSError):
+                (self.store.folder / "failed" / key).rmdir()
+
+
+def is_record(name: str) -> bool:
+    """Tell whether a file's name is that of a task's record."""
+    stem = name.removesuffix(".json")
+    return len(stem) == 32 and not set(stem) - set("0123456789abcdef") and name.endswith(".json")
+
+
+def add_record(store: Store, task: Task, record: Record) -> None:
+    """Write down that a task's picture is there."""
+    store.write(task.done_name, json.dumps(asdict(record)).encode())
+
+
+def add_failure(store: Store, failure: Failure) -> None:
+    """Write down that a task failed."""
+    number = len(store.names(f"failed/{failure.key}")) + 1
+    store.write(f"failed/{failure.key}/{number}.json", json.dumps(asdict(failure)).encode())
+
+
+def add_input(store: Store, file: Path, digest: str) -> None:
+    """Copy an input file into the store, for workers that do not have it."""
+    name = f"inputs/{digest}/{file.name}"
+    if not store.exists(name):
+        store.write(name, file.read_bytes())
+
+
+def find_input(store: Store, name: str, digest: str, folder: Path) -> Path:
+    """Find an input file on this machine, or fetch it from the store.
+
+    Args:
+        store: of the album.
+        name: the file's name, as the options have it.
+        digest: its SHA-256.
+        folder: where to put it.
+
+    Raises:
+        LucidError: neither has it.
+    """
+    here = Path(name)
+    if here.is_file() and recipes.sha256_file(here) == digest:
+        return here
+    kept = folder / digest / here.name
+    if kept.is_file():
+        return kept
+    try:
+        content = store.read(f"inputs/{digest}/{here.name}")
+    except FileNotFoundError:
+        what = "is another file on this machine" if here.is_file() else "is not on this machine"
+        raise LucidError(f"{name}: {what}, nor does the album hold a copy") from None
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise LucidError(f"{name}: the album's copy is damaged: delete {store.url}/inputs/{digest}")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_name(f".{kept.name}.part")
+    part.write_bytes(content)
+    part.replace(kept)
+    return kept
+

@@ -1,0 +1,91 @@
+"""One picture, film or sheet of an album: its recipe, and the key that its files are named by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from lucid.errors import LucidError
+from lucid.imaging.recipes import Recipe
+
+PAINT_VERSION = 1
+"""Raised when the same recipe paints another picture than before: all keys then change."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one worker paints at a time. All that travels to a worker is this.
+
+    Attributes:
+        key: 32 hexadecimal digits that follow from all that the picture depends on.
+        command: ``draw``, ``film`` or another command that makes pictures.
+        options: the recipe's options under their long names.
+        axes: those of them that differ within the album, as they were typed: ``{"class": "lion"}``.
+        caption: says in a few words which picture of the album this is.
+        suffix: of the file, with its dot.
+        files: SHA-256 of the input files, by the names that the options have for them.
+        net: fingerprint of the net's weights; empty if no net is known beforehand.
+        masks: the masks that the options name by hash, as a recipe holds them.
+    """
+
+    key: str
+    command: str
+    options: Mapping[str, Any]
+    axes: Mapping[str, Any] = field(default_factory=dict)
+    caption: str = ""
+    suffix: str = ".png"
+    files: Mapping[str, str] = field(default_factory=dict)
+    net: str = ""
+    masks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the picture is made."""
+        return Recipe(self.command, self.options, {}, self.masks)
+
+    @property
+    def name(self) -> str:
+        """The name of the picture's file in the store."""
+        return f"files/{self.key[:2]}/{self.key}{self.suffix}"
+
+    @property
+    def done_name(self) -> str:
+        """The name of the record that is written after the picture."""
+        return f"done/{self.key[:2]}/{self.key}.json"
+
+    def line(self) -> bytes:
+        """The task as a line of JSON."""
+        held = {name: value for name, value in asdict(self).items() if value}
+        return json.dumps(held).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes | str) -> Task:
+        """Read a task from its line.
+
+        Raises:
+            LucidError: the line holds none.
+        """
+        try:
+            return cls(**json.loads(line))
+        except (ValueError, TypeError) as error:
+            raise LucidError(f"manifest.jsonl: a line is no task ({error})") from error
+
+
+def task_key(command: str, options: Mapping[str, Any], net: str, masks: Mapping[str, str]) -> str:
+    """Hash what a picture depends on, but for the kind of processor and the number of threads.
+
+    Args:
+        command: that makes it.
+        options: whose values are not the defaults, with the hashes of files in place of their names.
+        net: fingerprint of the net's weights.
+        masks: the masks that the options name by hash.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    content = [PAINT_VERSION, command, options, net, masks]
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
