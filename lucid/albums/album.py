@@ -41,8 +41,8 @@ class Record:
 
     Attributes:
         key: of its task.
-        files: SHA-256 of the picture, and of the file of its recipe if the picture cannot hold that,
-            by their names in the store.
+        files: SHA-256 of the picture, and of the file of its recipe if the picture cannot hold
+            that, by their names in the store.
         seconds: that it took to paint.
         machine: name of the machine that painted it.
         device: that the net ran on.
@@ -171,7 +171,9 @@ class Album:
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
-            raise LucidError(f"{self.store.url}/{task.done_name}: is no record ({error})") from error
+            raise LucidError(
+                f"{self.store.url}/{task.done_name}: is no record ({error})"
+            ) from error
 
     def entries(self) -> Iterator[tuple[Task, Record]]:
         """The tasks whose pictures are there, in the album's order, with what is known of these."""
@@ -261,4 +263,3 @@ def find_input(store: Store, name: str, digest: str, folder: Path) -> Path:
     part.write_bytes(content)
     part.replace(kept)
     return kept
-

@@ -135,7 +135,7 @@ class Store:
         return bool(self._try(name, lambda: self._fs.exists(self._path(name))))
 
     def names(self, folder: str) -> list[str]:
-        """List the names, without their folders, of what lies in a folder; none if that is not there."""
+        """List what lies in a folder, by names without folders; nothing if that is not there."""
 
         def look() -> list[str]:
             try:
@@ -162,7 +162,7 @@ class Store:
 
     @contextlib.contextmanager
     def staging(self, name: str) -> Iterator[Path]:
-        """Make a folder of this machine for files that ``put`` is to move, for a ``with`` statement.
+        """Make a folder for files that ``put`` is to move, for a ``with`` statement.
 
         That of a store in a folder lies on the same disk.
         """

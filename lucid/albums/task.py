@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from lucid.imaging.recipes import Recipe
 
 PAINT_VERSION = 1
 """Raised when the same recipe paints another picture than before: all keys then change."""
+
+KEY = re.compile(r"[0-9a-f]{32}")
+SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class Task:
     files: Mapping[str, str] = field(default_factory=dict)
     net: str = ""
     masks: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what would lead out of the store: a manifest may come from a stranger."""
+        if not KEY.fullmatch(self.key) or not SUFFIX.fullmatch(self.suffix):
+            raise ValueError(f"{self.key!r} and {self.suffix!r} name no file")
 
     @property
     def recipe(self) -> Recipe:
@@ -79,7 +88,7 @@ def task_key(command: str, options: Mapping[str, Any], net: str, masks: Mapping[
 
     Args:
         command: that makes it.
-        options: whose values are not the defaults, with the hashes of files in place of their names.
+        options: whose values are not the defaults, with hashes of files in place of names.
         net: fingerprint of the net's weights.
         masks: the masks that the options name by hash.
 

@@ -21,6 +21,7 @@ try:
 except ImportError as error:  # another package called lucid is installed over this one
     sys.exit(f"Error: {error}")
 from lucid import __version__
+from lucid.cli.album import album
 from lucid.cli.bench import bench
 from lucid.cli.classes import classes
 from lucid.cli.classify import classify
@@ -121,7 +122,7 @@ def write_crash_report(error: Exception) -> Path | None:
 
 
 SECTIONS = {
-    "Make pictures": ("draw", "film", "nightmare", "studio"),
+    "Make pictures": ("draw", "film", "nightmare", "studio", "album"),
     "Make them again": ("redo", "run", "show"),
     "Look into nets": (
         *("sheet", "explain", "classify", "models", "classes", "layers", "weights", "convert"),
@@ -142,6 +143,7 @@ def main(debug: bool) -> None:
     lucid nightmare NET photo.jpg LAYER      amplify what a layer sees in a picture
     lucid film photo.jpg --class goldfish --warp zoom:.05     dream, zoom, dream again
     lucid studio                             paint on a page, live
+    lucid album --classes birds -o birds/    many pictures, on one machine or on many
     lucid redo goldfish_0000.png --size 1024x1024             the same picture, larger
     """
     if os.environ.get("NO_COLOR"):  # https://no-color.org
@@ -155,7 +157,7 @@ def main(debug: bool) -> None:
 
 
 for command in (
-    *(draw, nightmare, film, studio, sheet, explain, show, redo, run),
+    *(draw, nightmare, film, studio, album, sheet, explain, show, redo, run),
     *(models, layers, classes, classify, weights, convert, bench),
     *(help, doctor, completion),
 ):

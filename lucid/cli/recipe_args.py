@@ -76,13 +76,13 @@ def build_recipe(
             continue
         plain = _plain_value(value, context.meta[TYPED].get(name))
         for each in plain if isinstance(plain, list) else [plain]:
-            for file in _files_in(parameter, each):
+            for file in files_in(parameter, each):
                 if Path(file).is_file() or (file == "-" and isinstance(parameter, click.Argument)):
                     if file not in digests:
                         digests[file] = sha256_file(resolve_stdin(Path(file)))
                     files[_private(file)] = digests[file]
         # Folders tell about their owner.
-        options[recipe_names(parameter)[0]] = _rename_files(parameter, plain, _private)
+        options[recipe_names(parameter)[0]] = rename_files(parameter, plain, _private)
     facts |= {"files": files} if files else {}
     before = context.find_object(Recipe)
     held = before.masks if before else {}
@@ -125,13 +125,13 @@ def _plain_value(value: Any, typed: Any) -> Any:
 
 def _without_folders(parameter: click.Parameter, value: Any) -> Any:
     """Return a parameter's value with the mere names of files, to compare two recipes."""
-    return _rename_files(parameter, value, lambda file: PureWindowsPath(file).name)
+    return rename_files(parameter, value, lambda file: PureWindowsPath(file).name)
 
 
-def _rename_files(parameter: click.Parameter, value: Any, rename: Callable[[str], str]) -> Any:
+def rename_files(parameter: click.Parameter, value: Any, rename: Callable[[str], str]) -> Any:
     """Return a parameter's value with other names of the files in it."""
     if isinstance(value, list):
-        return [_rename_files(parameter, each, rename) for each in value]
+        return [rename_files(parameter, each, rename) for each in value]
     return _with_files(parameter, value, rename) if isinstance(value, str) else value
 
 
@@ -185,10 +185,10 @@ def _with_files(parameter: click.Parameter, text: str, rename: Callable[[str], s
     return "".join([*parts, text[done:]])
 
 
-def _files_in(parameter: click.Parameter, value: Any) -> list[str]:
+def files_in(parameter: click.Parameter, value: Any) -> list[str]:
     """List the parts of a parameter's value that may be names of files."""
     if isinstance(value, list):
-        return [file for each in value for file in _files_in(parameter, each)]
+        return [file for each in value for file in files_in(parameter, each)]
     files: list[str] = []
 
     def take(file: str) -> str:
@@ -315,7 +315,7 @@ def untrusted_options(recipe: Recipe, command: click.Command) -> list[str]:
         if parameter is None:
             continue
         each = value if isinstance(value, list) else [value]
-        beside = all(map(is_beside, _files_in(parameter, each)))
+        beside = all(map(is_beside, files_in(parameter, each)))
         if parameter.name in EXCLUDED or parameter.name == "own_warps" or not beside:
             found.append(name)
     return found

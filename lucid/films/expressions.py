@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from lucid.errors import UsageError
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 
-CONSTANTS = {"pi": np.float64(np.pi), "e": np.float64(np.e)}
+CONSTANTS = {"pi": np.float64(math.pi), "e": np.float64(math.e)}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in ("sin", "cos", "tan", "sqrt", "exp", "log", "sign")},
     **{name: getattr(np, name) for name in ("floor", "ceil", "round", "abs")},

@@ -9,8 +9,10 @@ same stem beside the cfg or the weights.
 
 from __future__ import annotations
 
+import contextlib
 import urllib.error
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +42,9 @@ PUBLISHED_URL = "https://pjreddie.com/media/files/"
 
 LARGEST_NET = "lucid1000"
 """The bundled net that knows the most classes."""
+
+MOST_KEPT = 2
+"""Nets that ``keep_nets`` keeps."""
 
 PUBLISHED_NAMES = ("vgg-conv", "jnet-conv", "vgg-16", "darknet19", "extraction")
 
@@ -233,6 +238,45 @@ def load(
     """
     if not isinstance(name, str):
         raise UsageError(f"a net's name is a text, not a {type(name).__name__}")
+    kept = _kept.get()
+    if kept is None:
+        return _load(name, weights, names, progress)
+    key = (name, *map(_state_of, (name, weights, names)))
+    if key not in kept:
+        while len(kept) >= MOST_KEPT:
+            kept.pop(next(iter(kept)))
+        kept[key] = _load(name, weights, names, progress)
+    return kept[key]
+
+
+_kept: ContextVar[dict[tuple[object, ...], Net] | None] = ContextVar("kept_nets", default=None)
+
+
+@contextlib.contextmanager
+def keep_nets(kept: dict[tuple[object, ...], Net]) -> Iterator[None]:
+    """Let ``load`` take nets from a dictionary, and put them there, inside a ``with`` statement.
+
+    For programs that paint many pictures by commands, each of which loads its net. The dictionary
+    holds the last ``MOST_KEPT`` nets; a file that has changed is read again.
+    """
+    token = _kept.set(kept)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def _state_of(file: str | Path | None) -> tuple[object, ...]:
+    """What tells whether a file has changed."""
+    try:
+        found = Path(file or "").stat()
+    except (OSError, ValueError):
+        return (file,)
+    return file, found.st_mtime_ns, found.st_size
+
+
+def _load(name: str, weights: str | Path | None, names: str | Path | None, progress: bool) -> Net:
+    """Load a net; arguments as of ``load``."""
     given, own_names = Path(weights) if weights else None, Path(names) if names else None
     if (own := wrapped_net(name, given, own_names)) is not None:
         return own
