@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lucid.albums.store import Store
-from lucid.albums.task import Task
+from lucid.albums.store import Store, StoreError
+from lucid.albums.task import KEY, Task
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import recipes
 from lucid.reading import parse_table
@@ -136,15 +134,17 @@ class Album:
                     f"{store.url}: holds another album, whose {' and '.join(odd[:3])} differ: give "
                     "another -o, or --change to describe that album anew (no picture is deleted)"
                 )
-        with tempfile.TemporaryDirectory(prefix="lucid-album-") as temporary:
-            listed, count = Path(temporary) / MANIFEST, 0
-            with listed.open("wb") as file:
-                for count, task in enumerate(tasks, start=1):  # noqa: B007
-                    file.write(task.line())
-            content = {**description, "made": {**recipes.versions(), "tasks": count}}
-            store.write(DESCRIPTION, recipes.format_toml(content).encode())
-            with store.staging(MANIFEST) as folder:
-                store.put(MANIFEST, listed.rename(folder / MANIFEST))
+        with store.staging(MANIFEST) as folder:
+            listed, count = folder / MANIFEST, 0
+            try:
+                with listed.open("wb") as file:
+                    for count, task in enumerate(tasks, start=1):  # noqa: B007
+                        file.write(task.line())
+            except OSError as error:
+                raise StoreError(f"{store.url}: cannot be written ({error.strerror})") from error
+            store.put(MANIFEST, listed)
+        content = {**description, "made": {**recipes.versions(), "tasks": count}}
+        store.write(DESCRIPTION, recipes.format_toml(content).encode())
         return cls(store)
 
     def tasks(self) -> Iterator[Task]:
@@ -160,9 +160,15 @@ class Album:
 
     def done_keys(self) -> set[bytes]:
         """The keys of the pictures that are there, as 16 bytes each."""
-        folders = self.store.names("done")
-        names = itertools.chain.from_iterable(self.store.names(f"done/{each}") for each in folders)
-        return {bytes.fromhex(name.removesuffix(".json")) for name in names if is_record(name)}
+        done: set[bytes] = set()
+        for folder in self.store.names("done"):
+            # A picture that somebody has deleted is painted again.
+            there = {name.partition(".")[0] for name in self.store.names(f"files/{folder}")}
+            for name in self.store.names(f"done/{folder}"):
+                key = name.removesuffix(".json")
+                if KEY.fullmatch(key) and key in there:
+                    done.add(bytes.fromhex(key))
+        return done
 
     def record(self, task: Task) -> Record | None:
         """What is known of a task's picture; None if that is not there."""
@@ -207,12 +213,6 @@ class Album:
         if self.store.folder is not None:
             with contextlib.suppress(OSError):
                 (self.store.folder / "failed" / key).rmdir()
-
-
-def is_record(name: str) -> bool:
-    """Tell whether a file's name is that of a task's record."""
-    stem = name.removesuffix(".json")
-    return len(stem) == 32 and not set(stem) - set("0123456789abcdef") and name.endswith(".json")
 
 
 def add_record(store: Store, task: Task, record: Record) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import queue
 import time
 from collections import Counter
@@ -282,7 +281,6 @@ def _configure() -> None:
     import dask
 
     dask.config.update_defaults(SETTINGS)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost, is said in a line
 
 
 def _start_jobs(kind: str, count: int) -> Any:

@@ -89,7 +89,7 @@ def paint_task(  # noqa: PLR0911
         return outcome("refused", odd)
     try:
         with ONE_AT_A_TIME:
-            if store.exists(task.done_name):
+            if store.exists(task.done_name) and store.exists(task.name):
                 return outcome("there")
             begin = time.monotonic()
             with store.staging(task.name) as folder, _input_folder(store) as fetched:

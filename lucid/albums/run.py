@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lucid.albums.album import ATTEMPTS, Album, Failure
@@ -106,7 +107,10 @@ class _Runner:
 
     def run(self) -> Progress:
         """Give out tasks and take in outcomes until nothing is left."""
-        waiting = self._missing()
+        with contextlib.closing(self._missing()) as waiting:
+            return self._run(waiting)
+
+    def _run(self, waiting: Iterator[Task]) -> Progress:
         exhausted = False
         while True:
             while len(self._under_way) < self.engine.slots():
@@ -127,7 +131,7 @@ class _Runner:
                 self._take(outcome)
             self._tell()
 
-    def _missing(self) -> Iterator[Task]:
+    def _missing(self) -> Generator[Task]:
         """The tasks that are to be painted, in the album's order."""
         done, failed = self.album.done_keys(), self.album.failed_keys()
         seen: set[bytes] = set()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
 from lucid.albums.album import DESCRIPTION, Album, add_input
 from lucid.albums.cluster import Cluster
-from lucid.albums.painting import own_versions
+from lucid.albums.painting import STOPPED, own_versions
 from lucid.albums.processes import Engine, InProcess, Processes, set_threads
 from lucid.albums.run import Progress, run_album
 from lucid.albums.scenes import join_scenes
@@ -52,11 +57,13 @@ def run_command(arguments: AlbumArguments) -> None:
         album = _describe(words[is_toml:], first if is_toml else "", arguments)
         only_shown = False
     progress = None if only_shown else _paint(album, arguments)
-    from lucid.albums import sheets, site  # type: ignore[attr-defined]
-
     if arguments.page:
+        from lucid.albums import site
+
         _say(arguments, f"wrote {site.write_site(album)}")
     for sheet in arguments.sheet:
+        from lucid.albums import sheets
+
         _say(arguments, f"wrote {sheets.write_sheet(album, sheet, replace=arguments.force)}")
     if progress is not None:
         _finish(album, progress, arguments)
@@ -153,6 +160,9 @@ def _paint(album: Album, arguments: AlbumArguments) -> Progress:
     versions = own_versions()
     album.store.sweep()
     line = _ProgressLine(arguments)
+    if threading.current_thread() is threading.main_thread():
+        # The picture under way is not kept, as draw would after Ctrl-C.
+        signal.signal(signal.SIGINT, _leave)
     try:
         progress = run_album(
             album,
@@ -161,18 +171,24 @@ def _paint(album: Album, arguments: AlbumArguments) -> Progress:
             versions=versions,
             watch=line.show,
         )
-    except KeyboardInterrupt:
+    except SystemExit as stop:
         line.end()
-        echo(f"stopped: lucid album {album.store.url} goes on", err=True)
-        raise SystemExit(130) from None
+        if stop.code in STOPPED:
+            echo(f"stopped: lucid album {album.store.url} goes on", err=True)
+        raise
     finally:
         line.end()
     return progress
 
 
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
 def _engine(store: Store, arguments: AlbumArguments) -> Engine:
     """What paints, as the options say."""
     if arguments.cluster:
+        _silence("distributed", "tornado", "asyncio")
         wanted = own_versions() if arguments.strict else None
         return Cluster(
             store,
@@ -187,6 +203,16 @@ def _engine(store: Store, arguments: AlbumArguments) -> Engine:
     if arguments.threads:
         set_threads(arguments.threads)
     return InProcess(store, paint)
+
+
+def _silence(*packages: str) -> None:
+    """Print no logs of packages that report a lost connection by a page of traceback."""
+    with contextlib.suppress(ImportError):
+        import distributed  # noqa: F401  # which sets the levels of its loggers
+
+    for name in [*packages, *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] in packages:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _finish(album: Album, progress: Progress, arguments: AlbumArguments) -> None:
