@@ -254,8 +254,11 @@ def find_input(store: Store, name: str, digest: str, folder: Path) -> Path:
     try:
         content = store.read(f"inputs/{digest}/{here.name}")
     except FileNotFoundError:
-        what = "is another file on this machine" if here.is_file() else "is not on this machine"
-        raise LucidError(f"{name}: {what}, nor does the album hold a copy") from None
+        if here.is_file():
+            what = "is another file than when the album was described: describe it with --change"
+        else:
+            what = "is not on this machine, and the album holds no copy"
+        raise LucidError(f"{name}: {what}") from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise LucidError(f"{name}: the album's copy is damaged: delete {store.url}/inputs/{digest}")
     kept.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from lucid.albums.scenes import join_scenes
 from lucid.albums.store import Store
 from lucid.cli.album import AlbumArguments
 from lucid.cli.album_paint import paint
-from lucid.cli.album_plan import Plan
+from lucid.cli.album_plan import WORDS, Plan
 from lucid.cli.console import echo, format_time
 from lucid.cli.recipe_args import recipe_names
 from lucid.cli.run import changed_parameters
@@ -99,7 +99,7 @@ def _describe(words: tuple[str, ...], file: str, arguments: AlbumArguments) -> A
     assert isinstance(group, click.Group)
     command = group.commands.get(command_name)
     if command is not None:
-        description |= _typed_options(command, words, description)
+        description |= _typed_options(command, words)
     axes = dict(description.pop("axes", {})) | _typed_axes(arguments)
     pictures = description.get("base")
     if isinstance(pictures, list) and len(pictures) > 1:
@@ -121,20 +121,26 @@ def _describe(words: tuple[str, ...], file: str, arguments: AlbumArguments) -> A
     return album
 
 
-def _typed_options(
-    command: click.Command, words: tuple[str, ...], description: dict[str, Any]
-) -> dict[str, Any]:
+def _typed_options(command: click.Command, words: tuple[str, ...]) -> dict[str, Any]:
     """The options of the command that paints, as they were typed."""
     found: dict[str, Any] = {}
+    rest: list[str] = []
+    following = iter(words)
+    for word in following:  # a nightmare takes net, picture and layer without their names
+        name, mark, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and name in WORDS.get(command.name or "", ()):
+            found[name] = value if mark else next(following, "")
+        else:
+            rest.append(word)
     names = {each.name: each for each in command.params}
-    for name, value in changed_parameters(command, words).items():
-        plain = (
-            [list(each) if isinstance(each, tuple) else each for each in value]
-            if isinstance(value, list | tuple)
-            else value
-        )
-        found[recipe_names(names[name])[0]] = plain
+    for name, typed in changed_parameters(command, tuple(rest)).items():
+        found[recipe_names(names[name])[0]] = _as_list(typed)
     return found
+
+
+def _as_list(typed: Any) -> Any:
+    """Tuples as lists, as a description has them."""
+    return [*map(_as_list, typed)] if isinstance(typed, list | tuple) else typed
 
 
 def _typed_axes(arguments: AlbumArguments) -> dict[str, Any]:

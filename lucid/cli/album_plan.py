@@ -91,6 +91,7 @@ class Plan:
         for text in self.fixed.get("class", ()):
             for each in expand_numbers([parse_class(str(text))]):
                 resolve_class(self._meta(), each.name)
+        next(self.tasks())  # errors appear before anything is written
 
     @property
     def count(self) -> int:
@@ -175,6 +176,8 @@ class Plan:
         elif name in KNOWN_FILES:
             patterns = typed if isinstance(typed, list) else [typed]
             found = album_axes.files(name, patterns, self.source.parent)
+            for each in found:
+                self._digest(self._locate(each))
             values = [Value(Path(each).stem, {name: each}) for each in found]
         else:
             values = [Value(_label(each), {name: each}) for each in album_axes.split(typed)]
