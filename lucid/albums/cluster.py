@@ -12,6 +12,8 @@ import queue
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -237,9 +239,10 @@ def paint_there(
     """
     from distributed import get_worker
 
-    count = shares.get(_host(get_worker().address), 1)
-    set_threads(threads or max(1, count_cores() // count))
-    return paint_task(Task.from_line(line), Store(url), paint, wanted=wanted)
+    host = _host(get_worker().address)
+    set_threads(threads or max(1, count_cores() // shares.get(host, 1)))
+    outcome = paint_task(Task.from_line(line), Store(url), paint, wanted=wanted)
+    return replace(outcome, machine=host)  # as submit knows machines
 
 
 def _read(key: str, future: Any) -> Outcome:
@@ -288,7 +291,7 @@ def _start_jobs(kind: str, count: int) -> Any:
     jobqueue = _import("dask_jobqueue", "cluster")
     _configure()
     try:
-        cluster = getattr(jobqueue, JOB_QUEUES[kind])()
+        cluster = attrgetter(JOB_QUEUES[kind])(jobqueue)()
         # adapt() would end a worker in the middle of a long task.
         cluster.scale(jobs=count)
     except Exception as error:
