@@ -11,13 +11,13 @@ from pathlib import Path
 
 from PIL import Image
 
-import lucid
 from lucid.albums.album import Album
 from lucid.albums.pictures import first_frame, local_file, painted
 from lucid.albums.site_data import Look, SiteData, earlier_looks, made_at
 from lucid.albums.store import Store, StoreError
 from lucid.albums.task import Task
 from lucid.errors import LucidError, Stop, tell
+from lucid.imaging.recipes import versions
 from lucid.resources import PACKAGE
 
 log = logging.getLogger("lucid")
@@ -78,7 +78,7 @@ def write_site(album: Album, *, watch: Callable[..., object] | None = None) -> P
         if file.name != INDEX:
             _send(store, f"page/{file.name}", file.read_bytes())
     script = data.script(
-        title=title, wanted=album.count, written=int(time.time()), by=f"lucid {lucid.__version__}"
+        title=title, wanted=album.count, written=int(time.time()), by=f"lucid {versions()['lucid']}"
     )
     _send(store, DATA, script)
     text = (PAGE / INDEX).read_text(encoding="utf-8").replace("$TITLE", html.escape(title))
@@ -112,7 +112,9 @@ class Thumbnails:
             StoreError: they cannot be written.
         """
         image = _middle(image)
-        widths = [width for at, width in enumerate(WIDTHS) if not at or image.width > WIDTHS[at - 1]]
+        widths = [
+            width for at, width in enumerate(WIDTHS) if not at or image.width > WIDTHS[at - 1]
+        ]
         for width in widths:
             if again or self._name(task, width) not in self._there(task):
                 self._write(task, image, width)
