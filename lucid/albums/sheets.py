@@ -216,7 +216,7 @@ def _write_pages(
 
     book = Book(draw, count)
     with atomic_write(path, replace=replace) as part:
-        book.save(part, "PDF", save_all=True, resolution=DPI, title=title, quality=90)
+        book.save(part, "PDF", save_all=True, resolution=DPI, title=title, quality=85)
 
 
 class Book(Image.Image):
