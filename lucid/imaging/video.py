@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,20 @@ def read(path: Path) -> Sequence[Image.Image]:
     return held
 
 
-def _stream(path: Path) -> Iterator[Image.Image]:
+def first_frame(path: Path) -> Image.Image:
+    """Read the first frame, RGB, of an animation or video, and no other.
+
+    Raises:
+        LucidError: the file cannot be read, or holds no frame.
+    """
+    frames = _stream(path)
+    with contextlib.closing(frames):
+        for frame in frames:
+            return frame
+    raise LucidError(f"{path}: holds no frame")
+
+
+def _stream(path: Path) -> Generator[Image.Image]:
     """Read the RGB frames of an animation or video, one at a time."""
     if path.suffix.lower() not in {*ANIMATION_FORMATS, *FORMATS}:
         yield from _decode(path)
