@@ -15,7 +15,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from lucid.albums.task import KEY, Task
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import recipes
 from lucid.reading import parse_table
+
+log = logging.getLogger("lucid")
 
 DESCRIPTION = "album.toml"
 MANIFEST = "manifest.jsonl"
@@ -181,11 +184,22 @@ class Album:
                 f"{self.store.url}/{task.done_name}: is no record ({error})"
             ) from error
 
-    def entries(self) -> Iterator[tuple[Task, Record]]:
-        """The tasks whose pictures are there, in the album's order, with what is known of these."""
-        done = self.done_keys()
+    def entries(self, done: Collection[bytes] | None = None) -> Iterator[tuple[Task, Record]]:
+        """The tasks whose pictures are there, in the album's order, with what is known of these.
+
+        Args:
+            done: what ``done_keys`` returned; None to ask anew.
+        """
+        done = self.done_keys() if done is None else done
         for task in self.tasks():
-            if bytes.fromhex(task.key) in done and (record := self.record(task)):
+            if bytes.fromhex(task.key) not in done:
+                continue
+            try:
+                record = self.record(task)
+            except LucidError as error:
+                log.warning("%s", error)
+                continue
+            if record:
                 yield task, record
 
     def failed_keys(self) -> set[str]:

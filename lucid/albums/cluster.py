@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import queue
+import socket
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -120,7 +122,7 @@ class Cluster:
             settings |= {"workers": others, "allow_other_workers": False}
         if str(task.options.get("device", "")).startswith("cuda"):
             settings["resources"] = {"GPU": 1}
-        arguments = (task.line(), self.store.url, self.paint, dict(shares), self.threads)
+        arguments = (task.line(), self.store.address, self.paint, dict(shares), self.threads)
         try:
             future = self._client.submit(paint_there, *arguments, self.wanted, **settings)
         except Exception:  # the connection has just been lost
@@ -188,6 +190,11 @@ class Cluster:
         _configure()
         target = self.address if self._jobs is None else self._jobs
         try:
+            if self._jobs is None:  # a client that cannot connect leaves threads behind
+                found = urlsplit(self.address)
+                if not found.hostname or not found.port:
+                    raise ValueError("give HOST:PORT, such as tcp://studio:8786")
+                _wait_for_port(found.hostname, found.port)
             return distributed.Client(target, timeout=CONNECT, set_as_default=False)
         except (ValueError, TypeError) as error:
             raise UsageError(
@@ -245,6 +252,23 @@ def paint_there(
     return replace(outcome, machine=host)  # as submit knows machines
 
 
+def _wait_for_port(host: str, port: int) -> None:
+    """Wait until something listens at a port, for at most ``CONNECT`` seconds.
+
+    Raises:
+        OSError: nothing does.
+    """
+    deadline = time.monotonic() + CONNECT
+    while True:
+        try:
+            socket.create_connection((host, port), CONNECT).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
 def _read(key: str, future: Any) -> Outcome:
     """Take an outcome from what Dask has of it."""
     if future is None or future.status in ("cancelled", "lost"):
@@ -290,8 +314,17 @@ def _start_jobs(kind: str, count: int) -> Any:
     """Start jobs of a queue, with dask-jobqueue's own settings (``jobqueue.yaml``)."""
     jobqueue = _import("dask_jobqueue", "cluster")
     _configure()
+    import dask
+
+    shared = dask.config.get(f"jobqueue.{kind}.shared-temp-directory", None)
     try:
-        cluster = attrgetter(JOB_QUEUES[kind])(jobqueue)()
+        # Dask runs what it is sent: with certificates of their own, only these jobs can send.
+        cluster = attrgetter(JOB_QUEUES[kind])(jobqueue)(
+            protocol="tls://",
+            security=True,
+            shared_temp_directory=shared or str(Path.cwd()),
+            scheduler_options={"dashboard": False},
+        )
         # adapt() would end a worker in the middle of a long task.
         cluster.scale(jobs=count)
     except Exception as error:

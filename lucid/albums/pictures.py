@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import re
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from lucid.albums.album import Album, Record, is_record
 from lucid.albums.store import Store
-from lucid.albums.task import Task
-from lucid.errors import LucidError, printable
+from lucid.errors import LucidError
 from lucid.imaging import video
 from lucid.imaging.files import open_image
 from lucid.imaging.io import from_pil, to_pil
 
-log = logging.getLogger("lucid")
-
-SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
-"""What follows a key in a file's name."""
-
 ANIMATIONS = ("GIF", "PNG", "WEBP")
 """Pillow's names of formats whose further frames are a film; those of TIFF are pages."""
-
-
-def painted(album: Album, done: Collection[bytes]) -> Iterator[tuple[Task, Record]]:
-    """The tasks whose pictures are there, in the album's order, with their records.
-
-    A task or record that is damaged is left out, with a line in the log.
-
-    Args:
-        album: whose pictures these are.
-        done: ``album.done_keys()``.
-    """
-    for task in album.tasks():
-        if not (is_record(f"{task.key}.json") and SUFFIX.fullmatch(task.suffix)):
-            log.warning("%s: a task of another kind is left out", printable(task.name))
-            continue
-        if bytes.fromhex(task.key) not in done:
-            continue
-        try:
-            record = album.record(task)
-        except LucidError as error:
-            log.warning("%s", error)
-            continue
-        if record:
-            yield task, record
 
 
 @contextlib.contextmanager

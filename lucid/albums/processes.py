@@ -87,7 +87,7 @@ class Processes:
         gpus = _gpus()
         self._lanes = [
             _Lane(
-                store.url,
+                store.address,
                 paint,
                 threads or share_of_cores(count),
                 gpus[number % len(gpus)] if gpus else None,

@@ -160,6 +160,7 @@ class _Runner:
         progress = self.progress
         match outcome.status:
             case "done" | "there":
+                self._check_written(task, outcome.machine)
                 progress.done += outcome.status == "done"
                 progress.there += outcome.status == "there"
                 progress.seconds += outcome.seconds
@@ -172,6 +173,15 @@ class _Runner:
                 progress.done += 1  # its last act was to write that down
             case "failed" | "died" | "store":
                 self._take_failure(task, outcome)
+
+    def _check_written(self, task: Task, machine: str) -> None:
+        """Refuse a machine that has written into a folder of its own."""
+        store = self.album.store
+        if machine not in self.progress.machines and not store.exists(task.done_name):
+            raise StoreError(
+                f"{store.url}: what {machine} painted is not there: give -o a folder that all "
+                "machines share under one name, or a URL such as s3://BUCKET/FOLDER"
+            )
 
     def _take_failure(self, task: Task, outcome: Outcome) -> None:
         """Try a task again, or set it aside."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from lucid.albums.album import Album
+from lucid.albums.pictures import local_file
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import video
 from lucid.imaging.video import DEFAULT_DELAY, Footage
@@ -38,14 +40,10 @@ def join_scenes(album: Album) -> str:
         raise LucidError(f"{album.store.url}: {', '.join(missing[:3])}: not painted yet")
     dissolve = check_dissolve(album.description)
     name = f"film{tasks[0].suffix}"
-    with album.store.staging(name) as folder:
+    with contextlib.ExitStack() as stack, album.store.staging(name) as folder:
         scenes = []
-        for number, task in enumerate(tasks):
-            if album.store.folder is not None:
-                path = album.store.folder / task.name
-            else:
-                path = folder / f"{number}{task.suffix}"
-                path.write_bytes(album.store.read(task.name))
+        for task in tasks:
+            path = stack.enter_context(local_file(album.store, task.name))
             scenes.append(Footage(path))
         short = [
             task.caption

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from lucid.albums.album import Album
-from lucid.albums.pictures import first_frame, local_file, painted
+from lucid.albums.pictures import first_frame, local_file
 from lucid.albums.site import album_name
 from lucid.albums.store import Store, StoreError
 from lucid.errors import LucidError, UsageError, tell
@@ -96,7 +96,7 @@ def write_sheet(
     if not replace and exists(path):
         raise LucidError(f"{path} exists: give another name, or replace=True")
     names, captions = [], []
-    for task, _ in painted(album, album.done_keys()):
+    for task, _ in album.entries(album.done_keys()):
         names.append(task.name)
         captions.append(task.caption)
     if not names:

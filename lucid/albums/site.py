@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from lucid.albums.album import Album
-from lucid.albums.pictures import first_frame, local_file, painted
+from lucid.albums.pictures import first_frame, local_file
 from lucid.albums.site_data import Look, SiteData, earlier_looks, made_at
 from lucid.albums.store import Store, StoreError
 from lucid.albums.task import Task
@@ -64,7 +64,7 @@ def write_site(album: Album, *, watch: Callable[..., object] | None = None) -> P
     thumbnails = Thumbnails(store)
     done = album.done_keys()
     try:
-        for number, (task, record) in enumerate(painted(album, done), start=1):
+        for number, (task, record) in enumerate(album.entries(done), start=1):
             made, look = earlier.pop(task.key, (None, Look()))
             changed = made is not None and made != made_at(record)
             if changed or not thumbnails.there(task, look.thumbs):

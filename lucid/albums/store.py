@@ -68,6 +68,11 @@ class Store:
             except (ImportError, ValueError) as error:
                 raise UsageError(f"{self.url}: {error}") from error
 
+    @property
+    def address(self) -> str:
+        """The store as a process finds it that runs in another folder."""
+        return self.url if self.folder is None else str(self.folder.resolve())
+
     def read(self, name: str) -> bytes:
         """Read a file.
 

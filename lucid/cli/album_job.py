@@ -20,6 +20,8 @@ from lucid.albums.painting import STOPPED, own_versions
 from lucid.albums.processes import Engine, InProcess, Processes, set_threads
 from lucid.albums.run import Progress, run_album
 from lucid.albums.scenes import join_scenes
+from lucid.albums.sheets import write_sheet
+from lucid.albums.site import write_site
 from lucid.albums.store import Store
 from lucid.cli.album import AlbumArguments
 from lucid.cli.album_paint import paint
@@ -58,13 +60,9 @@ def run_command(arguments: AlbumArguments) -> None:
         only_shown = False
     progress = None if only_shown else _paint(album, arguments)
     if arguments.page:
-        from lucid.albums import site
-
-        _say(arguments, f"wrote {site.write_site(album)}")
+        _say(arguments, f"wrote {write_site(album)}")
     for sheet in arguments.sheet:
-        from lucid.albums import sheets
-
-        _say(arguments, f"wrote {sheets.write_sheet(album, sheet, replace=arguments.force)}")
+        _say(arguments, f"wrote {write_sheet(album, sheet, replace=arguments.force)}")
     if progress is not None:
         _finish(album, progress, arguments)
 

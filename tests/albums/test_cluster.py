@@ -22,11 +22,11 @@ from lucid.albums.album import Album
 from lucid.albums.cluster import Cluster
 from lucid.albums.painting import Paint, own_versions
 from lucid.albums.run import Progress, run_album
-from lucid.albums.store import Store
+from lucid.albums.store import Store, StoreError
 from lucid.errors import LucidError, UsageError
 
 pytestmark = pytest.mark.slow
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -147,7 +147,7 @@ import album_paints
 from lucid.albums.album import Album
 from lucid.albums.cluster import Cluster
 from lucid.albums.run import run_album
-from lucid.albums.store import Store
+from lucid.albums.store import Store, StoreError
 
 album = Album(Store({folder!r}))
 run_album(album, Cluster(album.store, album_paints.slow, {address!r}, threads=1))
@@ -194,7 +194,8 @@ def test_what_fails_on_one_machine_is_painted_on_another(desk: Path, dask: DaskP
     # 127.0.0.2 is a machine of its own, as far as Dask knows, without the net's weights.
     dask.worker("127.0.0.2", cwd=empty)
     dask.worker("127.0.0.1", cwd=desk)
-    wait_for(lambda: len(pids(f"DASK_TEST={dask.folder}")) == 3)
+    with distributed.Client(dask.address) as client:
+        client.wait_for_workers(2, timeout=60)
     words = ("--class", "tench", "--net", "tiny.cfg", "--size", "32x32", "--iters", "1")
     command = (*LUCID, "album", *words, "--seeds", "0-7", "-o", "a", "--threads", "1")
     run = subprocess.run(
@@ -212,6 +213,23 @@ def test_what_fails_on_one_machine_is_painted_on_another(desk: Path, dask: DaskP
     assert reasons
     assert all("weights for tiny.cfg" in each or "only numbers" in each for each in reasons)
     check_whole(album)
+
+
+def test_a_machine_that_does_not_share_the_folder_is_named(
+    tmp_path: Path, dask: DaskProcesses
+) -> None:
+    album = make_album(tmp_path / "a", make_tasks(3))
+
+    class Elsewhere(Store):
+        """The folder, as it is called on a machine with a disk of its own."""
+
+        address = str(tmp_path / "b")
+
+    dask.scheduler()
+    dask.worker()
+    engine = Cluster(Elsewhere(tmp_path / "a"), album_paints.quick, dask.address, threads=1)
+    with pytest.raises(StoreError, match=r"a: what 127\.0\.0\.1 painted is not there: give -o"):
+        run_album(album, engine)
 
 
 def test_photographs_travel_with_the_album(desk: Path, dask: DaskProcesses) -> None:
@@ -252,7 +270,9 @@ def test_a_scheduler_that_is_not_there_is_named(
     store = Store(tmp_path)
     with pytest.raises(LucidError, match="no scheduler answers there"):
         Cluster(store, album_paints.quick, f"tcp://127.0.0.1:{free_port()}")
-    with pytest.raises(UsageError, match="--cluster ftp://x: is no address"):
+    with pytest.raises(
+        UsageError, match="--cluster ftp://x: is no scheduler's address: give HOST:PORT"
+    ):
         Cluster(store, album_paints.quick, "ftp://x")
 
 
@@ -264,21 +284,48 @@ def test_a_cluster_without_workers_is_named(tmp_path: Path, dask: DaskProcesses)
         run_album(album, engine)
 
 
-def test_jobs_of_a_queue_paint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import dask
+JOBS = """
+import album_paints, dask, dask_jobqueue.local
+from lucid.albums import cluster
+from lucid.albums.album import Album
+from lucid.albums.run import run_album
+from lucid.albums.store import Store
 
-    monkeypatch.setitem(clusters.JOB_QUEUES, "local", "local.LocalCluster")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    settings = {
-        "cores": 1,
-        "memory": "2GB",
-        "log-directory": str(tmp_path),
-        "worker-extra-args": [],
-    }
+if __name__ == "__main__":
+    # Its jobs are processes of this machine; the other queues differ in how they are told.
+    cluster.JOB_QUEUES["local"] = "local.LocalCluster"
+    dask.config.set({"jobqueue.local.cores": 1, "jobqueue.local.memory": "2GB"})
+    album = Album(Store("a"))
+    engine = cluster.Cluster(album.store, album_paints.quick, "local", workers=2, threads=1)
+    print(engine._jobs.scheduler_address, run_album(album, engine).done)
+"""
+
+
+def test_jobs_of_a_queue_paint(tmp_path: Path) -> None:
+    pytest.importorskip("dask_jobqueue")
     album = make_album(tmp_path / "a", make_tasks(4))
-    with dask.config.set({"jobqueue.local": dask.config.get("jobqueue.local") | settings}):
-        engine = Cluster(album.store, album_paints.quick, "local", workers=2, threads=1)
-        progress = run_album(album, engine)
-    assert progress.done == 4
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", JOBS],
+        cwd=tmp_path,
+        env=env | {"DASK_TEST": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tls://")
+    assert done.stdout.endswith(" 4\n")
     check_whole(album)
+    wait_for(lambda: not pids(f"DASK_TEST={tmp_path}"))
+
+
+def test_a_queue_that_is_not_there_is_named(desk: Path) -> None:
+    pytest.importorskip("dask_jobqueue")
+    words = ("--class", "tench", "--net", "tiny.cfg", "-o", "a", "--cluster", "slurm")
+    done = subprocess.run(
+        [*LUCID, "album", *words], cwd=desk, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: --cluster slurm: You must specify how much cores")
+    assert len(done.stderr.splitlines()) == 1
