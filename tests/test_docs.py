@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import re
 import shlex
@@ -22,8 +23,10 @@ from torch import nn
 
 import lucid
 from lucid.cli import main
+from lucid.cli.album_plan import Plan
 from lucid.cli.recipe_args import to_argv
 from lucid.imaging import recipes
+from lucid.reading import parse_table
 from lucid.tiling import tiles
 
 ROOT = Path(__file__).parent.parent
@@ -179,7 +182,11 @@ def test_command_lines_are_understood(page: Path, desk: Path, no_files: None) ->
 @pages("toml")
 def test_recipes_are_understood(page: Path, desk: Path, no_files: None) -> None:
     for block in blocks(page, "toml"):
-        if "command = " in block.text and "…" not in block.text:
+        if "[axes]" in block.text or "[[scenes]]" in block.text:
+            with contextlib.chdir(ROOT):
+                plan = Plan(parse_table(block.text, page), page, main)
+                assert plan.count == len({task.key for task in plan.tasks()}) > 1
+        elif "command = " in block.text and "…" not in block.text:
             # The pictures that it needs have not been made.
             recipe = replace(recipes.parse(block.text, str(page)), made={})
             command = main.commands[recipe.command]
@@ -268,6 +275,9 @@ def test_commands_run_as_they_are_typed(
             Path(folder).mkdir()
         for words in command_lines(block.text):
             more = SMALLER.get(words[0], "").split()
+            if words[0] == "album" and "-o" in words:
+                painter = words[words.index("--command") + 1] if "--command" in words else "draw"
+                more = SMALLER[painter].replace(" -", " --").replace("----", "--").split()
             if "-reconstruct" in words:
                 more = ["-iters", "1"]
             if words[0] == "film" and not words[1].endswith((".gif", ".mp4")):

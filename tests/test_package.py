@@ -90,8 +90,12 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     presets = {
         f"lucid/drawing/presets/{name}.toml" for name in ("deepdraw", "deepdream", "dreampy")
     }
-    page = {f"lucid/studio/page/{path.name}" for path in (ROOT / "lucid/studio/page").iterdir()}
-    assert {"lucid/studio/page/index.html", "lucid/studio/page/main.js"} <= page
+    page = {
+        f"lucid/{room}/page/{path.name}"
+        for room in ("studio", "albums")
+        for path in (ROOT / "lucid" / room / "page").iterdir()
+    }
+    assert {"lucid/studio/page/index.html", "lucid/albums/page/grid.js"} <= page
     assert {name for name in held if name.startswith("lucid/")} == {
         *package,
         *page,

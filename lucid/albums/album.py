@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import logging
@@ -247,6 +248,12 @@ def add_input(store: Store, file: Path, digest: str) -> None:
         store.write(name, file.read_bytes())
 
 
+@functools.lru_cache(maxsize=1000)
+def _digest(path: str, changed: int, size: int) -> str:
+    """The SHA-256 of a file, which is read again when it has changed."""
+    return recipes.sha256_file(Path(path))
+
+
 def find_input(store: Store, name: str, digest: str, folder: Path) -> Path:
     """Find an input file on this machine, or fetch it from the store.
 
@@ -260,8 +267,10 @@ def find_input(store: Store, name: str, digest: str, folder: Path) -> Path:
         LucidError: neither has it.
     """
     here = Path(name)
-    if here.is_file() and recipes.sha256_file(here) == digest:
-        return here
+    if here.is_file():
+        found = here.stat()
+        if _digest(str(here.resolve()), found.st_mtime_ns, found.st_size) == digest:
+            return here
     kept = folder / digest / here.name
     if kept.is_file():
         return kept

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import queue
 import socket
 import time
@@ -97,12 +98,17 @@ class Cluster:
         """
         self.store, self.paint, self.address = store, paint, address
         self.threads, self.wanted, self.patience = threads, wanted, patience
+        # Names of tasks in Dask, with their futures; a future of None is lost.
         self._outcomes: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._futures: dict[str, Any] = {}
+        self._keys: dict[str, str] = {}  # of tasks that are under way, by their names in Dask
         self._count = itertools.count()
         self._workers: dict[str, int] = {}  # threads by address
         self._looked = self._seen = time.monotonic()
+        self._has_gpus = False
         self._jobs = _start_jobs(address, workers or 1) if address in JOB_QUEUES else None
+        if self._jobs is not None:  # which may wait in their queue for days
+            self.patience = math.inf
         self._client = self._connect()
         self._look(now=True)
 
@@ -119,28 +125,31 @@ class Cluster:
         name = f"lucid-{task.key}-{next(self._count)}"
         settings: dict[str, Any] = {"pure": False, "retries": 2, "key": name}
         if avoid and others:
-            settings |= {"workers": others, "allow_other_workers": False}
+            settings |= {"workers": others, "allow_other_workers": True}
         if str(task.options.get("device", "")).startswith("cuda"):
+            self._check_gpus()
             settings["resources"] = {"GPU": 1}
+        self._keys[name] = task.key
         arguments = (task.line(), self.store.address, self.paint, dict(shares), self.threads)
         try:
             future = self._client.submit(paint_there, *arguments, self.wanted, **settings)
         except Exception:  # the connection has just been lost
-            self._outcomes.put((task.key, None))
+            self._outcomes.put((name, None))
             return
-        self._futures[task.key] = future
-        key = task.key
-        future.add_done_callback(lambda done: self._outcomes.put((key, done)))
+        self._futures[name] = future
+        future.add_done_callback(lambda done: self._outcomes.put((name, done)))
 
     def next(self, timeout: float) -> Outcome | None:
         """Wait for a task to end."""
         self._look()
         try:
-            key, future = self._outcomes.get(timeout=timeout)
+            name, future = self._outcomes.get(timeout=timeout)
         except queue.Empty:
             return None
-        self._futures.pop(key, None)
-        return _read(key, future)
+        self._futures.pop(name, None)
+        # What is lost may be told twice: by its future, and when the connection is made anew.
+        key = self._keys.pop(name, None)
+        return None if key is None else _read(key, future)
 
     def state(self) -> str:
         """How many machines and workers there are."""
@@ -177,6 +186,21 @@ class Cluster:
             raise LucidError(
                 f"--cluster {self.address}: has no workers: start some with dask worker "
                 f"{self.address} --nthreads 1"
+            )
+
+    def _check_gpus(self) -> None:
+        """Refuse tasks that no worker would ever take.
+
+        Raises:
+            LucidError: no worker says that it has a GPU.
+        """
+        if not self._has_gpus:
+            found = self._client.scheduler_info(n_workers=-1)["workers"].values()
+            self._has_gpus = any("GPU" in each["resources"] for each in found)
+        if not self._has_gpus and self._workers:
+            raise LucidError(
+                f"--cluster {self.address}: the album asks for --device cuda, and no worker offers "
+                "a GPU: start them with --resources GPU=1"
             )
 
     def _connect(self) -> Any:
@@ -221,8 +245,8 @@ class Cluster:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(1)
-        for key in [*self._futures]:
-            self._outcomes.put((key, None))
+        for name in [*self._keys]:
+            self._outcomes.put((name, None))
         self._seen = time.monotonic()
 
 

@@ -92,9 +92,12 @@ def paint_task(  # noqa: PLR0911
             if store.exists(task.done_name) and store.exists(task.name):
                 return outcome("there")
             begin = time.monotonic()
-            with store.staging(task.name) as folder, _input_folder(store) as fetched:
+            with (
+                store.staging(task.name) as folder,
+                tempfile.TemporaryDirectory(prefix="lucid-inputs-") as fetched,
+            ):
                 inputs = {
-                    name: find_input(store, name, digest, fetched)
+                    name: find_input(store, name, digest, Path(fetched))
                     for name, digest in task.files.items()
                 }
                 paint(task, folder / f"{task.key}{task.suffix}", inputs)
@@ -133,13 +136,6 @@ def own_versions() -> dict[str, str]:
     """The versions that decide about the bytes of a picture."""
     found = recipes.versions()
     return {name: found[name] for name in ("lucid", "torch")}
-
-
-@contextlib.contextmanager
-def _input_folder(store: Store) -> Any:
-    """A folder for inputs that are fetched; beside the album's own files, none is."""
-    with tempfile.TemporaryDirectory(prefix="lucid-inputs-") as folder:
-        yield Path(folder)
 
 
 def _made(task: Task, path: Path) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 from collections import deque
 from collections.abc import Collection
@@ -84,13 +85,13 @@ class Processes:
             count: number of processes.
             threads: CPU threads of each; None to share out the machine's cores.
         """
-        gpus = _gpus()
+        found = gpus()
         self._lanes = [
             _Lane(
                 store.address,
                 paint,
                 threads or share_of_cores(count),
-                gpus[number % len(gpus)] if gpus else None,
+                found[number % len(found)] if found else None,
             )
             for number in range(count)
         ]
@@ -202,9 +203,10 @@ def _follow_parent() -> None:
 
 def set_threads(count: int) -> None:
     """Let torch compute with so many threads; a Dask worker is started with one."""
-    import torch
-
-    if torch.get_num_threads() != count:
+    torch = sys.modules.get("torch")
+    if torch is None:  # which reads the variable when it is imported
+        os.environ["OMP_NUM_THREADS"] = str(count)
+    elif torch.get_num_threads() != count:
         torch.set_num_threads(count)
 
 
@@ -221,7 +223,7 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _gpus() -> list[str]:
+def gpus() -> list[str]:
     """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
     import torch
 

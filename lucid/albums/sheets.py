@@ -85,16 +85,12 @@ def write_sheet(
             replaced.
         Stop: the watch function returned False; nothing is written.
     """
+    check_sheet(path, replace=replace)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError(f"{path}: end the name in .png, for one picture, or .pdf, for pages")
     if side < 16:
         raise UsageError(f"side={side} is too small: 16 pixels or more can be seen")
     if columns is not None and columns < 1:
         raise UsageError(f"columns={columns} must be 1 or more")
-    check_path(path)
-    if not replace and exists(path):
-        raise LucidError(f"{path} exists: give another name, or replace=True")
     names, captions = [], []
     for task, _ in album.entries(album.done_keys()):
         names.append(task.name)
@@ -115,6 +111,20 @@ def write_sheet(
     else:
         _write_pages(path, cells, labels, columns or 1, album_name(album.store), replace=replace)
     return path
+
+
+def check_sheet(path: Path, *, replace: bool = False) -> None:
+    """Refuse, before long work, a file that no sheet can be written to.
+
+    Raises:
+        UsageError: its name has another suffix, or it is a folder.
+        LucidError: it exists and is not to be replaced.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path}: end the name in .png, for one picture, or .pdf, for pages")
+    check_path(path)
+    if not replace and exists(path):
+        raise LucidError(f"{path} exists: give another name, --force, or replace=True")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import shutil
 import socket
@@ -28,7 +29,7 @@ TRIES = 4
 FIRST_PAUSE = 0.2
 """Seconds before the second try; each further pause is three times as long."""
 
-LASTING = (PermissionError, NotADirectoryError, IsADirectoryError)
+LASTING = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
 """Errors that no second try mends."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -102,7 +103,7 @@ class Store:
             StoreError: it cannot be written.
         """
         if self.folder is None:
-            self._try(name, lambda: self._fs.pipe_file(self._path(name), content))
+            self._try(name, lambda: self._fs.pipe_file(self._path(name), content), writes=True)
             return
         with self.staging(name) as folder:
             part = folder / "part"
@@ -110,7 +111,7 @@ class Store:
             def fill() -> None:
                 part.write_bytes(content)
 
-            self._try(name, fill)
+            self._try(name, fill, writes=True)
             self.put(name, part)
 
     def put(self, name: str, file: Path) -> None:
@@ -120,7 +121,8 @@ class Store:
             StoreError: it cannot be written.
         """
         if self.folder is None:
-            self._try(name, lambda: self._fs.put_file(str(file), self._path(name)))
+            send = functools.partial(self._fs.put_file, str(file), self._path(name))
+            self._try(name, send, writes=True)
             file.unlink(missing_ok=True)
             return
         target = self.folder / name
@@ -131,7 +133,7 @@ class Store:
                 os.fsync(opened.fileno())
             file.replace(target)
 
-        self._try(name, move)
+        self._try(name, move, writes=True)
 
     def exists(self, name: str) -> bool:
         """Tell whether there is a file of a name."""
@@ -197,7 +199,7 @@ class Store:
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 
-    def _try(self, name: str, operation: Callable[[], Result]) -> Result:
+    def _try(self, name: str, operation: Callable[[], Result], *, writes: bool = False) -> Result:
         """Do an operation, and again if a storage over the network fails for a moment."""
         reason: Exception | None = None
         for tried in range(TRIES):
@@ -205,9 +207,9 @@ class Store:
                 time.sleep(FIRST_PAUSE * 3 ** (tried - 1))
             try:
                 return operation()
-            except FileNotFoundError:
-                raise
             except Exception as error:  # each storage raises its own kinds
+                if isinstance(error, FileNotFoundError) and not writes:
+                    raise
                 reason = error
                 if isinstance(error, LASTING) or getattr(error, "errno", None) in FULL:
                     break

@@ -60,7 +60,7 @@ class AlbumArguments:
         "Suffix of the files.  [default: .png; of films .mp4, or .gif without PyAV]"
     )
     workers: int | None = option(
-        "Number of processes that paint at the same time; with several GPUs, each has one. Of "
+        "Number of processes that paint at the same time; without it, one for each GPU. Of "
         "--cluster slurm and the like, the number of jobs.",
         type=COUNT,
     )

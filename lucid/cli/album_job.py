@@ -17,10 +17,10 @@ import click
 from lucid.albums.album import DESCRIPTION, Album, add_input
 from lucid.albums.cluster import Cluster
 from lucid.albums.painting import STOPPED, own_versions
-from lucid.albums.processes import Engine, InProcess, Processes, set_threads
+from lucid.albums.processes import Engine, InProcess, Processes, gpus, set_threads
 from lucid.albums.run import Progress, run_album
 from lucid.albums.scenes import join_scenes
-from lucid.albums.sheets import write_sheet
+from lucid.albums.sheets import check_sheet, write_sheet
 from lucid.albums.site import write_site
 from lucid.albums.store import Store
 from lucid.cli.album import AlbumArguments
@@ -48,6 +48,8 @@ EVERY = 60.0
 def run_command(arguments: AlbumArguments) -> None:
     """Make an album, go on with one, or write its page."""
     words = arguments.words
+    for sheet in arguments.sheet:
+        check_sheet(sheet, replace=arguments.force)
     first = words[0] if words and not words[0].startswith("-") else ""
     is_toml = first.lower().endswith(".toml")
     is_album = bool(first) and not is_toml and ("://" in first or Path(first).is_dir())
@@ -170,7 +172,7 @@ def _paint(album: Album, arguments: AlbumArguments) -> Progress:
     try:
         progress = run_album(
             album,
-            _engine(album.store, arguments),
+            _engine(album, arguments),
             retry_failed=arguments.retry_failed,
             versions=versions,
             watch=line.show,
@@ -189,8 +191,9 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _engine(store: Store, arguments: AlbumArguments) -> Engine:
+def _engine(album: Album, arguments: AlbumArguments) -> Engine:
     """What paints, as the options say."""
+    store = album.store
     if arguments.cluster:
         _silence("distributed", "tornado", "asyncio")
         wanted = own_versions() if arguments.strict else None
@@ -202,8 +205,10 @@ def _engine(store: Store, arguments: AlbumArguments) -> Engine:
             threads=arguments.threads,
             wanted=wanted,
         )
-    if arguments.workers and arguments.workers > 1:
-        return Processes(store, paint, arguments.workers, arguments.threads)
+    device = str(album.description.get("device", "auto"))
+    workers = arguments.workers or (len(gpus()) if device in ("auto", "cuda") else 1)
+    if workers > 1:
+        return Processes(store, paint, workers, arguments.threads)
     if arguments.threads:
         set_threads(arguments.threads)
     return InProcess(store, paint)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,20 @@ def test_a_scheduler_that_is_not_there_is_named(
         UsageError, match="--cluster ftp://x: is no scheduler's address: give HOST:PORT"
     ):
         Cluster(store, album_paints.quick, "ftp://x")
+
+
+def test_an_album_for_gpus_needs_workers_with_gpus(tmp_path: Path, dask: DaskProcesses) -> None:
+    dask.scheduler()
+    dask.worker()
+    album = make_album(tmp_path / "a", make_tasks(3, device="cuda"))
+    engine = Cluster(album.store, album_paints.quick, dask.address, threads=1)
+    with pytest.raises(LucidError, match="no worker offers a GPU: start them with --resources"):
+        run_album(album, engine)
+    dask.run("dask_worker", dask.address, "--nthreads", "1", "--no-nanny", "--resources", "GPU=1")
+    engine = Cluster(album.store, album_paints.quick, dask.address, threads=1)
+    while engine.slots() < 4:
+        time.sleep(0.1)
+    assert run_album(album, engine).done == 3
 
 
 def test_a_cluster_without_workers_is_named(tmp_path: Path, dask: DaskProcesses) -> None:

@@ -1,0 +1,260 @@
+"""Measure what albums cost: the figures of docs/albums.md.
+
+Run with one of: speedup, overhead, memory, loop, kills. Each takes minutes, wants the machine for
+itself, and prints what it measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import hashlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lucid.albums import painting
+from lucid.albums.album import Album
+from lucid.albums.cluster import Cluster
+from lucid.albums.run import Progress, run_album
+from lucid.albums.store import Store
+from lucid.albums.task import Task
+
+LUCID = [sys.executable, "-m", "lucid"]
+
+
+def sleep(task: Task, path: Path, inputs: Mapping[str, Path]) -> None:
+    """Take as long as a picture does."""
+    time.sleep(float(task.options["strength"]))
+    path.touch()
+
+
+def tasks(count: int, seconds: float) -> Iterator[Task]:
+    """Tasks that sleep."""
+    for seed in range(count):
+        key = hashlib.sha256(str(seed).encode()).hexdigest()[:32]
+        yield Task(key, "draw", {"seed": seed, "strength": seconds}, {"seed": str(seed)})
+
+
+def resident() -> float:
+    """Megabytes of memory that this process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def serve_workers(address: str, count: int) -> None:
+    """Run many Dask workers of one thread in this process."""
+    from distributed import Worker
+
+    painting.ONE_AT_A_TIME = contextlib.nullcontext()  # type: ignore[assignment]
+
+    async def serve() -> None:
+        workers = [Worker(address, nthreads=1, dashboard=False) for _ in range(count)]
+        await asyncio.gather(*workers)
+        await asyncio.gather(*(each.finished() for each in workers))
+
+    asyncio.run(serve())
+
+
+@contextlib.contextmanager
+def simulated_cluster(count: int) -> Iterator[str]:
+    """A scheduler, and so many workers in one process; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"]
+    commands = [
+        [*scheduler, "--port", str(port), "--no-dashboard"],
+        [sys.executable, __file__, "workers", "--address", address, "--count", str(count)],
+    ]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = [subprocess.Popen(command, env=env, **quiet) for command in commands]  # type: ignore[call-overload]
+    try:
+        yield address
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def run_simulated(folder: Path, workers: int, count: int, seconds: float) -> list[float]:
+    """Run an album of sleeping tasks; return its seconds, and megabytes at each tenth."""
+    album = Album.write(Store(folder), {"command": "draw"}, tasks(count, seconds))
+    megabytes: list[float] = []
+    begin = 0.0
+
+    def watch(progress: Progress) -> None:
+        nonlocal begin
+        if progress.done and not begin:
+            begin = time.monotonic() - seconds
+        if progress.done * 10 >= count * len(megabytes):
+            megabytes.append(resident())
+
+    with simulated_cluster(workers) as address:
+        import album_figures  # as the workers know this file
+
+        engine = Cluster(album.store, album_figures.sleep, address, threads=1)
+        while engine.slots() < 2 * workers:
+            time.sleep(0.5)
+        progress = run_album(album, engine, watch=watch)
+    assert progress.done + progress.there == count
+    return [time.monotonic() - begin, *megabytes]
+
+
+def overhead(folder: Path) -> None:
+    """10,000 tasks on 100 workers that sleep 3 s over each."""
+    elapsed, *_ = run_simulated(folder, 100, 10_000, 3.0)
+    ideal = 10_000 * 3.0 / 100
+    print(f"10,000 tasks of 3 s on 100 workers: {elapsed:.1f} s, ideally {ideal:.0f} s")
+    print(f"{(elapsed - ideal) / 10_000 * 1e3:.2f} ms a task, {elapsed / ideal - 1:.1%}")
+
+
+def memory(folder: Path) -> None:
+    """100,000 tasks that take no time."""
+    elapsed, *megabytes = run_simulated(folder, 20, 100_000, 0.0)
+    print(
+        f"100,000 empty tasks: {elapsed:.0f} s, {elapsed / 100:.2f} ms a task and worker's writing"
+    )
+    print("client's megabytes:", " ".join(f"{each:.0f}" for each in megabytes))
+    print(f"growth: {max(megabytes) - megabytes[0]:.1f} MB")
+
+
+def album_seconds(folder: Path, *words: str) -> float:
+    """Run ``lucid album``; return its seconds."""
+    begin = time.monotonic()
+    subprocess.run([*LUCID, "album", *words, "-o", str(folder), "-q"], check=True)
+    return time.monotonic() - begin
+
+
+def speedup(folder: Path) -> None:
+    """Two workers of one thread against one of one thread, taken in turns."""
+    words = ("--classes", "all", "--seeds", "0", "--threads", "1")
+    one, two = [], []
+    for number in range(2):
+        one.append(album_seconds(folder / f"one{number}", *words))
+        two.append(album_seconds(folder / f"two{number}", *words, "--workers", "2"))
+    print(
+        "one worker:", *(f"{each:.1f}" for each in one), "s; two:", *(f"{each:.1f}" for each in two)
+    )
+    print(f"{min(one) / min(two):.2f} times as fast (64 pictures of 224x224)")
+
+
+def loop(folder: Path) -> None:
+    """64 classes x 2 seeds: an album on one process, and a shell loop over ``lucid draw``."""
+    names = (Path(__file__).parent.parent / "cfg" / "lucid64.names").read_text().splitlines()
+    album = album_seconds(folder / "album", "--classes", "all", "--seeds", "0-1")
+    begin = time.monotonic()
+    for number, name in enumerate(names):
+        for seed in ("0", "1"):
+            target = folder / f"{number}_{seed}.png"
+            words = ("draw", "--class", name, "--seed", seed, "-o", str(target), "-q")
+            subprocess.run([*LUCID, *words], check=True)
+    looped = time.monotonic() - begin
+    print(f"album {album:.0f} s, loop {looped:.0f} s: {looped / album:.2f} times as fast")
+    drawn = {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.png")}
+    painted = {
+        digest
+        for _, record in Album(Store(folder / "album")).entries()
+        for digest in record.files.values()
+    }
+    print(f"the same bytes: {len(drawn & painted)} of {len(painted)}")
+
+
+def processes(marker: str) -> list[int]:
+    """The processes that have a marker in their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if marker.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return found
+
+
+def kills(folder: Path) -> None:
+    """Kill any one process of an album 30 times, at random moments; run it again when it ended."""
+    draw = random.Random(1)
+    marker = f"ALBUM_KILLS={folder}"
+    command = [*LUCID, "album", "--classes", "all", "--seeds", "0-2", "--size", "64x64"]
+    command += [
+        "--iters",
+        "4",
+        "--threads",
+        "1",
+        "--workers",
+        "2",
+        "-q",
+        "-o",
+        str(folder / "album"),
+    ]
+    env = os.environ | {"ALBUM_KILLS": str(folder)}
+    killed, runs, client = {"client": 0, "worker": 0}, 0, None
+    while sum(killed.values()) < 30:
+        if client is None or client.poll() is not None:
+            client = subprocess.Popen(command, env=env)
+            runs += 1
+            time.sleep(2.5)
+        time.sleep(draw.uniform(0.1, 2.5))
+        if client.poll() is not None:
+            break
+        alive = processes(marker)
+        if not alive:
+            continue
+        victim = draw.choice(alive)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+            killed["client" if victim == client.pid else "worker"] += 1
+        if victim == client.pid:
+            client.wait()
+            while processes(marker):  # its workers end with it
+                time.sleep(0.05)
+    if client is not None:
+        client.wait()
+    subprocess.run(command, check=True)
+    album = Album(Store(folder / "album"))
+    entries = [*album.entries()]
+    wrong = sum(
+        hashlib.sha256(album.store.read(name)).hexdigest() != digest
+        for _, record in entries
+        for name, digest in record.files.items()
+    )
+    files = [*(folder / "album" / "files").rglob("*.png")]
+    parts = [*(folder / "album").glob(".parts/*")]
+    print(
+        f"killed {killed} in {runs} runs: {len(entries)} of {album.count} pictures, {wrong} wrong"
+    )
+    print(f"{len(files)} files of pictures, {len(parts)} left-overs")
+    clean = folder / "clean"
+    subprocess.run([*command[:-1], str(clean)], check=True)
+    same = {r.key: r.files for _, r in Album(Store(clean)).entries()}
+    print(
+        f"as in an album that nobody disturbed: {sum(same[r.key] == r.files for _, r in entries)}"
+    )
+
+
+def main() -> None:
+    """Measure one thing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    figures = {each.__name__: each for each in (speedup, overhead, memory, loop, kills)}
+    parser.add_argument("figure", choices=[*figures, "workers"])
+    parser.add_argument("--address")
+    parser.add_argument("--count", type=int, default=1)
+    arguments = parser.parse_args()
+    if arguments.figure == "workers":
+        serve_workers(arguments.address, arguments.count)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        figures[arguments.figure](Path(folder))
+
+
+if __name__ == "__main__":
+    main()
