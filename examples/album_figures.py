@@ -1,7 +1,7 @@
 """Measure what albums cost: the figures of docs/albums.md.
 
-Run with one of: speedup, overhead, memory, loop, kills. Each takes minutes, wants the machine for
-itself, and prints what it measured.
+Run with one of: speedup, overhead, share, memory, loop, kills. Each takes minutes, wants the
+machine for itself, and prints what it measured.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lucid.albums import painting
 from lucid.albums.album import Album
 from lucid.albums.cluster import Cluster
+from lucid.albums.processes import InProcess, Processes
 from lucid.albums.run import Progress, run_album
 from lucid.albums.store import Store
 from lucid.albums.task import Task
+from lucid.cli.album_paint import paint
 
 LUCID = [sys.executable, "-m", "lucid"]
 
@@ -116,7 +119,13 @@ def overhead(folder: Path) -> None:
     elapsed, *_ = run_simulated(folder, 100, 10_000, 3.0)
     ideal = 10_000 * 3.0 / 100
     print(f"10,000 tasks of 3 s on 100 workers: {elapsed:.1f} s, ideally {ideal:.0f} s")
-    print(f"{(elapsed - ideal) / 10_000 * 1e3:.2f} ms a task, {elapsed / ideal - 1:.1%}")
+    print(f"{(elapsed - ideal) / 10_000 * 1e3:.2f} ms a task")
+
+
+def share(folder: Path) -> None:
+    """40 tasks of 3 s on two workers."""
+    elapsed, *_ = run_simulated(folder, 2, 40, 3.0)
+    print(f"40 tasks of 3 s on two workers: {elapsed:.2f} s, {elapsed / 60 - 1:.2%} over 60 s")
 
 
 def memory(folder: Path) -> None:
@@ -136,17 +145,25 @@ def album_seconds(folder: Path, *words: str) -> float:
     return time.monotonic() - begin
 
 
+def pictures_per_hour(folder: Path) -> float:
+    """How fast an album was painted, but for the start of its processes."""
+    times = sorted(record.time for _, record in Album(Store(folder)).entries())
+    return (len(times) - 2) / (times[-1] - times[1]) * 3600
+
+
 def speedup(folder: Path) -> None:
     """Two workers of one thread against one of one thread, taken in turns."""
-    words = ("--classes", "all", "--seeds", "0", "--threads", "1")
-    one, two = [], []
-    for number in range(2):
-        one.append(album_seconds(folder / f"one{number}", *words))
-        two.append(album_seconds(folder / f"two{number}", *words, "--workers", "2"))
-    print(
-        "one worker:", *(f"{each:.1f}" for each in one), "s; two:", *(f"{each:.1f}" for each in two)
-    )
-    print(f"{min(one) / min(two):.2f} times as fast (64 pictures of 224x224)")
+    words = ("--classes", "0-31", "--seeds", "0", "--threads", "1")
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    rates: dict[int, list[float]] = {1: [], 2: []}
+    for turn in range(2):
+        for workers in (1, 2):
+            album = folder / f"{turn}_{workers}"
+            seconds[workers].append(album_seconds(album, *words, "--workers", str(workers)))
+            rates[workers].append(pictures_per_hour(album))
+    print("32 pictures of 224x224; with one worker, then with two:")
+    print("seconds with the start:", seconds, f"{min(seconds[1]) / min(seconds[2]):.2f} times")
+    print("pictures an hour:", rates, f"{max(rates[2]) / max(rates[1]):.2f} times")
 
 
 def loop(folder: Path) -> None:
@@ -180,32 +197,49 @@ def processes(marker: str) -> list[int]:
     return found
 
 
+def paint_and_count(task: Task, path: Path, inputs: Mapping[str, Path]) -> None:
+    """Paint a task, and note that it was painted."""
+    paint(task, path, inputs)
+    with (Path(os.environ["ALBUM_KILLS"]) / "painted.txt").open("a") as file:
+        file.write(f"{task.key}\n")
+
+
+def paint_album(folder: Path) -> None:
+    """Go on with an album in two processes."""
+    import album_figures
+
+    album = Album(Store(folder))
+    album.store.sweep()
+    run_album(album, Processes(album.store, album_figures.paint_and_count, 2, 1))
+
+
 def kills(folder: Path) -> None:
     """Kill any one process of an album 30 times, at random moments; run it again when it ended."""
     draw = random.Random(1)
-    marker = f"ALBUM_KILLS={folder}"
-    command = [*LUCID, "album", "--classes", "all", "--seeds", "0-2", "--size", "64x64"]
-    command += [
-        "--iters",
-        "4",
-        "--threads",
-        "1",
-        "--workers",
-        "2",
-        "-q",
-        "-o",
-        str(folder / "album"),
+    here = folder / "album"
+    names = (Path(__file__).parent.parent / "cfg" / "lucid64.names").read_text().splitlines()
+    listed = [
+        Task(
+            hashlib.sha256(f"{name} {seed}".encode()).hexdigest()[:32],
+            "draw",
+            {"class": [name], "seed": seed, "size": "64x64", "iters": "4"},
+        )
+        for name in names
+        for seed in range(4)
     ]
+    Album.write(Store(here), {"command": "draw"}, listed)
+    marker = f"ALBUM_KILLS={folder}"
+    command = [sys.executable, __file__, "client", "--folder", str(here)]
     env = os.environ | {"ALBUM_KILLS": str(folder)}
     killed, runs, client = {"client": 0, "worker": 0}, 0, None
     while sum(killed.values()) < 30:
         if client is None or client.poll() is not None:
+            if client is not None and client.returncode == 0:
+                break  # all is painted
             client = subprocess.Popen(command, env=env)
             runs += 1
             time.sleep(2.5)
         time.sleep(draw.uniform(0.1, 2.5))
-        if client.poll() is not None:
-            break
         alive = processes(marker)
         if not alive:
             continue
@@ -219,38 +253,43 @@ def kills(folder: Path) -> None:
                 time.sleep(0.05)
     if client is not None:
         client.wait()
-    subprocess.run(command, check=True)
-    album = Album(Store(folder / "album"))
+    subprocess.run(command, env=env, check=True)
+    album = Album(Store(here))
+    album.store.sweep()
     entries = [*album.entries()]
     wrong = sum(
         hashlib.sha256(album.store.read(name)).hexdigest() != digest
         for _, record in entries
         for name, digest in record.files.items()
     )
-    files = [*(folder / "album" / "files").rglob("*.png")]
-    parts = [*(folder / "album").glob(".parts/*")]
+    files = [*here.rglob("files/*/*")]
     print(
         f"killed {killed} in {runs} runs: {len(entries)} of {album.count} pictures, {wrong} wrong"
     )
-    print(f"{len(files)} files of pictures, {len(parts)} left-overs")
-    clean = folder / "clean"
-    subprocess.run([*command[:-1], str(clean)], check=True)
-    same = {r.key: r.files for _, r in Album(Store(clean)).entries()}
-    print(
-        f"as in an album that nobody disturbed: {sum(same[r.key] == r.files for _, r in entries)}"
-    )
+    print(f"{len(files)} files of pictures, {len([*here.rglob('.parts/*')])} left-overs")
+    painted = Counter((folder / "painted.txt").read_text().split())
+    print(f"painted twice: {sum(count - 1 for count in painted.values())} of {len(painted)}")
+    clean = Album.write(Store(folder / "clean"), {"command": "draw"}, listed)
+    run_album(clean, InProcess(clean.store, paint))
+    same = {record.key: [*record.files.values()] for _, record in clean.entries()}
+    alike = sum(same[record.key] == [*record.files.values()] for _, record in entries)
+    print(f"as in an album that nobody disturbed: {alike}")
 
 
 def main() -> None:
     """Measure one thing."""
     parser = argparse.ArgumentParser(description=__doc__)
-    figures = {each.__name__: each for each in (speedup, overhead, memory, loop, kills)}
-    parser.add_argument("figure", choices=[*figures, "workers"])
+    figures = {each.__name__: each for each in (speedup, overhead, share, memory, loop, kills)}
+    parser.add_argument("figure", choices=[*figures, "workers", "client"])
+    parser.add_argument("--folder", type=Path)
     parser.add_argument("--address")
     parser.add_argument("--count", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.figure == "workers":
         serve_workers(arguments.address, arguments.count)
+        return
+    if arguments.figure == "client":
+        paint_album(arguments.folder)
         return
     with tempfile.TemporaryDirectory() as folder:
         figures[arguments.figure](Path(folder))

@@ -71,6 +71,7 @@ class Failure:
         machine: name of the machine where.
         traceback: of the exception; empty if the process died.
         time: when, in seconds since 1970.
+        run: of which run this was, if the process died.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Failure:
     machine: str = ""
     traceback: str = ""
     time: float = 0.0
+    run: str = ""
 
 
 class Album:
@@ -241,11 +243,31 @@ def add_failure(store: Store, failure: Failure) -> None:
     store.write(f"failed/{failure.key}/{number}.json", json.dumps(asdict(failure)).encode())
 
 
-def add_input(store: Store, file: Path, digest: str) -> None:
-    """Copy an input file into the store, for workers that do not have it."""
-    name = f"inputs/{digest}/{file.name}"
-    if not store.exists(name):
-        store.write(name, file.read_bytes())
+def add_inputs(album: Album) -> None:
+    """Copy the input files of an album into its store, for workers that do not have them.
+
+    Files that are not here, or have changed, are left out: perhaps the workers have them.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    seen: set[str] = set()
+    for task in album.tasks():
+        for name, digest in task.files.items():
+            copy = f"inputs/{digest}/{Path(name).name}"
+            if copy in seen:
+                continue
+            seen.add(copy)
+            if is_here(Path(name), digest) and not album.store.exists(copy):
+                album.store.write(copy, Path(name).read_bytes())
+
+
+def is_here(file: Path, digest: str) -> bool:
+    """Tell whether a file is on this machine, and has a SHA-256."""
+    if not file.is_file():
+        return False
+    found = file.stat()
+    return _digest(str(file.resolve()), found.st_mtime_ns, found.st_size) == digest
 
 
 @functools.lru_cache(maxsize=1000)
@@ -267,10 +289,8 @@ def find_input(store: Store, name: str, digest: str, folder: Path) -> Path:
         LucidError: neither has it.
     """
     here = Path(name)
-    if here.is_file():
-        found = here.stat()
-        if _digest(str(here.resolve()), found.st_mtime_ns, found.st_size) == digest:
-            return here
+    if is_here(here, digest):
+        return here
     kept = folder / digest / here.name
     if kept.is_file():
         return kept
@@ -280,7 +300,7 @@ def find_input(store: Store, name: str, digest: str, folder: Path) -> Path:
         if here.is_file():
             what = "is another file than when the album was described: describe it with --change"
         else:
-            what = "is not on this machine, and the album holds no copy"
+            what = f"is not here, in {Path.cwd()}, and the album holds no copy"
         raise LucidError(f"{name}: {what}") from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise LucidError(f"{name}: the album's copy is damaged: delete {store.url}/inputs/{digest}")

@@ -18,6 +18,7 @@ from lucid.albums.painting import Outcome, Paint, paint_task
 from lucid.albums.store import Store
 from lucid.albums.task import Task
 from lucid.errors import LucidError
+from lucid.process import quiet_output
 
 IDLE_DEATHS = 3
 """How often a process may die before it has taken a task."""
@@ -183,6 +184,7 @@ def _work(pipe: Any, url: str, paint: Paint, threads: int, gpu: str | None) -> N
     """Paint the tasks that come through a pipe, until that is closed."""
     # Ctrl-C reaches all processes of a terminal: the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet_output()
     threading.Thread(target=_follow_parent, daemon=True).start()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
+import uuid
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -62,8 +63,9 @@ def run_album(
 ) -> Progress:
     """Paint what is missing of an album.
 
-    A task that fails is tried again, elsewhere if there are other machines, until it has failed
-    three times, in this run and in those before; then it is set aside.
+    A task that fails is tried again at the end, elsewhere if there are other machines, until it has
+    failed three times, in this run and in those before; then it is set aside. The death of a
+    process counts in its own run alone: who knows what killed it.
 
     Args:
         album: what is to be painted.
@@ -101,35 +103,35 @@ class _Runner:
         self.retry_failed = retry_failed
         self.progress = Progress(album.count)
         self._under_way: dict[str, Task] = {}
-        self._again: deque[Task] = deque()
+        self._again: deque[Task] = deque()  # failed
+        self._lost: deque[Task] = deque()  # of which nothing is known
+        self._exhausted = False  # whether nothing is left that was never tried
+        self._name = uuid.uuid4().hex[:8]
         self._failed_on: dict[str, list[str]] = {}  # machines, by the keys of tasks
         self._begin = time.monotonic()
 
     def run(self) -> Progress:
         """Give out tasks and take in outcomes until nothing is left."""
         with contextlib.closing(self._missing()) as waiting:
-            return self._run(waiting)
-
-    def _run(self, waiting: Iterator[Task]) -> Progress:
-        exhausted = False
-        while True:
-            while len(self._under_way) < self.engine.slots():
-                if self._again:
-                    task = self._again.popleft()
-                elif (following := next(waiting, None)) is not None:
-                    task = following
-                else:
-                    exhausted = True
-                    break
-                if task.key not in self._under_way:  # two lines may ask for the same picture
+            while True:
+                while len(self._under_way) < self.engine.slots() and (task := self._next(waiting)):
                     self._under_way[task.key] = task
                     self.engine.submit(task, self._failed_on.get(task.key, []))
-            if exhausted and not self._under_way and not self._again:
+                if self._exhausted and not (self._under_way or self._again or self._lost):
+                    self._tell()
+                    return self.progress
+                if (outcome := self.engine.next(PATIENCE)) is not None:
+                    self._take(outcome)
                 self._tell()
-                return self.progress
-            if (outcome := self.engine.next(PATIENCE)) is not None:
-                self._take(outcome)
-            self._tell()
+
+    def _next(self, waiting: Iterator[Task]) -> Task | None:
+        """The task to give out next: what was lost, what was never tried, then what failed."""
+        if self._lost:
+            return self._lost.popleft()
+        if (following := next(waiting, None)) is not None:
+            return following
+        self._exhausted = True
+        return self._again.popleft() if self._again else None
 
     def _missing(self) -> Generator[Task]:
         """The tasks that are to be painted, in the album's order."""
@@ -144,12 +146,20 @@ class _Runner:
             if task.key in failed:
                 if self.retry_failed:
                     self.album.forget_failures(task.key)
-                elif len(before := self.album.failures(task.key)) >= ATTEMPTS:
-                    self.progress.set_aside[task.key] = before[-1].reason
+                elif reason := self._set_aside_before(task):
+                    self.progress.set_aside[task.key] = reason
                     continue
-                else:
-                    self._failed_on[task.key] = [each.machine for each in before]
             yield task
+
+    def _set_aside_before(self, task: Task) -> str:
+        """Why an earlier run set a task aside; empty if none did."""
+        failures = self.album.failures(task.key)
+        raised = [each for each in failures if each.traceback]
+        deaths = Counter(each.run for each in failures if not each.traceback)
+        if len(raised) >= ATTEMPTS or any(count >= ATTEMPTS for count in deaths.values()):
+            return failures[-1].reason
+        self._failed_on[task.key] = [each.machine for each in raised]
+        return ""
 
     def _take(self, outcome: Outcome) -> None:
         """Take note of what became of a task."""
@@ -166,7 +176,7 @@ class _Runner:
                 progress.seconds += outcome.seconds
                 progress.machines.add(outcome.machine)
             case "lost":
-                self._again.append(task)
+                self._lost.append(task)
             case "refused":
                 raise LucidError(f"{outcome.machine}: {outcome.reason} (--strict)")
             case "died" if self.album.store.exists(task.done_name):
@@ -189,7 +199,7 @@ class _Runner:
         machines.append(outcome.machine)
         if outcome.status == "died":
             self.album.add_failure(
-                Failure(task.key, outcome.reason, outcome.machine, time=time.time())
+                Failure(task.key, outcome.reason, outcome.machine, time=time.time(), run=self._name)
             )
         if len(machines) < ATTEMPTS:
             self._again.append(task)

@@ -49,6 +49,12 @@ class Task:
         """Refuse what would lead out of the store: a manifest may come from a stranger."""
         if not KEY.fullmatch(self.key) or not SUFFIX.fullmatch(self.suffix):
             raise ValueError(f"{self.key!r} and {self.suffix!r} name no file")
+        tables = (self.options, self.axes, self.files, self.masks)
+        if not all(isinstance(each, Mapping) for each in tables):
+            raise ValueError("options, axes, files and masks are tables")
+        texts = (self.command, self.caption, self.net, *self.files.values(), *self.masks.values())
+        if not all(isinstance(each, str) for each in texts):
+            raise ValueError("command, caption, net, hashes and masks are texts")
 
     @property
     def recipe(self) -> Recipe:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
-from lucid.albums.album import DESCRIPTION, Album, add_input
+from lucid.albums.album import DESCRIPTION, Album, add_inputs
 from lucid.albums.cluster import Cluster
 from lucid.albums.painting import STOPPED, own_versions
 from lucid.albums.processes import Engine, InProcess, Processes, gpus, set_threads
@@ -26,7 +26,7 @@ from lucid.albums.store import Store
 from lucid.cli.album import AlbumArguments
 from lucid.cli.album_paint import paint
 from lucid.cli.album_plan import WORDS, Plan
-from lucid.cli.console import echo, format_time
+from lucid.cli.console import echo, format_time, log_printable
 from lucid.cli.recipe_args import recipe_names
 from lucid.cli.run import changed_parameters
 from lucid.errors import UsageError, printable
@@ -100,10 +100,14 @@ def _describe(words: tuple[str, ...], file: str, arguments: AlbumArguments) -> A
     command = group.commands.get(command_name)
     if command is not None:
         description |= _typed_options(command, words)
-    axes = dict(description.pop("axes", {})) | _typed_axes(arguments)
+    axes = description.pop("axes", {})
+    if not isinstance(axes, dict):
+        raise UsageError(f"{source}: axes is no table: write [axes]")
+    axes = {**axes, **_typed_axes(arguments)}
     pictures = description.get("base")
-    if isinstance(pictures, list) and len(pictures) > 1:
-        axes["base"] = [*axes.get("base", []), *description.pop("base")]
+    several = isinstance(pictures, list) and (len(pictures) > 1 or Path(pictures[0]).is_dir())
+    if several and not (command_name == "film" and len(pictures) == 1):
+        axes["base"] = [*_as_list_of(axes.get("base", [])), *description.pop("base")]
     for name in axes:
         description.pop(name, None)
     if "seed" in axes:  # the last axis changes first: pictures of one thing lie side by side
@@ -113,12 +117,9 @@ def _describe(words: tuple[str, ...], file: str, arguments: AlbumArguments) -> A
     plan = Plan(description, source, group)
     if plan.count > MANY and not arguments.yes:
         raise UsageError(f"{plan.count:,} pictures: give --yes if that is what you want")
+    next(plan.tasks())  # errors appear before anything is written
     store = Store(arguments.output)
-    album = Album.write(store, description, plan.tasks(), change=arguments.change)
-    if arguments.cluster or store.folder is None:
-        for name, digest in plan.inputs.items():
-            add_input(store, Path(name), digest)
-    return album
+    return Album.write(store, description, plan.tasks(), change=arguments.change)
 
 
 def _typed_options(command: click.Command, words: tuple[str, ...]) -> dict[str, Any]:
@@ -143,6 +144,11 @@ def _as_list(typed: Any) -> Any:
     return [*map(_as_list, typed)] if isinstance(typed, list | tuple) else typed
 
 
+def _as_list_of(value: Any) -> list[Any]:
+    """A list as it is, another value as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
 def _typed_axes(arguments: AlbumArguments) -> dict[str, Any]:
     """The axes that were typed."""
     axes: dict[str, Any] = {}
@@ -165,6 +171,8 @@ def _paint(album: Album, arguments: AlbumArguments) -> Progress:
     """Paint what is missing."""
     versions = own_versions()
     album.store.sweep()
+    if arguments.cluster or album.store.folder is None:
+        add_inputs(album)
     line = _ProgressLine(arguments)
     if threading.current_thread() is threading.main_thread():
         # The picture under way is not kept, as draw would after Ctrl-C.
@@ -184,6 +192,8 @@ def _paint(album: Album, arguments: AlbumArguments) -> Progress:
         raise
     finally:
         line.end()
+        album.store.sweep()  # what processes that were killed have left
+        log_printable(logging.ERROR if arguments.quiet else logging.WARNING)  # each picture sets it
     return progress
 
 
@@ -206,8 +216,8 @@ def _engine(album: Album, arguments: AlbumArguments) -> Engine:
             wanted=wanted,
         )
     device = str(album.description.get("device", "auto"))
-    workers = arguments.workers or (len(gpus()) if device in ("auto", "cuda") else 1)
-    if workers > 1:
+    found = len(gpus()) if device in ("auto", "cuda") else 0
+    if workers := arguments.workers or (found if found > 1 else 0):
         return Processes(store, paint, workers, arguments.threads)
     if arguments.threads:
         set_threads(arguments.threads)

@@ -91,17 +91,11 @@ class Plan:
         for text in self.fixed.get("class", ()):
             for each in expand_numbers([parse_class(str(text))]):
                 resolve_class(self._meta(), each.name)
-        next(self.tasks())  # errors appear before anything is written
 
     @property
     def count(self) -> int:
         """The number of tasks."""
         return album_axes.count(self.axes)
-
-    @property
-    def inputs(self) -> dict[str, str]:
-        """SHA-256 of the input files of all tasks so far, by their names."""
-        return {file: digest for file, digest in self._digests.items() if digest}
 
     def tasks(self) -> Iterator[Task]:
         """The tasks, in their order.
@@ -174,7 +168,7 @@ class Plan:
         elif name == "class":
             values = [*self._classes(typed)]
         elif name in KNOWN_FILES:
-            patterns = typed if isinstance(typed, list) else [typed]
+            patterns = self._pictures_in(typed if isinstance(typed, list) else [typed])
             found = album_axes.files(name, patterns, self.source.parent)
             for each in found:
                 self._digest(self._locate(each))
@@ -188,6 +182,19 @@ class Plan:
                 Value(each.label, self._checked(each.options, "the axis ")) for each in values
             ]
         return Axis(name, values)
+
+    def _pictures_in(self, patterns: Sequence[Any]) -> list[str]:
+        """Patterns, with those of all pictures in place of a folder; a film takes that as it is."""
+        found: list[str] = []
+        for pattern in map(str, patterns):
+            places = (self.source.parent / pattern, Path(pattern))
+            folder = next((place for place in places if place.is_dir()), None)
+            if folder is None or self.command == "film":
+                found.append(pattern)
+            else:
+                pictures = sorted(folder.iterdir())
+                found += [str(each) for each in pictures if each.suffix.lower() in FORMATS]
+        return found
 
     def _classes(self, typed: Any) -> Iterator[Value]:
         """Classes one by one: names, numbers, groups, ``all``, and mixes with a plus sign."""
@@ -243,12 +250,16 @@ class Plan:
                     else is_code(str(value))
                 ):
                     raise UsageError(f"{what}{name} = {value}: an album runs no Python of your own")
-                several = getattr(parameter, "multiple", False) or parameter.nargs == -1
+                several = getattr(parameter, "multiple", False) or parameter.nargs != 1
+                if isinstance(value, list) and not several:
+                    raise UsageError(f"{what}{name} takes one value: several stand under [axes]")
                 value = [value] if several and not isinstance(value, list) else value  # noqa: PLW2901
                 try:
                     parameter.type_cast_value(context, _as_typed(parameter, value))
                 except click.BadParameter as error:
                     raise UsageError(f"{what}{name} = {value}: {error.message}") from error
+                except (TypeError, ValueError) as error:
+                    raise UsageError(f"{what}{name} = {value}: is not as it is typed") from error
                 checked[name] = rename_files(parameter, value, self._locate)
         return checked
 

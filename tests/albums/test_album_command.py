@@ -89,6 +89,16 @@ def test_a_description_and_its_options(desk: Path) -> None:
     assert len([*(desk / "out").glob("files/*/*.png")]) == 4
 
 
+def test_a_folder_of_pictures_is_an_axis(desk: Path) -> None:
+    (desk / "set").mkdir()
+    for name in ("a.png", "b.png", "notes.txt"):
+        (desk / "set" / name).write_bytes((desk / "photo.png").read_bytes())
+    album("set", "--class", "tench", *NET, "-o", "one")
+    album("--each", "set", "--class", "tench", *NET, "-o", "two")
+    assert [task.caption for task in tasks("one")] == ["a", "b"]
+    assert tasks("one") == tasks("two")
+
+
 def test_keys_do_not_depend_on_how_or_where_things_are_typed(desk: Path) -> None:
     first = ("--class", "goldfish", *NET)
     album(*first, "--strength", "1.50", "--device", "cpu", "-o", "a")
@@ -207,6 +217,8 @@ def test_folders_that_are_no_albums(desk: Path) -> None:
     (desk / "broken.toml").write_text("a = = 1")
     assert "broken.toml: is not TOML" in album("broken.toml", "-o", "b", code=1).output
     (desk / "scenes.toml").write_text("[[scenes]]\nclass = 'tench'\n")
+    (desk / "axes.toml").write_text("axes = 3\n")
+    assert "axes.toml: axes is no table" in album("axes.toml", "-o", "b", code=2).output
     assert "scenes are those of one film" in album("scenes.toml", "-o", "b", code=2).output
 
 
@@ -240,4 +252,4 @@ def test_ctrl_c_keeps_what_is_there(
         done = len([*found.entries()])
         assert 2 <= done < 200
         assert len([*folder.glob("files/*/*.png")]) == done
-        assert not (folder / ".parts").exists() or workers
+        assert not (folder / ".parts").exists()

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from album_tasks import check_whole
+from click.testing import CliRunner
 from conftest import LUCID
 
 from lucid.albums.album import Album
 from lucid.albums.store import Store, StoreError
+from lucid.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -43,36 +45,30 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def run(*words: str, folder: Path, code: int = 0) -> str:
-    done = subprocess.run(
-        [*LUCID, *words],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    return done.stdout + done.stderr
+def lucid(*words: str) -> str:
+    result = CliRunner().invoke(main, [*words], env={"OMP_NUM_THREADS": "1"})
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def test_an_album_on_s3(desk: Path, bucket: str) -> None:
-    words = ("--classes", "all", *NET, "--each", "photo.png", "-o", bucket, "--workers", "2")
-    said = run("album", *words, "--page", folder=desk)
+    words = ("--classes", "all", *NET, "--each", "photo.png", "-o", bucket)
+    said = lucid("album", *words, "--page")
     assert f"5 of 5 pictures are in {bucket} (5 painted now" in said
     assert f"wrote {bucket}/index.html" in said
-    assert "(0 painted now)" in run("album", bucket, folder=desk)
-    run("draw", "--class", "tench", *NET, "photo.png", "--seed", "0", "-o", "x.png", folder=desk)
     album = Album(Store(bucket))
     entries = [*album.entries()]
     for task, record in entries:
         content = album.store.read(task.name)
         assert record.files == {task.name: hashlib.sha256(content).hexdigest()}
-    drawn = next(task for task, _ in entries if task.axes["class"] == "tench")
-    assert album.store.read(drawn.name) == (desk / "x.png").read_bytes()
+    gone = next(task for task, _ in entries if task.axes["class"] == "tench")
+    album.store.delete(gone.name)
+    assert "(1 painted now" in lucid("album", bucket, "--workers", "2")
+    lucid("draw", "--class", "tench", *NET, "photo.png", "--seed", "0", "-o", "x.png")
+    assert album.store.read(gone.name) == (desk / "x.png").read_bytes()
     assert album.store.names("inputs")
-    assert len(album.store.names("thumbs")) >= 1
-    run("album", bucket, "--sheet", "all.pdf", folder=desk)
+    assert album.store.names("thumbs")
+    lucid("album", bucket, "--sheet", "all.pdf")
     assert (desk / "all.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -145,16 +141,8 @@ def test_two_hosts_with_tls_between_them(desk: Path, hosts: dict[str, str], star
         words = ("--host", own, "--nthreads", "1", "--no-nanny", *options)
         on(host, "distributed.cli.dask_worker", address, *words)
     command = ["ip", "netns", "exec", two, *LUCID, "album", "--classes", "all", *NET]
-    command += ["--seeds", "0-3", "-o", "a", "--threads", "1", "--cluster", address, "--strict"]
+    command += ["--seeds", "0-1", "-o", "a", "--threads", "1", "--cluster", address, "--strict"]
     done = subprocess.run(command, cwd=desk, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "20 of 20 pictures are in a" in done.stdout
+    assert "10 of 10 pictures are in a" in done.stdout
     check_whole(Album(Store(desk / "a")))
-
-    plain = {name: value for name, value in env.items() if "TLS" not in name}
-    command[-3:] = ["--cluster", address.replace("tls", "tcp")]
-    refused = subprocess.run(
-        command, cwd=desk, env=plain, capture_output=True, text=True, check=False
-    )
-    assert refused.returncode == 1
-    assert "no scheduler answers there" in refused.stderr

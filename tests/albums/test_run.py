@@ -16,7 +16,7 @@ import album_paints
 import pytest
 from album_tasks import check_whole, make_album, make_tasks
 
-from lucid.albums.album import Album
+from lucid.albums.album import Album, Failure
 from lucid.albums.painting import Paint
 from lucid.albums.processes import InProcess, Processes, count_cores, share_of_cores
 from lucid.albums.run import Progress, run_album
@@ -147,6 +147,19 @@ def test_a_task_that_kills_its_process_is_set_aside(tmp_path: Path) -> None:
     assert [each.reason for each in album.failures(bad.key)] == [progress.set_aside[bad.key]] * 3
 
 
+def test_deaths_count_in_their_own_run_alone(tmp_path: Path) -> None:
+    album = make_album(tmp_path, make_tasks(2))
+    bad = [*album.tasks()][1]
+    for run in ("one", "two", "three"):
+        album.add_failure(Failure(bad.key, "its process died", run=run))
+    assert in_process(album).done == 2
+    album.forget_failures(bad.key)
+    (tmp_path / bad.name).unlink()
+    for _ in range(3):
+        album.add_failure(Failure(bad.key, "its process died", run="one"))
+    assert in_process(album).set_aside == {bad.key: "its process died"}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="there is no /proc")
 def test_a_killed_worker_costs_one_try_of_one_picture(
@@ -188,7 +201,7 @@ def check_swept(album: Album) -> None:
 
 PROGRAM = """
     import album_paints
-    from lucid.albums.album import Album
+    from lucid.albums.album import Album, Failure
     from lucid.albums.processes import InProcess, Processes
     from lucid.albums.run import run_album
     from lucid.albums.store import Store

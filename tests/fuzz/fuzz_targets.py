@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import atexit
 import io
+import itertools
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -16,8 +18,10 @@ from typing import Any
 import click
 import torch
 
-from lucid.cli import film_targets
+from lucid.albums.task import Task
+from lucid.cli import film_targets, main
 from lucid.cli import targets as cli_targets
+from lucid.cli.album_plan import Plan
 from lucid.cli.click_types import parse_class, parse_grey, parse_layer, parse_size
 from lucid.drawing import on_disk, spec_targets
 from lucid.drawing.config import FROM_NOISE
@@ -29,6 +33,7 @@ from lucid.films.warp import parse as parse_warp
 from lucid.imaging import files, recipes, video
 from lucid.imaging.io import read_alpha, read_image
 from lucid.imaging.metadata import _read_png_text, read_metadata
+from lucid.imaging.recipes import format_toml
 from lucid.nets.class_names import matching_classes
 from lucid.nets.darknet import cfg, weights
 from lucid.nets.darknet.net import DarknetNet
@@ -36,7 +41,7 @@ from lucid.nets.net import read_names
 from lucid.nets.registry import check_weights, load_meta
 from lucid.nets.state_dicts import read_state_dict
 from lucid.nightmares.steps import read_steps
-from lucid.reading import parse_table
+from lucid.reading import parse_table, read_text
 from lucid.tiling.regions import read_path
 
 EXPECTED = (LucidError, click.ClickException)
@@ -120,6 +125,22 @@ def fuzz_recipes(data: bytes) -> None:
     assert recipes.parse(recipe.toml(), "again").command == recipe.command
     json.loads(recipe.json())
     recipe.differences(recipe)
+
+
+def fuzz_albums(data: bytes) -> None:
+    source = file(data, ".toml")
+    plan = Plan(parse_table(read_text(source), source), source, main)
+    assert plan.count > 0
+    plan._fingerprint = lambda options: "net"  # type: ignore[method-assign]  # loading takes long
+    for task in itertools.islice(plan.tasks(), 3):
+        assert Task.from_line(task.line()).key == task.key
+    assert "\n" not in format_toml(plan.description).splitlines()[0]
+
+
+def fuzz_manifests(data: bytes) -> None:
+    task = Task.from_line(data)
+    assert re.fullmatch(r"files/[0-9a-f]{2}/[0-9a-f]{32}\.[a-z0-9]{1,5}", task.name)
+    assert Task.from_line(task.line()) == task
 
 
 def fuzz_steps(data: bytes) -> None:
@@ -258,6 +279,16 @@ SEEDS: dict[str, list[bytes]] = {
         b'command = "draw"\nclass = ["lion"]\nsize = "8x8"\n\n[made]\nlucid = "0.2"\n'
         b'[made.files]\n"a.png" = "12"\n',
         b'{"command": "film", "at": [[0, "zoom=1"]], "made": {"manner": {}}}',
+    ],
+    "albums": [
+        b'net = "lucid64"\nseed = 3\n[axes]\nclass = "goldfish,lion+monarch"\nstrength = [0.5, 1]\n'
+        b'seed = "0-2,7"\n',
+        b'command = "film"\nframes = 3\ndissolve = 1\n[[scenes]]\nclass = "lion"\n[[scenes]]\n',
+        b'command = "nightmare"\nnet = "lucid64"\nbase = "a.png"\n[axes]\nlayer = "4;8:1,2"\n',
+    ],
+    "manifests": [
+        b'{"key": "0123456789abcdef0123456789abcdef", "command": "draw", "options": {"seed": 0}, '
+        b'"axes": {"class": "lion"}, "caption": "lion", "suffix": ".png", "files": {"a": "b"}}',
     ],
     "steps": [b'{"steps": [{"layer": 5, "dx": -2, "dy": 3, "flip": 0, "scale": 0.75}]}', b"[]"],
     "presets": [
