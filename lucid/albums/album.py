@@ -17,13 +17,15 @@ import functools
 import hashlib
 import json
 import logging
+import re
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lucid.albums.store import Store, StoreError
-from lucid.albums.task import KEY, Task
+from lucid.albums.task import BROKEN, KEY, Task
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import recipes
 from lucid.reading import parse_table
@@ -108,7 +110,8 @@ class Album:
         content = parse_table(text, f"{store.url}/{DESCRIPTION}")
         made = content.pop("made", {})
         self.description: dict[str, Any] = content
-        self.count = int(made.get("tasks", 0)) if isinstance(made, dict) else 0
+        count = made.get("tasks", 0) if isinstance(made, dict) else 0
+        self.count = count if isinstance(count, int) else 0
 
     @classmethod
     def write(
@@ -141,11 +144,15 @@ class Album:
                     "another -o, or --change to describe that album anew (no picture is deleted)"
                 )
         with store.staging(MANIFEST) as folder:
-            listed, count = folder / MANIFEST, 0
+            listed = folder / MANIFEST
             try:
                 with listed.open("wb") as file:
-                    for count, task in enumerate(tasks, start=1):  # noqa: B007
-                        file.write(task.line())
+                    seen: set[bytes] = set()
+                    for task in tasks:  # two of them may be the same picture
+                        if (key := bytes.fromhex(task.key)) not in seen:
+                            file.write(task.line())
+                            seen.add(key)
+                count = len(seen)
             except OSError as error:
                 raise StoreError(f"{store.url}: cannot be written ({error.strerror})") from error
             store.put(MANIFEST, listed)
@@ -168,8 +175,11 @@ class Album:
         """The keys of the pictures that are there, as 16 bytes each."""
         done: set[bytes] = set()
         for folder in self.store.names("done"):
+            if not re.fullmatch("[0-9a-f]{2}", folder):
+                continue  # such as .DS_Store
             # A picture that somebody has deleted is painted again.
-            there = {name.partition(".")[0] for name in self.store.names(f"files/{folder}")}
+            files = self.store.names(f"files/{folder}")
+            there = {name.partition(".")[0] for name in files if not name.endswith(".json")}
             for name in self.store.names(f"done/{folder}"):
                 key = name.removesuffix(".json")
                 if KEY.fullmatch(key) and key in there:
@@ -182,7 +192,7 @@ class Album:
             return Record(**json.loads(self.store.read(task.done_name)))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError) as error:
+        except BROKEN as error:
             raise LucidError(
                 f"{self.store.url}/{task.done_name}: is no record ({error})"
             ) from error
@@ -215,7 +225,7 @@ class Album:
         for name in sorted(self.store.names(f"failed/{key}"), key=len):
             try:
                 found.append(Failure(**json.loads(self.store.read(f"failed/{key}/{name}"))))
-            except (FileNotFoundError, ValueError, TypeError):
+            except (FileNotFoundError, *BROKEN):
                 continue  # another process has just deleted it
         return found
 
@@ -259,7 +269,8 @@ def add_inputs(album: Album) -> None:
                 continue
             seen.add(copy)
             if is_here(Path(name), digest) and not album.store.exists(copy):
-                album.store.write(copy, Path(name).read_bytes())
+                with album.store.staging(copy) as folder:
+                    album.store.put(copy, Path(shutil.copyfile(name, folder / Path(name).name)))
 
 
 def is_here(file: Path, digest: str) -> bool:

@@ -46,6 +46,10 @@ class Numbers(Sequence[Value]):
     def __init__(self, name: str, ranges: Sequence[range]) -> None:
         self.name, self.ranges = name, ranges
 
+    def ends(self) -> tuple[int, int]:
+        """The least and the largest number."""
+        return min(each[0] for each in self.ranges), max(each[-1] for each in self.ranges)
+
     def __len__(self) -> int:
         return sum(map(len, self.ranges))
 
@@ -62,6 +66,10 @@ NUMBERS = re.compile(r"\d{1,18}(-\d{1,18})?(,\d{1,18}(-\d{1,18})?)*")
 """Numbers and ranges of them, as they are typed: 0-2,7."""
 
 
+MOST = 10**15
+"""Numbers of an axis; more do not fit into a length of Python's."""
+
+
 def numbers(name: str, text: str) -> Numbers:
     """Read whole numbers of an option: 0-2,7.
 
@@ -70,6 +78,8 @@ def numbers(name: str, text: str) -> Numbers:
     """
     compact = text.replace(" ", "")
     ranges = [*map(read_range, compact.split(","))] if NUMBERS.fullmatch(compact) else []
+    if sum(each.stop - each.start for each in ranges) > MOST:
+        raise UsageError(f"{name} = {text!r} are more numbers than can be painted")
     if not ranges or not all(ranges):
         raise UsageError(f"{name} = {text!r} is no list of whole numbers and ranges, such as 0-2,7")
     return Numbers(name, ranges)

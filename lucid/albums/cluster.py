@@ -126,15 +126,19 @@ class Cluster:
         settings: dict[str, Any] = {"pure": False, "retries": 2, "key": name}
         if avoid and others:
             settings |= {"workers": others, "allow_other_workers": True}
-        if str(task.options.get("device", "")).startswith("cuda"):
-            self._check_gpus()
-            settings["resources"] = {"GPU": 1}
         self._keys[name] = task.key
         arguments = (task.line(), self.store.address, self.paint, dict(shares), self.threads)
         try:
+            if str(task.options.get("device", "")).startswith("cuda"):
+                self._check_gpus()
+                settings["resources"] = {"GPU": 1}
             future = self._client.submit(paint_there, *arguments, self.wanted, **settings)
-        except Exception:  # the connection has just been lost
-            self._outcomes.put((name, None))
+        except LucidError:
+            raise
+        except Exception as error:
+            if self._client.status == "running":
+                raise LucidError(f"--cluster {self.address}: {error}") from error
+            self._outcomes.put((name, None))  # the connection has just been lost
             return
         self._futures[name] = future
         future.add_done_callback(lambda done: self._outcomes.put((name, done)))
@@ -210,7 +214,7 @@ class Cluster:
             UsageError: the address is none, or a package is missing.
             LucidError: nothing answers.
         """
-        distributed = _import("distributed", "cluster")
+        distributed = _import("distributed", "'lucid-nightmare[cluster]'")
         _configure()
         target = self.address if self._jobs is None else self._jobs
         try:
@@ -315,15 +319,15 @@ def _host(address: str) -> str:
     return urlsplit(address).hostname or address
 
 
-def _import(name: str, extra: str) -> Any:
-    """Import a package that only albums on clusters need."""
+def _import(name: str, source: str) -> Any:
+    """Import a package that only albums on clusters need; ``source`` is what pip installs."""
     import importlib
 
     try:
         return importlib.import_module(name)
     except ImportError as error:
         raise UsageError(
-            f"--cluster needs {name.replace('_', '-')}: pip install 'lucid-nightmare[{extra}]'"
+            f"--cluster needs {name.replace('_', '-')}: pip install {source}"
         ) from error
 
 
@@ -336,7 +340,7 @@ def _configure() -> None:
 
 def _start_jobs(kind: str, count: int) -> Any:
     """Start jobs of a queue, with dask-jobqueue's own settings (``jobqueue.yaml``)."""
-    jobqueue = _import("dask_jobqueue", "cluster")
+    jobqueue = _import("dask_jobqueue", "dask-jobqueue")
     _configure()
     import dask
 

@@ -21,7 +21,7 @@ from lucid.errors import LucidError
 from lucid.process import quiet_output
 
 IDLE_DEATHS = 3
-"""How often a process may die before it has taken a task."""
+"""How often a process may die before it has started, or while it has no task."""
 
 
 class Engine(Protocol):
@@ -108,8 +108,9 @@ class Processes:
     def next(self, timeout: float) -> Outcome | None:
         """Wait for a process to finish its task, or to die."""
         handles = {handle: lane for lane in self._lanes for handle in lane.handles()}
-        for handle in connection.wait([*handles], timeout):
-            if (outcome := handles[handle].receive()) is not None:
+        ready = {id(handles[each]): handles[each] for each in connection.wait([*handles], timeout)}
+        for lane in ready.values():  # of which one that died is named twice
+            if (outcome := lane.receive()) is not None:
                 return outcome
         return None
 
@@ -139,6 +140,7 @@ class _Lane:
         self._process = context.Process(target=_work, args=(theirs, *self._settings), daemon=True)
         self._process.start()
         theirs.close()
+        self._started = False
 
     def handles(self) -> list[Any]:
         """What becomes ready when the process answers or dies."""
@@ -154,8 +156,10 @@ class _Lane:
         """Take what the process has to say; start another if it died."""
         try:
             if self._pipe.poll():
-                outcome: Outcome = self._pipe.recv()
-                self.task, self._deaths = None, 0
+                outcome: Outcome | None = self._pipe.recv()
+                self._started, self._deaths = True, 0
+                if outcome is not None:
+                    self.task = None
                 return outcome
         except (EOFError, OSError):
             pass
@@ -164,13 +168,16 @@ class _Lane:
         code = self._process.exitcode
         self.end()
         task, self.task = self.task, None
-        if task is None:
+        if task is None or not self._started:
             self._deaths += 1
             if self._deaths >= IDLE_DEATHS:
                 raise LucidError(f"a worker ends before it paints anything ({_exit_text(code)})")
+        started = self._started
         self._start()
         if task is None:
             return None
+        if not started:
+            return Outcome(task.key, "lost")
         return Outcome(task.key, "died", f"its process died ({_exit_text(code)})", _host())
 
     def end(self) -> None:
@@ -191,6 +198,7 @@ def _work(pipe: Any, url: str, paint: Paint, threads: int, gpu: str | None) -> N
     set_threads(threads)
     store = Store(url)
     with contextlib.suppress(EOFError, OSError):
+        pipe.send(None)  # it has started
         while True:
             pipe.send(paint_task(pipe.recv(), store, paint))
 

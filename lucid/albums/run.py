@@ -16,6 +16,9 @@ from lucid.albums.store import StoreError
 from lucid.albums.task import Task
 from lucid.errors import LucidError
 
+SHARED_AFTER = (0, 1, 4, 15, 40)
+"""Seconds between looks for a picture that another machine says it has written."""
+
 PATIENCE = 1.0
 """Seconds to wait for an outcome before the progress is told again."""
 
@@ -187,11 +190,17 @@ class _Runner:
     def _check_written(self, task: Task, machine: str) -> None:
         """Refuse a machine that has written into a folder of its own."""
         store = self.album.store
-        if machine not in self.progress.machines and not store.exists(task.done_name):
-            raise StoreError(
-                f"{store.url}: what {machine} painted is not there: give -o a folder that all "
-                "machines share under one name, or a URL such as s3://BUCKET/FOLDER"
-            )
+        if machine in self.progress.machines:
+            return
+        for pause in SHARED_AFTER:  # a file system over the network may know of a file late
+            time.sleep(pause)
+            store.names(task.done_name.rpartition("/")[0])
+            if store.exists(task.done_name):
+                return
+        raise StoreError(
+            f"{store.url}: what {machine} painted is not there: give -o a folder that all "
+            "machines share under one name, or a URL such as s3://BUCKET/FOLDER"
+        )
 
     def _take_failure(self, task: Task, outcome: Outcome) -> None:
         """Try a task again, or set it aside."""
@@ -202,7 +211,8 @@ class _Runner:
                 Failure(task.key, outcome.reason, outcome.machine, time=time.time(), run=self._name)
             )
         if len(machines) < ATTEMPTS:
-            self._again.append(task)
+            # A store that fails would fail for all others, too: that is to be known at once.
+            (self._lost if outcome.status == "store" else self._again).append(task)
         elif outcome.status == "store":
             raise StoreError(outcome.reason)
         else:

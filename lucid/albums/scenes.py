@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from lucid.albums.album import Album
+from lucid.albums.album import Album, find_input
 from lucid.albums.pictures import local_file
 from lucid.errors import LucidError, UsageError
 from lucid.imaging import video
@@ -56,7 +56,9 @@ def join_scenes(album: Album) -> str:
                 "another dissolve, and --change"
             )
         film = folder / name
-        sound = album.description.get("audio")
+        sound = tasks[0].options.get("audio")
+        if isinstance(sound, str) and sound in tasks[0].files:
+            sound = str(find_input(album.store, sound, tasks[0].files[sound], folder))
         video.write(
             dissolved(scenes, dissolve),
             film,

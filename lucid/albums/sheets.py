@@ -92,9 +92,11 @@ def write_sheet(
     if columns is not None and columns < 1:
         raise UsageError(f"columns={columns} must be 1 or more")
     names, captions = [], []
-    for task, _ in album.entries(album.done_keys()):
-        names.append(task.name)
-        captions.append(task.caption)
+    done = album.done_keys()
+    for task in album.tasks():
+        if bytes.fromhex(task.key) in done:
+            names.append(task.name)
+            captions.append(task.caption)
     if not names:
         raise LucidError(f"{album.store.url}: no picture of this album is there yet")
     if suffix == ".pdf":

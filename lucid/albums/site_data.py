@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lucid.albums.album import Record
-from lucid.albums.task import Task
+from lucid.albums.task import BROKEN, Task
 
 START = "window.ALBUM = "
 """What the script begins with: a page that lies in a folder may run scripts, and fetch nothing."""
@@ -93,7 +92,7 @@ class SiteData:
             "device": self._texts.number(str(record.device)),
             "axes": self._axis_values(task.axes),
             "toml": self._toml.cell(task.recipe.toml().split("\n")),
-            "command": self._command.cell(task.recipe.command_line().split(" --")),
+            "command": self._command.cell(command_line(task).split(" --")),
         }
         for name, value in row.items():
             self._columns.setdefault(name, []).append(value)
@@ -132,12 +131,20 @@ def _shorten(column: list[Any]) -> list[Any]:
 
 def _number(value: object) -> float:
     """A number of a record; 0 if it is none, as records come from other machines."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+    known = isinstance(value, int | float) and abs(value) < 1e12  # which no NaN is
+    return float(value) if known else 0.0  # type: ignore[arg-type]
 
 
 def made_at(record: Record) -> int:
     """When a picture was made, in whole seconds since 1970."""
     return int(_number(record.time))
+
+
+def command_line(task: Task) -> str:
+    """How a shell is told to make a picture again."""
+    if task.command == "sheet":
+        return task.recipe.command_line(("net_name", "layer"))
+    return task.recipe.command_line()
 
 
 def value_text(value: object) -> str:
@@ -164,5 +171,5 @@ def earlier_looks(script: bytes) -> dict[str, tuple[int, Look]]:
             str(key): (int(time), Look(int(width), int(height), int(thumbs), bool(moves)))
             for key, time, width, height, thumbs, moves in zip(*full, strict=True)
         }
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except BROKEN:
         return {}

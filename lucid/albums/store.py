@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import hashlib
 import os
 import shutil
 import socket
@@ -42,11 +43,23 @@ class StoreError(LucidError):
     """A store cannot be read or written; no picture is to blame."""
 
 
+@functools.cache
+def _machine() -> str:
+    """A word for this machine, since its last start, and this container on it."""
+    parts = [socket.gethostname(), hex(uuid.getnode())]
+    for file in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+        with contextlib.suppress(OSError):
+            path = Path(file)
+            parts.append(os.readlink(path) if path.is_symlink() else path.read_text())
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+
+
 class Store:
     """The files of an album.
 
     A name is a path with slashes below the store. A file is either there whole or not at all: in a
-    folder it is written under another name and renamed, and elsewhere it is sent in one request.
+    folder it is written under another name and renamed, and an object store such as S3 takes it in
+    one request.
 
     Attributes:
         url: the folder's path, or a URL such as ``s3://bucket/birds``.
@@ -59,15 +72,15 @@ class Store:
         Raises:
             UsageError: no package is installed that knows this kind of URL.
         """
-        self.url = str(url)
-        self.folder = Path(url) if "://" not in self.url else None
+        self.url = str(url).removeprefix("file://")
+        self.folder = Path(self.url) if "://" not in self.url else None
         self._fs: Any = None
         self._root = ""
         if self.folder is None:
             try:
                 self._fs, self._root = fsspec.url_to_fs(self.url, use_listings_cache=False)
-            except (ImportError, ValueError) as error:
-                raise UsageError(f"{self.url}: {error}") from error
+            except Exception as error:  # each file system raises its own kinds
+                raise UsageError(f"{self.url}: is no storage that can be used: {error}") from error
 
     @property
     def address(self) -> str:
@@ -177,22 +190,19 @@ class Store:
             with tempfile.TemporaryDirectory(prefix="lucid-album-") as temporary:
                 yield Path(temporary)
             return
-        unique = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        made = self.folder / PARTS / unique
-        self._try(name, lambda: made.mkdir(parents=True))
+        made = self.folder / PARTS / f"{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._try(name, lambda: made.mkdir(parents=True), writes=True)
         try:
             yield made
         finally:
             shutil.rmtree(made, ignore_errors=True)
-            with contextlib.suppress(OSError):  # another process has files there
-                made.parent.rmdir()
 
     def sweep(self) -> None:
         """Delete the unfinished files of processes of this machine that have ended."""
         if self.folder is None:
             return
-        for made in (self.folder / PARTS).glob(f"{socket.gethostname()}-*-*"):
-            process = made.name.rsplit("-", 2)[1]
+        for made in (self.folder / PARTS).glob(f"{_machine()}-*-*"):
+            process = made.name.split("-")[1]
             if process.isdigit() and not process_runs(int(process)):
                 shutil.rmtree(made, ignore_errors=True)
 

@@ -15,6 +15,9 @@ from lucid.imaging.recipes import Recipe
 PAINT_VERSION = 1
 """Raised when the same recipe paints another picture than before: all keys then change."""
 
+BROKEN = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
+"""What reading a damaged file of JSON may raise, which may come from a stranger."""
+
 KEY = re.compile(r"[0-9a-f]{32}")
 SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
@@ -85,11 +88,17 @@ class Task:
         """
         try:
             return cls(**json.loads(line))
-        except (ValueError, TypeError) as error:
+        except BROKEN as error:
             raise LucidError(f"manifest.jsonl: a line is no task ({error})") from error
 
 
-def task_key(command: str, options: Mapping[str, Any], net: str, masks: Mapping[str, str]) -> str:
+def task_key(
+    command: str,
+    options: Mapping[str, Any],
+    net: str,
+    masks: Mapping[str, str],
+    suffix: str = ".png",
+) -> str:
     """Hash what a picture depends on, but for the kind of processor and the number of threads.
 
     Args:
@@ -97,10 +106,11 @@ def task_key(command: str, options: Mapping[str, Any], net: str, masks: Mapping[
         options: whose values are not the defaults, with hashes of files in place of names.
         net: fingerprint of the net's weights.
         masks: the masks that the options name by hash.
+        suffix: of the file.
 
     Returns:
         32 hexadecimal digits.
     """
-    content = [PAINT_VERSION, command, options, net, masks]
+    content = [PAINT_VERSION, command, options, net, masks, suffix]
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -73,7 +73,7 @@ def _refuse_description(words: tuple[str, ...], arguments: AlbumArguments) -> No
     """Refuse to describe an album that has its description."""
     typed = [
         f"--{name}"
-        for name in ("classes", "each", "vary", "seeds", "command", "suffix")
+        for name in ("classes", "each", "vary", "seeds", "command", "suffix", "change")
         if getattr(arguments, name)
     ]
     if words or typed:
@@ -86,6 +86,8 @@ def _refuse_description(words: tuple[str, ...], arguments: AlbumArguments) -> No
 
 def _describe(words: tuple[str, ...], file: str, arguments: AlbumArguments) -> Album:
     """Write an album down, as its file and the options say."""
+    if not arguments.output and len(words) == 1 and not words[0].startswith("-"):
+        raise UsageError(f"{words[0]}: there is no such album: give -o FOLDER to make one")
     if not arguments.output:
         raise UsageError(
             "an album needs a folder: give -o FOLDER, or the folder of one to go on with"
@@ -105,9 +107,11 @@ def _describe(words: tuple[str, ...], file: str, arguments: AlbumArguments) -> A
         raise UsageError(f"{source}: axes is no table: write [axes]")
     axes = {**axes, **_typed_axes(arguments)}
     pictures = description.get("base")
-    several = isinstance(pictures, list) and (len(pictures) > 1 or Path(pictures[0]).is_dir())
-    if several and not (command_name == "film" and len(pictures) == 1):
-        axes["base"] = [*_as_list_of(axes.get("base", [])), *description.pop("base")]
+    if isinstance(pictures, list):
+        folder = command_name != "film" and any(Path(str(each)).is_dir() for each in pictures)
+        if len(pictures) != 1 or folder:
+            axes["base"] = [*_as_list_of(axes.get("base", [])), *description.pop("base")]
+            axes = {name: each for name, each in axes.items() if each != []}
     for name in axes:
         description.pop(name, None)
     if "seed" in axes:  # the last axis changes first: pictures of one thing lie side by side
@@ -135,6 +139,8 @@ def _typed_options(command: click.Command, words: tuple[str, ...]) -> dict[str, 
             rest.append(word)
     names = {each.name: each for each in command.params}
     for name, typed in changed_parameters(command, tuple(rest)).items():
+        if name not in names or not names[name].expose_value:  # --help
+            raise UsageError(f"{name}: is said by lucid {command.name} --help")
         found[recipe_names(names[name])[0]] = _as_list(typed)
     return found
 
@@ -173,10 +179,10 @@ def _paint(album: Album, arguments: AlbumArguments) -> Progress:
     album.store.sweep()
     if arguments.cluster or album.store.folder is None:
         add_inputs(album)
-    line = _ProgressLine(arguments)
+    line, before = _ProgressLine(arguments), None
     if threading.current_thread() is threading.main_thread():
         # The picture under way is not kept, as draw would after Ctrl-C.
-        signal.signal(signal.SIGINT, _leave)
+        before = signal.signal(signal.SIGINT, _leave)
     try:
         progress = run_album(
             album,
@@ -191,6 +197,8 @@ def _paint(album: Album, arguments: AlbumArguments) -> Progress:
             echo(f"stopped: lucid album {album.store.url} goes on", err=True)
         raise
     finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
         line.end()
         album.store.sweep()  # what processes that were killed have left
         log_printable(logging.ERROR if arguments.quiet else logging.WARNING)  # each picture sets it
@@ -236,7 +244,8 @@ def _silence(*packages: str) -> None:
 
 def _finish(album: Album, progress: Progress, arguments: AlbumArguments) -> None:
     """Say what became of the album; exit with a code of its own if something failed."""
-    if not progress.set_aside and album.description.get("scenes"):
+    changed = progress.done or arguments.change
+    if not progress.set_aside and album.description.get("scenes") and changed:
         _say(arguments, f"wrote {join_scenes(album)}")
     total = progress.there + progress.done
     each = f", {progress.seconds / progress.done:.1f} s each" if progress.done else ""

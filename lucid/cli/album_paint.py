@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lucid.cli.recipe_args import EXCLUDED, parameters_by_name, rename_files
+from lucid.cli.recipe_args import EXCLUDED, files_in, parameters_by_name, rename_files
 from lucid.errors import LucidError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def paint(task: Task, path: Path, inputs: Mapping[str, Path]) -> None:
         LucidError: the recipe cannot be followed.
         ClickException: an option of it has no valid value.
     """
+    import torch
+
     from lucid.cli import main
     from lucid.cli.run import follow
     from lucid.nets.registry import keep_nets
@@ -39,6 +41,10 @@ def paint(task: Task, path: Path, inputs: Mapping[str, Path]) -> None:
         parameter = parameters.get(name)
         if parameter is not None and parameter.name in EXCLUDED:
             raise LucidError(f"{name} says where to write or what to print: an album does that")
+        for file in files_in(parameter, value) if parameter is not None else ():
+            # Whoever has made a manifest must have had the files that it names.
+            if Path(file).suffix and Path(file).is_file() and file not in inputs:
+                raise LucidError(f"{name} names {file}, of which the manifest has no hash")
         options[name] = (
             rename_files(parameter, value, lambda file: str(inputs.get(file, file)))
             if parameter is not None
@@ -51,4 +57,8 @@ def paint(task: Task, path: Path, inputs: Mapping[str, Path]) -> None:
         click.Context(main.commands[task.command], info_name="album", parent=root) as context,
     ):
         changes = ("--output", str(path), "--quiet", "--yes", "--force")
-        follow(context, recipe, Path("album.toml"), changes)
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        try:
+            follow(context, recipe, Path("album.toml"), changes)
+        finally:
+            torch.use_deterministic_algorithms(deterministic)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import click
 
 from lucid.albums import axes as album_axes
 from lucid.albums.axes import Axis, Value
+from lucid.albums.scenes import check_dissolve
 from lucid.albums.task import SUFFIX, Task, task_key
 from lucid.cli.recipe_args import (
     EXCLUDED,
@@ -28,6 +30,7 @@ from lucid.imaging.recipes import sha256_file
 from lucid.imaging.video import WRITABLE_SUFFIXES
 from lucid.nets.net import Net
 from lucid.nets.registry import keep_nets, load, load_meta
+from lucid.nets.saved_programs import is_program
 from lucid.plugins import is_code
 
 COMMANDS = ("draw", "film", "nightmare", "sheet")
@@ -38,6 +41,15 @@ OWN = ("command", "suffix", "axes", "scenes", "dissolve")
 
 ONE_A_TASK = ("count", "each", "diverse", "own_warps", "list_warps", "source", "reverse")
 """Parameters that make several pictures of one, run code, or change a film that is there."""
+
+CODE = ("net", "net_name", "words", "objective", "canvas", "tiles", "warps")
+"""Options that may name Python of somebody's own."""
+
+SUBJECTS = (
+    *("class", "mix", "random-classes", "layer", "objective", "guide", "direction", "caricature"),
+    "channels",
+)
+"""Options that say what to paint."""
 
 FREE = ("device", "batch")
 """Parameters that decide how fast a picture is made, and not which."""
@@ -68,9 +80,10 @@ class Plan:
         Raises:
             UsageError: it has an option or a value that there is not.
         """
-        self._digests: dict[str, str] = {}
+        self._digests: dict[str, str | None] = {}
         self._nets: dict[tuple[Any, ...], Net] = {}
-        self._prints: dict[tuple[Any, ...], str] = {}
+        self._prints: dict[tuple[Any, ...], tuple[str, str]] = {}
+        self._refuse_code(self.description)  # before any net is looked at
         self.command = str(self.description.get("command", "draw"))
         if self.command not in COMMANDS:
             near = nearest(self.command, COMMANDS)
@@ -88,6 +101,9 @@ class Plan:
             self._axis(name, typed) for name, typed in self._table("axes").items()
         ] + self._scenes()
         self.fixed = self._checked(self.fixed)
+        for picture in self.fixed.get("base", ()):
+            self._check_picture(str(picture))
+        self._check_subject()
         for text in self.fixed.get("class", ()):
             for each in expand_numbers([parse_class(str(text))]):
                 resolve_class(self._meta(), each.name)
@@ -105,6 +121,20 @@ class Plan:
         """
         for chosen in album_axes.combinations(self.axes):
             yield self._task(chosen)
+
+    def _refuse_code(self, value: Any, name: str = "") -> None:
+        """Refuse whatever would run Python of somebody's own, in any place of a description."""
+        if isinstance(value, Mapping):
+            for key, each in value.items():
+                self._refuse_code(each, str(key))
+        elif isinstance(value, list):
+            for each in value:
+                self._refuse_code(each, name)
+        elif isinstance(value, str):
+            for word in (*album_axes.split(value), value):
+                saved = name in ("net", "net_name", "words") and is_program(word)
+                if saved or (name in CODE and is_code(word)):
+                    raise UsageError(f"{name} = {word}: an album runs no Python of your own")
 
     def _table(self, name: str) -> dict[str, Any]:
         found = self.description.get(name, {})
@@ -151,7 +181,14 @@ class Plan:
         if self.command != "film" or self._table("axes"):
             raise UsageError('scenes are those of one film: give command = "film", and no axes')
         values = []
+        dissolve = check_dissolve(self.description)
         for number, scene in enumerate(scenes, start=1):
+            frames = scene.get("frames", self.fixed.get("frames"))
+            if str(frames).isdigit() and int(frames) < 2 * dissolve:
+                raise UsageError(
+                    f"scene {number}: {frames} frames are too few for dissolves of {dissolve}: "
+                    "give more frames, or another dissolve"
+                )
             self._check_names(scene, f"scene {number}: ")
             values.append(Value(f"scene {number}", self._checked(scene, f"scene {number}: ")))
         return [Axis("scene", values)]
@@ -163,16 +200,18 @@ class Plan:
         parameter = self.parameters.get(name)
         if isinstance(typed, str) and parameter and isinstance(parameter.type, click.IntRange):
             values = album_axes.numbers(name, typed)
-            for end in (values[0], values[len(values) - 1]):
-                self._checked(end.options, "the axis ")
+            for end in values.ends():
+                self._checked({name: end}, "the axis ")
         elif name == "class":
             values = [*self._classes(typed)]
         elif name in KNOWN_FILES:
-            patterns = self._pictures_in(typed if isinstance(typed, list) else [typed])
+            patterns = self._pictures_in(self._file_names(typed))
             found = album_axes.files(name, patterns, self.source.parent)
-            for each in found:
-                self._digest(self._locate(each))
-            values = [Value(Path(each).stem, {name: each}) for each in found]
+            for each in found if name == "base" else ():
+                self._check_picture(self._locate(each))
+            stems = [Path(each).stem for each in found]
+            labels = stems if len({*stems}) == len(stems) else found
+            values = [Value(text, {name: each}) for text, each in zip(labels, found, strict=True)]
         else:
             values = [Value(_label(each), {name: each}) for each in album_axes.split(typed)]
         if not values:
@@ -183,10 +222,37 @@ class Plan:
             ]
         return Axis(name, values)
 
-    def _pictures_in(self, patterns: Sequence[Any]) -> list[str]:
+    def _check_picture(self, name: str) -> None:
+        """Refuse what is no file to paint on, before anything is written."""
+        path = Path(name)
+        if path.suffix.lower() == ".toml":
+            raise UsageError(f"{name}: a description comes first: lucid album {name} …")
+        if path.is_dir():
+            raise UsageError(f"{name}: is a folder: give a video, or pictures")
+        if not path.is_file():
+            raise LucidError(f"{name}: there is no such picture")
+
+    def _check_subject(self) -> None:
+        """Refuse a drawing or a film of nothing."""
+        scenes = self.description.get("scenes") or [{}]
+        for scene in scenes:
+            named = {*self.fixed, *(axis.name for axis in self.axes), *scene}
+            if self.command in ("draw", "film") and not named & {*SUBJECTS}:
+                raise UsageError("there is nothing to paint: give --classes, --class or --layer")
+
+    @staticmethod
+    def _file_names(typed: Any) -> list[str]:
+        """The names of files in what was typed: commas part those that are no files themselves."""
+        found: list[str] = []
+        for each in typed if isinstance(typed, list) else [typed]:
+            whole = Path(str(each)).exists() or not isinstance(each, str)
+            found += [str(each)] if whole else map(str, album_axes.split(each))
+        return found
+
+    def _pictures_in(self, patterns: Sequence[str]) -> list[str]:
         """Patterns, with those of all pictures in place of a folder; a film takes that as it is."""
         found: list[str] = []
-        for pattern in map(str, patterns):
+        for pattern in patterns:
             places = (self.source.parent / pattern, Path(pattern))
             folder = next((place for place in places if place.is_dir()), None)
             if folder is None or self.command == "film":
@@ -200,13 +266,15 @@ class Plan:
         """Classes one by one: names, numbers, groups, ``all``, and mixes with a plus sign."""
         meta = self._meta()
         for text in _names(typed, meta.classes):
-            if text.strip().lower() == "all":
+            mix = text.split("+")
+            specs = [parse_class(each) for each in mix]
+            name = specs[0].name
+            if len(mix) == 1 and name.strip().lower() == "all":
                 numbered = [*range(len(meta.classes))]
-            elif CLASS_NUMBERS.fullmatch(text):
-                numbered = [int(each.name) for each in expand_numbers([ClassSpec(text)])]
+            elif len(mix) == 1 and CLASS_NUMBERS.fullmatch(name):
+                numbered = [int(each.name) for each in expand_numbers([ClassSpec(name)])]
             else:
-                mix = text.split("+")
-                found = [resolve_class(meta, parse_class(each).name) for each in mix]
+                found = [resolve_class(meta, each.name) for each in specs]
                 if len(mix) > 1 or isinstance(found[0], int):
                     yield Value(text, {"class": mix})
                     continue
@@ -214,14 +282,16 @@ class Plan:
             for number in numbered:
                 if number >= len(meta.classes):
                     raise UsageError(f"{number}: {meta.name} has {len(meta.classes)} classes")
-                name = meta.classes[number]
-                unique = meta.classes.count(name) == 1
-                yield Value(name, {"class": [name if unique else str(number)]})
+                label = meta.classes[number]
+                unique = meta.classes.count(label) == 1
+                # With the weight and the region of the group.
+                one = replace(specs[0], name=label if unique else str(number))
+                yield Value(label, {"class": [one.text]})
 
     def _meta(self) -> Net:
         """The net whose classes are meant."""
-        net = self.fixed.get("net") or self._table("axes").get("net") or "lucid64"
-        name = album_axes.split(net)[0] if isinstance(net, str | list) else str(net)
+        several = album_axes.split(self._table("axes").get("net", ""))
+        name = self.fixed.get("net") or (several or ["lucid64"])[0]
         return load_meta(
             self._locate(str(name)),
             *(
@@ -287,8 +357,8 @@ class Plan:
                 canonical[recipe_names(parameter)[0]] = rename_files(
                     parameter, plain, lambda file: files.get(file, file)
                 )
-        net = self._fingerprint(options)
-        key = task_key(self.command, canonical, net, {})
+        net, classes = self._fingerprint(options)
+        key = task_key(self.command, canonical, net + classes, {}, self.suffix)
         axes = {axis.name: value.label for axis, value in zip(self.axes, chosen, strict=True)}
         plain_axes = ("class", "base", "scene")
         words = [label if name in plain_axes else f"{name} {label}" for name, label in axes.items()]
@@ -312,15 +382,14 @@ class Plan:
         """The SHA-256 of an input file; None if the word names no file."""
         if file not in self._digests:
             path = Path(file)
-            if not path.is_file():
-                if path.suffix.lower() in FORMATS:
-                    raise LucidError(f"{file}: there is no such picture")
-                return None
-            self._digests[file] = sha256_file(path)
+            named = bool(path.suffix) and path.is_file()  # a net's name is no file's
+            if not named and path.suffix.lower() in FORMATS:
+                raise LucidError(f"{file}: there is no such picture")
+            self._digests[file] = sha256_file(path) if named else None
         return self._digests[file]
 
-    def _fingerprint(self, options: Mapping[str, Any]) -> str:
-        """The fingerprint of the net of a task."""
+    def _fingerprint(self, options: Mapping[str, Any]) -> tuple[str, str]:
+        """The fingerprint of the net's weights, and a hash of the names of its classes."""
         words = options.get("words") or []
         name = words[0] if words else options.get("net", options.get("net_name", "lucid64"))
         weights = options.get("weights")
@@ -328,7 +397,9 @@ class Plan:
         key = (name, weights, options.get("names"))
         if key not in self._prints:
             with keep_nets(self._nets):
-                self._prints[key] = load(str(name), weights, options.get("names")).fingerprint
+                net = load(str(name), weights, options.get("names"))
+            names = hashlib.sha256("\n".join(net.classes).encode()).hexdigest()[:16]
+            self._prints[key] = net.fingerprint, names
         return self._prints[key]
 
 
@@ -351,6 +422,8 @@ def _label(value: Any) -> str:
 def _names(typed: Any, known: Sequence[str]) -> list[str]:
     """The names of classes in what was typed: a name may have a comma."""
     if isinstance(typed, list):
-        return [str(each) for each in typed]
+        return [name for each in typed for name in _names(str(each), known)]
     text = str(typed)
-    return [text] if text in known or CLASS_NUMBERS.fullmatch(text) else album_axes.split(text)
+    if text in known or CLASS_NUMBERS.fullmatch(text):
+        return [text]
+    return album_axes.split(f"{text};" if "@" in text else text)  # a region has commas of its own

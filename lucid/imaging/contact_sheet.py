@@ -126,6 +126,7 @@ def contact_sheet(
     return sheet
 
 
+@functools.cache
 def load_font(size: int) -> ImageFont.FreeTypeFont:
     """Pillow's own font, in a size in pixels."""
     return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))

@@ -241,7 +241,9 @@ def load(
     kept = _kept.get()
     if kept is None:
         return _load(name, weights, names, progress)
-    key = (name, *map(_state_of, (name, weights, names)))
+    ends = (".weights", ".names") if name.endswith(".cfg") else ()
+    beside = [Path(name).with_suffix(end) for end in ends]
+    key = (name, *map(_state_of, (name, weights, names, *beside)))
     if key not in kept:
         while len(kept) >= MOST_KEPT:
             kept.pop(next(iter(kept)))

@@ -72,7 +72,7 @@ def test_the_files_of_a_page(tmp_path: Path) -> None:
     assert columns["thumbs"] == [2, 1, 2, 1]
     assert columns["suffix"] == [".png"]  # of all
     assert told == [(number, 4) for number in range(1, 5)]
-    assert not (tmp_path / ".parts").exists()
+    assert not [*(tmp_path / ".parts").iterdir()]
 
 
 def test_recipes_come_out_as_they_are(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_folder_holds_whole_files(tmp_path: Path) -> None:
     store.delete("done/ab/x.json")
     with pytest.raises(FileNotFoundError):
         store.read("done/ab/x.json")
-    assert not (tmp_path / "new" / "album" / ".parts").exists()
+    assert not [*(tmp_path / "new" / "album" / ".parts").iterdir()]
 
 
 def test_a_storage_that_fails_now_and_then_gets_every_file(unsteady: Store, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_storage_that_always_fails_is_named(unsteady: Store, monkeypatch: Any)
 
 
 def test_an_unknown_url_is_refused() -> None:
-    with pytest.raises(UsageError, match="nowhere://album: Protocol not known"):
+    with pytest.raises(UsageError, match=r"nowhere://album: is no storage .* Protocol not known"):
         Store("nowhere://album")
 
 
@@ -120,7 +120,7 @@ def test_a_full_disk_keeps_what_was_there(disk: Callable[[str], Path]) -> None:
         store.write("done/1", os.urandom(100_000))
     assert store.read("done/1") == b"first"
     assert store.names("done") == ["1"]
-    assert [path.name for path in folder.iterdir()] == ["done"]
+    assert not [*(folder / ".parts").iterdir()]
 
 
 def test_unfinished_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
