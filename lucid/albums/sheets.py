@@ -69,7 +69,8 @@ def write_sheet(
     Args:
         album: whose pictures these are; it may be painted meanwhile.
         path: a ``.png`` file, one picture with all of them; or a ``.pdf`` file of A4 pages.
-        columns: pictures in a row; None for as many as there are rows, or as fit on a page.
+        columns: pictures in a row; None for about as many as there are rows, where those of the
+            last axis stand side by side, or as many as fit on a page.
         side: pixels of a cell, in which a picture is fitted; on a page the cells are enlarged until
             they fill its width, or shrunk where ``columns`` are too many.
         replace: whether to replace an existing file.
@@ -91,12 +92,13 @@ def write_sheet(
         raise UsageError(f"side={side} is too small: 16 pixels or more can be seen")
     if columns is not None and columns < 1:
         raise UsageError(f"columns={columns} must be 1 or more")
-    names, captions = [], []
+    names, captions, last = [], [], set()
     done = album.done_keys()
     for task in album.tasks():
         if bytes.fromhex(task.key) in done:
             names.append(task.name)
             captions.append(task.caption)
+            last.add([*task.axes.values()][-1] if task.axes else None)
     if not names:
         raise LucidError(f"{album.store.url}: no picture of this album is there yet")
     if suffix == ".pdf":
@@ -108,11 +110,17 @@ def write_sheet(
     cells = Cells(album.store, names, side, paper, watch, total=len(names))
     labels = Labels.fit(captions, side - 2, size=size, most=MAX_LINES, above=ABOVE)
     if suffix == ".png":
-        columns = min(columns or math.ceil(math.sqrt(len(names))), len(names))
+        columns = min(columns or _columns(len(names), len(last)), len(names))
         _write_picture(path, cells, labels, columns, replace=replace)
     else:
         _write_pages(path, cells, labels, columns or 1, album_name(album.store), replace=replace)
     return path
+
+
+def _columns(count: int, together: int) -> int:
+    """About as many columns as rows, where so many pictures that belong together share a row."""
+    square = math.sqrt(count)
+    return together * max(1, round(square / together)) if together <= square else math.ceil(square)
 
 
 def check_sheet(path: Path, *, replace: bool = False) -> None:

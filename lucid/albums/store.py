@@ -7,6 +7,7 @@ import errno
 import functools
 import hashlib
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -62,7 +63,8 @@ class Store:
     one request.
 
     Attributes:
-        url: the folder's path, or a URL such as ``s3://bucket/birds``.
+        url: the folder's path, or a URL such as ``s3://bucket/birds``, to be shown: a name and a
+            password in it are left out.
         folder: the folder; None of a URL.
     """
 
@@ -72,20 +74,22 @@ class Store:
         Raises:
             UsageError: no package is installed that knows this kind of URL.
         """
-        self.url = str(url).removeprefix("file://")
-        self.folder = Path(self.url) if "://" not in self.url else None
+        whole = str(url).removeprefix("file://")
+        self.url = re.sub("://[^/@]*@", "://", whole)
+        self.folder = Path(whole) if "://" not in whole else None
+        self._whole = whole
         self._fs: Any = None
         self._root = ""
         if self.folder is None:
             try:
-                self._fs, self._root = fsspec.url_to_fs(self.url, use_listings_cache=False)
+                self._fs, self._root = fsspec.url_to_fs(whole, use_listings_cache=False)
             except Exception as error:  # each file system raises its own kinds
                 raise UsageError(f"{self.url}: is no storage that can be used: {error}") from error
 
     @property
     def address(self) -> str:
         """The store as a process finds it that runs in another folder."""
-        return self.url if self.folder is None else str(self.folder.resolve())
+        return self._whole if self.folder is None else str(self.folder.resolve())
 
     def read(self, name: str) -> bytes:
         """Read a file.

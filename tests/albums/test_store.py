@@ -123,6 +123,12 @@ def test_a_full_disk_keeps_what_was_there(disk: Callable[[str], Path]) -> None:
     assert not [*(folder / ".parts").iterdir()]
 
 
+def test_a_password_is_not_shown() -> None:
+    store = Store("memory://easel:secret@host/album")
+    assert store.url == "memory://host/album"
+    assert "secret" in store.address
+
+
 def test_unfinished_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ended = subprocess.Popen(["true"])
