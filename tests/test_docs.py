@@ -277,7 +277,7 @@ def test_commands_run_as_they_are_typed(
             more = SMALLER.get(words[0], "").split()
             if words[0] == "album" and "-o" in words:
                 painter = words[words.index("--command") + 1] if "--command" in words else "draw"
-                more = SMALLER[painter].replace(" -", " --").replace("----", "--").split()
+                more = re.sub(r"(^| )-(?=\w)", r"\1--", SMALLER[painter]).split()
             if "-reconstruct" in words:
                 more = ["-iters", "1"]
             if words[0] == "film" and not words[1].endswith((".gif", ".mp4")):

@@ -220,8 +220,9 @@ def test_what_fails_on_one_machine_is_painted_on_another(desk: Path, dask: DaskP
 
 
 def test_a_machine_that_does_not_share_the_folder_is_named(
-    tmp_path: Path, dask: DaskProcesses
+    tmp_path: Path, dask: DaskProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("lucid.albums.run.SHARED_AFTER", (0,))
     album = make_album(tmp_path / "a", make_tasks(3))
 
     class Elsewhere(Store):

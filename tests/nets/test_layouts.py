@@ -45,30 +45,42 @@ def test_tokens_lie_on_a_grid() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "layer", "shape"),
+    ("name", "shapes"),
     [
-        ("vit_b_32", "conv_proj", (768, 7, 7)),
-        ("vit_b_32", "encoder.layers.encoder_layer_3.mlp", (768, 50)),
-        ("swin_t", "features.0.0", (96, 56, 56)),
-        ("swin_t", "features.3.1.mlp", (192, 28, 28)),
-        ("swin_t", "features.7.1.add", (768, 7, 7)),
-        ("convnext_tiny", "features.1.0.block.0", (96, 56, 56)),
-        ("convnext_tiny", "features.1.0.block.3", (384, 56, 56)),  # a linear layer
-        ("convnext_tiny", "features.7.2.add", (768, 7, 7)),
-        ("maxvit_t", "stem.1", (64, 112, 112)),
+        ("vit_b_32", {"conv_proj": (768, 7, 7), "encoder.layers.encoder_layer_3.mlp": (768, 50)}),
+        (
+            "swin_t",
+            {
+                "features.0.0": (96, 56, 56),
+                "features.3.1.mlp": (192, 28, 28),
+                "features.7.1.add": (768, 7, 7),
+            },
+        ),
+        (
+            "convnext_tiny",
+            {
+                "features.1.0.block.0": (96, 56, 56),
+                "features.1.0.block.3": (384, 56, 56),  # a linear layer
+                "features.7.2.add": (768, 7, 7),
+            },
+        ),
         (
             "maxvit_t",
-            "blocks.0.layers.0.layers.window_attention.partition_op.reshape_1",
-            (64, 64, 49),
+            {
+                "stem.1": (64, 112, 112),
+                "blocks.0.layers.0.layers.window_attention.partition_op.reshape_1": (64, 64, 49),
+            },
         ),
     ],
 )
-def test_layers_are_shown_channels_first(name: str, layer: str, shape: tuple[int, ...]) -> None:
+def test_layers_are_shown_channels_first(name: str, shapes: dict[str, tuple[int, ...]]) -> None:
     known = {each.name: each.shape for each in load_meta(name).describe()}
-    assert known[layer] == shape
     net = random_init(name)
     images = torch.rand(2, 3, *net.input_size)
-    assert net.activations(images, [layer])[layer].shape == (2, *shape)
+    seen = net.activations(images, [*shapes])
+    for layer, shape in shapes.items():
+        assert known[layer] == shape
+        assert seen[layer].shape == (2, *shape)
 
 
 @pytest.mark.slow
