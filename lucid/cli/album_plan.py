@@ -72,7 +72,7 @@ class Plan:
 
     description: dict[str, Any]
     source: Path
-    group: click.Group
+    group: click.Group  # whose commands paint
 
     def __post_init__(self) -> None:
         """Check the description.
@@ -144,11 +144,8 @@ class Plan:
 
     def _suffix(self) -> str:
         film = self.command == "film"
-        suffix = str(
-            self.description.get(
-                "suffix", (".mp4" if find_spec("av") else ".gif") if film else ".png"
-            )
-        )
+        usual = (".mp4" if find_spec("av") else ".gif") if film else ".png"
+        suffix = str(self.description.get("suffix", usual))
         suffix = suffix if suffix.startswith(".") else f".{suffix}"
         known = WRITABLE_SUFFIXES if film else tuple(FORMATS)
         if suffix not in known or not SUFFIX.fullmatch(suffix):
@@ -250,7 +247,7 @@ class Plan:
         return found
 
     def _pictures_in(self, patterns: Sequence[str]) -> list[str]:
-        """Patterns, with those of all pictures in place of a folder; a film takes that as it is."""
+        """Patterns, with all pictures in place of a folder; that of a film would be its frames."""
         found: list[str] = []
         for pattern in patterns:
             places = (self.source.parent / pattern, Path(pattern))
@@ -314,12 +311,6 @@ class Plan:
                 if parameter is None:
                     checked[name] = self._locate(str(value))
                     continue
-                if (
-                    any(is_code(str(each)) for each in value)
-                    if isinstance(value, list)
-                    else is_code(str(value))
-                ):
-                    raise UsageError(f"{what}{name} = {value}: an album runs no Python of your own")
                 several = getattr(parameter, "multiple", False) or parameter.nargs != 1
                 if isinstance(value, list) and not several:
                     raise UsageError(f"{what}{name} takes one value: several stand under [axes]")
