@@ -278,6 +278,7 @@ def test_commands_run_as_they_are_typed(
             if words[0] == "album" and "-o" in words:
                 painter = words[words.index("--command") + 1] if "--command" in words else "draw"
                 more = re.sub(r"(^| )-(?=\w)", r"\1--", SMALLER[painter]).split()
+                more = [word for word in more if word != "--no-flow"]  # which is for videos
             if "-reconstruct" in words:
                 more = ["-iters", "1"]
             if words[0] == "film" and not words[1].endswith((".gif", ".mp4")):

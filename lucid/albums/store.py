@@ -75,7 +75,7 @@ class Store:
             UsageError: no package is installed that knows this kind of URL.
         """
         whole = str(url).removeprefix("file://")
-        self.url = re.sub("://[^/@]*@", "://", whole)
+        self.url = re.sub("://[^/@]*@", "://", whole).rstrip("/") or whole
         self.folder = Path(whole) if "://" not in whole else None
         self._whole = whole
         self._fs: Any = None
