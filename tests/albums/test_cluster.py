@@ -177,6 +177,7 @@ def test_a_task_that_kills_workers_is_set_aside(
     tmp_path: Path, dask: DaskProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dask.env["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "0"
+    monkeypatch.setattr("lucid.albums.run.ATTEMPTS", 2)  # each costs the start of a worker
     dask.scheduler()
     workers = [dask.worker()]
     album = make_album(tmp_path / "a", make_tasks(3))
